@@ -1,0 +1,121 @@
+# The runs and the book as one directed graph.  `make book` calls this with profiles/local.
+#
+# A job is a batch of runs in one execution of notebooks/run; a page is one execution of its notebook.  What makes a
+# step run again is a hash (parameters), never a file's time: notebooks are `ancient`, and code, specs, published
+# tables and reference results enter as fingerprints.  No rule assumes one machine: all go through files below _build/.
+
+import sys
+
+sys.path.insert(0, "src")
+
+from lossbook import book
+from lossbook.experiments import jobs, papers
+from lossbook.fingerprint import fingerprint
+
+TIER = config.get("tier", "quick")
+RUNS_A_JOB = int(config.get("runs_a_job", 62))
+THREADS = int(config.get("threads_a_job", 1))
+
+JOBS = {job.name: job for job in jobs(TIER, RUNS_A_JOB)}
+PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
+PYTHON = sys.executable
+
+
+def job_files(paper):
+    return [f"_build/executed-runs/{TIER}/{name}.ipynb" for name, job in JOBS.items() if job.paper == paper]
+
+
+def results_of(page):
+    paper = page.split("/")[0]
+    return [f"_build/results/{TIER}/{paper}.csv"] if paper in papers() and book.reads_results(PAGES[page]) else []
+
+
+rule all:
+    input:
+        "_build/html/index.html",
+
+
+rule results:
+    input:
+        expand(f"_build/results/{TIER}/{{paper}}.csv", paper=papers()),
+
+
+rule train:
+    input:
+        ancient("notebooks/run.md"),
+    output:
+        f"_build/executed-runs/{TIER}/{{job}}.ipynb",
+    params:
+        specs=lambda wildcards: [spec.run_id for spec in JOBS[wildcards.job].specs],
+        code=lambda wildcards: fingerprint(papers()[JOBS[wildcards.job].paper].modules),
+        notebook=book.page_state(book.RUN),
+    threads: THREADS
+    resources:
+        gpus=1,
+    message:
+        "train {wildcards.job}"
+    shell:
+        "{PYTHON} -m lossbook.book job {wildcards.job} {output} --tier {TIER} --runs-a-job {RUNS_A_JOB} --threads {threads}"
+
+
+rule collect:
+    input:
+        lambda wildcards: job_files(wildcards.paper),
+    output:
+        f"_build/results/{TIER}/{{paper}}.csv",
+    params:
+        code=fingerprint(["lossbook.collect"]),
+        specs=lambda wildcards: [t.name + s.run_id for t in papers()[wildcards.paper].tables for s in t.runs(TIER)],
+    message:
+        "collect the results of {wildcards.paper}"
+    shell:
+        "{PYTHON} -m lossbook.book collect {wildcards.paper} --tier {TIER}"
+
+
+rule page:
+    input:
+        source=lambda wildcards: ancient(str(PAGES[wildcards.page])),
+        results=lambda wildcards: results_of(wildcards.page),
+    output:
+        "_build/executed/{page}.ipynb",
+    wildcard_constraints:
+        page="(?!run$).*",
+    params:
+        state=lambda wildcards: book.page_state(PAGES[wildcards.page]),
+    message:
+        "execute {wildcards.page}"
+    shell:
+        "{PYTHON} -m lossbook.book page {input.source} {output}"
+
+
+# The page on the parameterised run finds its runs in the store, so it comes after all training.
+rule run_page:
+    input:
+        source=ancient("notebooks/run.md"),
+        results=expand(f"_build/results/{TIER}/{{paper}}.csv", paper=papers()),
+    output:
+        "_build/executed/run.ipynb",
+    params:
+        state=book.page_state(book.RUN),
+    message:
+        "execute run"
+    shell:
+        "{PYTHON} -m lossbook.book page {input.source} {output}"
+
+
+rule html:
+    input:
+        expand("_build/executed/{page}.ipynb", page=[*PAGES, "run"]),
+    output:
+        "_build/html/index.html",
+    params:
+        prose=book.files_under("book", "notebooks"),
+        configuration=book.files_digest([book.Path("_config.yml"), book.Path("_toc.yml")]),
+    log:
+        "_build/logs/html.log",
+    message:
+        "build the book"
+    shell:
+        "{{ {PYTHON} -m lossbook.book stage _build/stage {input} && "
+        "{PYTHON} -m jupyter_book build _build/stage --path-output . --all -W -n --keep-going; }} > {log} 2>&1 "
+        "|| {{ tail -n 40 {log}; exit 1; }}"

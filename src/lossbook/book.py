@@ -1,0 +1,196 @@
+"""Building the book, one small command a step; the Snakefile calls them.
+
+``python -m lossbook.book job | collect | page | stage``.  Notebooks are read from their MyST source and executed with
+papermill; a failing cell fails the step.  Staging puts the outputs of the executed notebooks into the present text, so
+that a change of prose executes nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import jupytext
+import nbformat
+import typer
+import yaml
+
+from lossbook.experiments import get_paper, jobs
+from lossbook.fingerprint import PACKAGE, fingerprint
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+
+RUN = Path("notebooks/run.md")
+_PORT_RACES = 3
+
+
+def pages() -> list[Path]:
+    """All notebooks that are pages, as their MyST sources."""
+    return sorted(path for path in Path("notebooks").rglob("*.md") if path != RUN and ".ipynb_checkpoints" not in path.parts)
+
+
+def _cells(source: Path) -> Iterator[tuple[str, list[str]]]:
+    for cell in jupytext.read(source).cells:
+        if cell.cell_type == "code":
+            yield cell.source, cell.metadata.get("tags", [])
+
+
+def reads_results(source: Path) -> bool:
+    """Does the page have the parameter ``results_dir``?"""
+    return any("parameters" in tags and "results_dir" in code for code, tags in _cells(source))
+
+
+def _imports(source: Path) -> set[str]:
+    """The package's modules that the code cells import."""
+    names: set[str] = set()
+    for code, _ in _cells(source):
+        plain = "\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!")))
+        for node in ast.walk(ast.parse(plain)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
+                names.add(node.module)
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
+    return names
+
+
+def files_digest(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(str(path).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def files_under(*folders: str) -> str:
+    """A hash over the files below some folders."""
+    return files_digest(sorted(p for folder in folders for p in Path(folder).rglob("*") if p.is_file()))
+
+
+def page_state(source: Path) -> str:
+    """A hash over all that a page's outputs depend on, its prose not: code cells, reachable package code, published
+    tables and reference results of its paper, if it reads them."""
+    from lossbook.fingerprint import _file
+
+    code = hashlib.sha256("\0".join(code for code, _ in _cells(source)).encode()).hexdigest()[:12]
+    package = fingerprint(sorted(name for name in _imports(source) if _file(name)))
+    paper = source.parent.name
+    published = files_under(f"data/published/{paper}") if Path(f"data/published/{paper}").is_dir() else ""
+    reference = files_digest(sorted(Path("results").glob(f"*/{paper}*.csv"))) if reads_results(source) else ""
+    return " ".join([code, package, published, reference])
+
+
+def execute(source: Path, output: Path, parameters: dict[str, Any]) -> None:
+    """Run a notebook with papermill from the project's root; retry when a kernel lost the race for a port."""
+    import papermill
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    draft = output.with_name(f".{output.name}")
+    plain = output.with_name(f".source-{output.name}")
+    jupytext.write(jupytext.read(source), plain, fmt="ipynb")
+    try:
+        for attempt in range(_PORT_RACES):
+            try:
+                papermill.execute_notebook(plain, draft, parameters, kernel_name="python3", progress_bar=False)
+                break
+            except RuntimeError as error:
+                if attempt + 1 == _PORT_RACES or "Kernel died" not in str(error):
+                    raise
+                time.sleep(1 + attempt)
+        os.replace(draft, output)
+    finally:
+        plain.unlink(missing_ok=True)
+
+
+def merge(source: Path, executed: Path) -> nbformat.NotebookNode:
+    """The present text with the outputs of an execution of the same code cells."""
+    notebook = jupytext.read(source)
+    ran = [
+        c
+        for c in nbformat.read(executed, 4).cells
+        if c.cell_type == "code" and "injected-parameters" not in c.metadata.get("tags", [])
+    ]
+    cells = [c for c in notebook.cells if c.cell_type == "code"]
+    if [c.source for c in cells] != [c.source for c in ran]:
+        raise RuntimeError(f"{executed} was made from other code than {source} has now: execute the page again")
+    for cell, done in zip(cells, ran, strict=True):
+        cell.outputs, cell.execution_count = done.outputs, done.execution_count
+    return notebook
+
+
+def _write_if_changed(path: Path, data: bytes) -> None:
+    """Leave unchanged files alone: Sphinx reads again what is newer."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file() or path.read_bytes() != data:
+        path.write_bytes(data)
+
+
+@app.command()
+def job(name: str, output: Path, tier: str = "quick", runs_a_job: int = 62, threads: int = 1) -> None:
+    """Train one batch of runs: an execution of notebooks/run."""
+    chosen = {job.name: job for job in jobs(tier, runs_a_job)}[name]
+    specs = yaml.safe_dump([_plain(spec.to_dict()) for spec in chosen.specs], sort_keys=True)
+    execute(RUN, output, {"specs": specs, "seeds": [], "store_dir": f"_build/runs/{tier}", "threads": threads})
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+@app.command()
+def collect(paper: str, tier: str = "quick") -> None:
+    """Records to results: _build/results/<tier>/<paper>*.csv."""
+    from lossbook.collect import write_results
+
+    get_paper(paper)
+    write_results(paper, tier, Path("_build/runs") / tier, Path("_build/results"))
+
+
+@app.command()
+def page(source: Path, output: Path) -> None:
+    """Execute one page against this build's results."""
+    execute(source, output, {"results_dir": "_build/results"} if reads_results(source) else {})
+
+
+@app.command()
+def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) -> None:
+    """Lay out what Sphinx reads: configuration, prose, executed notebooks, plotly.js."""
+    import plotly
+
+    kept: set[Path] = set()
+
+    def put(target: Path, data: bytes) -> None:
+        kept.add(target)
+        _write_if_changed(target, data)
+
+    for name in ("_config.yml", "_toc.yml"):
+        put(destination / name, Path(name).read_bytes())
+    for path in Path("book").rglob("*"):
+        if path.is_file():
+            put(destination / path, path.read_bytes())
+    library = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    put(destination / "book" / "_static" / "plotly.min.js", library.read_bytes())
+    for path in executed:
+        relative = path.relative_to("_build/executed")
+        source = Path("notebooks") / relative.with_suffix(".md")
+        text = nbformat.writes(merge(source, path))
+        put(destination / "notebooks" / relative, text.encode())
+    for path in destination.rglob("*"):
+        if path.is_file() and path not in kept and "_build" not in path.relative_to(destination).parts:
+            path.unlink()
+
+
+@app.command()
+def clean() -> None:
+    """Remove the built pages (the runs stay)."""
+    for name in ("html", "stage", "executed", ".doctrees"):
+        shutil.rmtree(Path("_build") / name, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,161 @@
+"""``lossbook``: list, run, table, claims, status, doctor."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from lossbook.experiments import TIERS, Table, get_paper, papers
+from lossbook.paths import in_project
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console(width=None if os.isatty(1) else 140)
+
+Tier = Annotated[str, typer.Option(help=f"one of {', '.join(TIERS)}")]
+ResultsDir = Annotated[str, typer.Option(help="folder of results; the committed reference by default")]
+
+
+def _print(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    grid = RichTable(*columns, title=title, title_justify="left")
+    for row in rows:
+        grid.add_row(*row)
+    console.print(grid)
+
+
+def _runs_dir(tier: str) -> Path:
+    return in_project("_build") / "runs" / tier
+
+
+def _chosen(paper: str, table: str) -> tuple[Table, ...]:
+    chapter = get_paper(paper)
+    return (chapter.table(table),) if table else chapter.tables
+
+
+@app.command("list")
+def list_() -> None:
+    """Objectives, data sets, and tables with their number of runs at each tier."""
+    from lossbook.data import DATASETS
+    from lossbook.objectives import list_objectives
+
+    _print("Objectives", ["name", "paper"], [[name, paper] for name, paper in list_objectives().items()])
+    _print(
+        "Data sets",
+        ["name", "classes", "from"],
+        [[n, str(c), "a package" if b else "LOSSBOOK_DATA"] for n, (_, c, b) in DATASETS.items()],
+    )
+    rows = [[p.name, t.name, t.title, *(str(len(t.runs(tier))) for tier in TIERS)] for p in papers().values() for t in p.tables]
+    _print("Tables", ["paper", "table", "title", *(f"{tier} runs" for tier in TIERS)], rows)
+
+
+@app.command()
+def run(paper: str, table: str = "", tier: Tier = "quick") -> None:
+    """Train what is missing of a paper's tables (or of one) and write the results under _build/results."""
+    from lossbook.collect import write_results
+    from lossbook.store import Store
+
+    store = Store(_runs_dir(tier))
+    for chosen in _chosen(paper, table):
+        console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
+        store.run(chosen.runs(tier))
+    if not table:
+        write_results(paper, tier, _runs_dir(tier), in_project("_build") / "results")
+
+
+@app.command()
+def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir = "results") -> None:
+    """Print one table: means and standard deviations over the seeds, accuracies in per cent."""
+    from lossbook.report import mean_text
+    from lossbook.results import load_results, mean_std
+
+    get_paper(paper).table(name)
+    rows = load_results(results_dir, tier, paper)
+    rows = rows[rows["table"] == name]
+    keys = ["dataset", "model", "objective", *(c for c in rows.columns if c.startswith("arg_") and rows[c].notna().any())]
+    metrics = ["A_SW", "A_CW", "A_Uni", "threshold"]
+    numbers = mean_std(rows.fillna({key: "-" for key in keys}), keys, metrics)
+    body = [[*map(str, index), *(mean_text(*numbers.loc[index, metric], 2) for metric in metrics)] for index in numbers.index]
+    _print(f"{paper}, table {name}, {tier} tier", [*keys, *metrics], body)
+
+
+@app.command()
+def claims(paper: str, tier: Tier = "quick", results_dir: ResultsDir = "results") -> None:
+    """Check every claim of a paper against the results."""
+    from lossbook.results import load_results
+
+    frame = load_results(results_dir, tier, paper)
+    rows = []
+    for claim in get_paper(paper).claims:
+        verdict = claim.check(frame)
+        effect = f"{verdict.effect:.2f} [{verdict.low:.2f}, {verdict.high:.2f}] {verdict.unit}"
+        rows.append([claim.id, claim.source, claim.statement, verdict.word, effect, str(verdict.seeds)])
+    _print(f"{paper}, {tier} tier", ["claim", "source", "statement", "verdict", "effect [95 % interval]", "n"], rows)
+
+
+@app.command()
+def status(tier: Tier = "quick") -> None:
+    """How many runs of each table are done by the present code."""
+    from lossbook.store import Store
+
+    store = Store(_runs_dir(tier))
+    rows = []
+    for paper in papers().values():
+        for chosen in paper.tables:
+            runs = chosen.runs(tier)
+            missing = len(store.missing(runs))
+            rows.append([paper.name, chosen.name, str(len(runs) - missing), str(len(runs))])
+    _print(f"Runs, {tier} tier", ["paper", "table", "done", "of"], rows)
+
+
+@app.command()
+def doctor() -> None:
+    """Versions, device, data found, free disk: what to send with a question."""
+    import torch
+
+    from lossbook.data import DATASETS, load
+    from lossbook.data.sets import DataError, data_dir
+
+    rows = [["python", platform.python_version()]]
+    for name in ("lossbook", "torch", "torchvision", "timm", "lightning-fabric", "jupyter-book", "papermill", "snakemake"):
+        try:
+            rows.append([name, version(name)])
+        except PackageNotFoundError:
+            rows.append([name, "not installed"])
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} thread(s)"
+    rows.append(["device", device])
+    rows.append(["LOSSBOOK_DATA", str(data_dir())])
+    rows.append(["free disk", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB"])
+    for name, (_, _, bundled) in DATASETS.items():
+        if not bundled and not data_dir().is_dir():
+            rows.append([f"data {name}", "not here (downloaded when first used)"])
+            continue
+        try:
+            data = load(name) if bundled or _looks_present(name) else None
+            rows.append(
+                [
+                    f"data {name}",
+                    f"{len(data.train)} + {len(data.test)} images, verified" if data else "not here (downloaded when first used)",
+                ]
+            )
+        except DataError as error:
+            rows.append([f"data {name}", str(error)])
+    _print("Doctor", ["what", "found"], rows)
+
+
+def _looks_present(name: str) -> bool:
+    """Is there a folder of this data set? (Asking torchvision would start a download.)"""
+    from lossbook.data.sets import data_dir
+
+    key = name.replace("-", "").rstrip("0123456789")
+    return any(key in path.name.replace("-", "").lower() for path in data_dir().iterdir())
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,41 @@
+"""From run records to results: tidy CSV files, one row a run, written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from lossbook.experiments import get_paper
+from lossbook.store import Store, frames_frame, runs_frame, write_atomically
+
+
+def write_results(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> list[Path]:
+    """Collect all records of a paper's tables into ``<results_dir>/<tier>/<paper>.csv`` and its small tables.
+
+    Raises:
+        RuntimeError: if a run of a table is missing, naming it.
+    """
+    chapter, store = get_paper(paper), Store(runs_dir)
+    runs, frames = [], {}
+    for table in chapter.tables:
+        specs = table.runs(tier)
+        missing = store.missing(specs)
+        if missing:
+            raise RuntimeError(
+                f"{len(missing)} run(s) of {paper} {table.name} are missing in {runs_dir}, first {missing[0].canonical_json()}"
+            )
+        records = [store.load(spec) for spec in specs]
+        runs.append(runs_frame(records, table.name))
+        for name in table.frames:
+            first_seed = [record for record in records if record["spec"]["seed"] == 0]
+            frames.setdefault(name, []).append(frames_frame(first_seed, table.name, name))
+    written = [_write(results_dir / tier / f"{paper}.csv", runs)]
+    written += [_write(results_dir / tier / f"{paper}-{name}.csv", parts) for name, parts in frames.items()]
+    return written
+
+
+def _write(path: Path, parts: list[pd.DataFrame]) -> Path:
+    frame = pd.concat([part for part in parts if not part.empty], ignore_index=True)
+    write_atomically(path, frame.to_csv(index=False, float_format="%.6g"))
+    return path

@@ -1,0 +1,24 @@
+"""SHA-256 over the shape, the images and the labels of every data set (see ``content_hash``)."""
+
+SHA256 = {
+    "mnist5k": {
+        "train": "ed7501b168a0bce9b3a054f2687edcd826fc5d38d7f6f43160f412129d935520",
+        "test": "bfeff0e8795ac1f86c9855af4d825436d265842b7b3db86c5344e7b862582a52",
+    },
+    "digits": {
+        "train": "2d892ad0f9c2dd29d7ff27ac5adc17b94a9287187b7fc023238c815db02e287d",
+        "test": "b89b944b1480fe43a63d916b349ba9e96d356792185770cf65183d5356a476db",
+    },
+    "fashion-mnist": {
+        "train": "a8007d7be041707b663947cf4c2d8a73d1704ccde85043273b866d5181bde6c2",
+        "test": "3581bf52f521803120533f28e81ae934decd1771980630083c739dc6da7d3bc6",
+    },
+    "cifar10": {
+        "train": "f3120a8fa253dbdad16aeebfcbcdbe65951c58226061082bf1b61dde3add92d7",
+        "test": "815bee49b92162b075142619fb16b9562d1186e49d0509d9cf0af8940f739265",
+    },
+    "cifar100": {
+        "train": "f317bded07d1d3a909562a1178725e166e72f0c555c98e0a08304de390c326c2",
+        "test": "c4e5d0f8abe8dec50f355ad5e622c815abd93293ca7b5ab9fd56af32924c2061",
+    },
+}

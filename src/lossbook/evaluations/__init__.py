@@ -1,0 +1,51 @@
+"""What is measured on a trained model: one file a suite, each with ``evaluate(outputs) -> Evaluation``.
+
+A run spec names the suites that it wants (``RunSpec.evaluations``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from lossbook.objectives import Objective
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a trained model makes of the images, in float32 on the CPU.
+
+    ``unknown_features`` are of the test images of the classes that the run was not trained on (None if there are none).
+    """
+
+    objective: Objective
+    initial_bias: Tensor | None
+    train_features: Tensor
+    train_labels: Tensor
+    test_features: Tensor
+    test_labels: Tensor
+    unknown_features: Tensor | None
+    unknown_labels: Tensor | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Numbers a run (``metrics``) and small tables a run (``frames``: name -> rows)."""
+
+    metrics: dict[str, float]
+    frames: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+
+
+def suites() -> list[str]:
+    """The names of all suites."""
+    return [info.name for info in pkgutil.iter_modules(__path__)]
+
+
+def evaluate(name: str, outputs: Outputs) -> Evaluation:
+    """Run one suite by name."""
+    if name not in suites():
+        raise ValueError(f"unknown evaluation {name!r}; expected one of {', '.join(suites())}")
+    return importlib.import_module(f"{__name__}.{name}").evaluate(outputs)

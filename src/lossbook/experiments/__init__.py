@@ -1,0 +1,126 @@
+"""Which runs fill which table: one file a paper beside this one, each with ``PAPER``, a :class:`Paper`.
+
+Importing this does not load torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from lossbook.specs import RunSpec
+
+TIERS = ("quick", "standard", "paper")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table (or figure) of a paper and the runs behind its counterpart.
+
+    Attributes:
+        name: as the paper counts it, e.g. ``"II"``, or a word for one that the paper does not have.
+        title: one line.
+        specs: tier -> the runs, without their seeds.
+        seeds: how many seeds (0, 1, ...) each tier runs.
+        frames: small tables of the runs that are kept beside the numbers (first seed only).
+    """
+
+    name: str
+    title: str
+    specs: dict[str, tuple[RunSpec, ...]]
+    seeds: dict[str, int] = field(default_factory=lambda: {"quick": 3, "standard": 3, "paper": 1})
+    frames: tuple[str, ...] = ()
+
+    def runs(self, tier: str) -> list[RunSpec]:
+        """All runs of a tier, seeds innermost; empty when the table has none there."""
+        return [spec.replace(seed=seed) for spec in self.specs.get(tier, ()) for seed in range(self.seeds[tier])]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: effect with its 95 % confidence interval in ``unit``, over ``runs`` seeds or rows."""
+
+    reproduced: bool | None
+    effect: float
+    low: float
+    high: float
+    seeds: int
+    unit: str
+
+    @property
+    def word(self) -> str:
+        return {True: "reproduced", False: "not reproduced", None: "undecided"}[self.reproduced]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of a paper as a check over the results.
+
+    Attributes:
+        id: ``<paper>-<slug>``.
+        source: section and table.
+        statement: in our words.
+        page: the notebook that discusses it.
+        check: results of a tier (one row a run, all tables) to a verdict.
+    """
+
+    id: str
+    source: str
+    statement: str
+    page: str
+    check: Callable[[pd.DataFrame], Verdict]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A chapter: its tables, its claims, and the modules whose code its runs go through."""
+
+    name: str
+    title: str
+    tables: tuple[Table, ...]
+    claims: tuple[Claim, ...]
+    modules: tuple[str, ...]
+
+    def table(self, name: str) -> Table:
+        found = [table for table in self.tables if table.name == name]
+        if not found:
+            raise ValueError(f"{self.name} has no table {name!r}; expected one of {', '.join(t.name for t in self.tables)}")
+        return found[0]
+
+
+def papers() -> dict[str, Paper]:
+    """All chapters by name."""
+    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    return {module.PAPER.name: module.PAPER for module in modules}
+
+
+def get_paper(name: str) -> Paper:
+    """A chapter by name; a ``ValueError`` lists the known ones."""
+    if name not in papers():
+        raise ValueError(f"unknown paper {name!r}; expected one of {', '.join(papers())}")
+    return papers()[name]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A batch of runs for one execution of notebooks/run: the kernel's start is paid once."""
+
+    name: str
+    paper: str
+    specs: tuple[RunSpec, ...]
+
+
+def jobs(tier: str, runs_a_job: int) -> list[Job]:
+    """All runs of a tier as batches, paper by paper; a run that stands in two tables is trained once."""
+    if tier not in TIERS:
+        raise ValueError(f"unknown tier {tier!r}; expected one of {', '.join(TIERS)}")
+    found: list[Job] = []
+    for paper in papers().values():
+        runs = list({spec.run_id: spec for table in paper.tables for spec in table.runs(tier)}.values())
+        for k in range(0, len(runs), runs_a_job):
+            found.append(Job(f"{paper.name}-{k // runs_a_job:03d}", paper.name, tuple(runs[k : k + runs_a_job])))
+    return found

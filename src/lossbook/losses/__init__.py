@@ -1,0 +1,1 @@
+"""Losses: class metrics and labels to a scalar, one file a paper."""

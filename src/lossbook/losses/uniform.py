@@ -1,0 +1,197 @@
+r"""Losses of *Rediscovering BCE Loss for Uniform Classification* (`uniform`): softmax, BCE and what lies between.
+
+Notation: :math:`c_j` is the metric of a sample to class :math:`j` (a logit, unitless), :math:`y` its label,
+:math:`N` the number of classes.  Every loss sums over the classes and takes the mean over the batch; half
+precision is computed in float32, and float32 is what comes back.  Nothing is exponentiated outside a stable function.
+
+All raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see :func:`check_logits_labels`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lossbook.losses.checks import check_logits_labels
+
+
+def _at_least_float32(logits: Tensor) -> Tensor:
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def _label_metric(logits: Tensor, labels: Tensor) -> Tensor:
+    """The positive metrics, (B, 1)."""
+    return logits.gather(1, labels.unsqueeze(1))
+
+
+def naive(logits: Tensor, labels: Tensor) -> Tensor:
+    r"""The naive loss, Eq. 27: the mean negative metric minus the positive one.
+
+    .. math:: L = -c_y + \frac{1}{N-1} \sum_{j \neq y} c_j
+
+    Args:
+        logits: class metrics (B, N), any real number.
+        labels: (B,), int64.
+
+    Returns:
+        Scalar, unbounded on both sides.
+
+    Example:
+        >>> naive(torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0]))
+        tensor(-2.5000)
+    """
+    check_logits_labels(logits, labels)
+    logits = _at_least_float32(logits)
+    positive = _label_metric(logits, labels).squeeze(1)
+    negatives = (logits.sum(1) - positive) / (logits.shape[1] - 1)
+    return (negatives - positive).mean()
+
+
+def softmax(logits: Tensor, labels: Tensor) -> Tensor:
+    r"""The softmax cross entropy, Eq. 29 (Eqs. 48-53 with the heads of Table I).
+
+    .. math:: L = -\log \frac{e^{c_y}}{\sum_j e^{c_j}}
+
+    Args:
+        logits: class metrics (B, N).
+        labels: (B,), int64.
+
+    Returns:
+        Scalar in [0, inf), in nats.
+
+    Example:
+        >>> softmax(torch.zeros(2, 4), torch.tensor([0, 3]))  # log 4
+        tensor(1.3863)
+    """
+    check_logits_labels(logits, labels)
+    return F.cross_entropy(_at_least_float32(logits), labels)
+
+
+def bce(logits: Tensor, labels: Tensor) -> Tensor:
+    r"""The binary cross entropy summed over the classes, Eq. 2 (Eqs. 54-59 with the heads of Table I).
+
+    .. math:: L = \log(1 + e^{-c_y}) + \sum_{j \neq y} \log(1 + e^{c_j})
+                = -\log\sigma(c_y) - \sum_{j \neq y} \log\sigma(-c_j)
+
+    The gradient is :math:`\partial L / \partial c_j = \sigma(c_j) - [j = y]`: no class sees another.
+
+    Args:
+        logits: class metrics with their bias (B, N).
+        labels: (B,), int64.
+
+    Returns:
+        Scalar in [0, inf), in nats; N log 2 for zero logits.
+
+    Example:
+        >>> bce(torch.zeros(2, 4), torch.tensor([0, 3]))  # 4 log 2
+        tensor(2.7726)
+    """
+    check_logits_labels(logits, labels)
+    logits = _at_least_float32(logits)
+    signed = (-logits).scatter(1, labels.unsqueeze(1), _label_metric(logits, labels))
+    return -F.logsigmoid(signed).sum(1).mean()
+
+
+def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0) -> Tensor:
+    r"""UniFace's unified cross entropy: :func:`bce` with a margin on the positive cosine.
+
+    .. math:: L = \log(1 + e^{-[s(\cos\theta_y - m) - b]}) + \sum_{j \neq y} \log(1 + e^{s\cos\theta_j - b})
+
+    Args:
+        logits: :math:`s \cos\theta_j - b`, (B, N), from a cosine head of the same ``scale``.
+        labels: (B,), int64.
+        margin: :math:`m \ge 0`, in units of the cosine.
+        scale: :math:`s > 0`.
+
+    Returns:
+        Scalar in [0, inf), in nats; equal to :func:`bce` for ``margin=0``.
+    """
+    check_logits_labels(logits, labels)
+    if margin < 0 or scale <= 0:
+        raise ValueError(f"expected margin >= 0 and scale > 0, got {margin} and {scale}")
+    logits = _at_least_float32(logits)
+    shift = torch.full_like(logits[:, :1], -scale * margin)
+    return bce(logits.scatter_add(1, labels.unsqueeze(1), shift), labels)
+
+
+def bce_di(metrics: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
+    r"""N binary cross entropies, each with its own unified bias, Eq. 63: the sample's own class lends its bias to all.
+
+    .. math:: L = \log(1 + e^{b_y - c_y}) + \sum_{j \neq y} \log(1 + e^{c_j - b_y})
+
+    "Slightly complex" in the paper; it is one gather.
+
+    Args:
+        metrics: bias-free class metrics (B, N).
+        bias: :math:`b`, one threshold a class, (N,).
+        labels: (B,), int64.
+
+    Returns:
+        Scalar in [0, inf), in nats; equal to :func:`bce` of ``metrics - b`` when all biases are equal.
+    """
+    check_logits_labels(metrics, labels)
+    if bias.shape != metrics.shape[1:]:
+        raise ValueError(f"expected a bias of shape ({metrics.shape[1]},), one a class, got {tuple(bias.shape)}")
+    return bce(_at_least_float32(metrics) - bias[labels].unsqueeze(1), labels)
+
+
+def _check_bounds(num_classes: int, lower: float, upper: float) -> None:
+    if num_classes < 2 or not lower < upper:
+        raise ValueError(f"expected num_classes >= 2 and lower < upper, got {num_classes}, {lower} and {upper}")
+
+
+def stationary_bias(num_classes: int, lower: float, upper: float) -> float:
+    r"""The bias of a perfectly trained ``bce-u``, Eq. 45 of Corollary 1: positives at B = ``upper``, negatives at
+    A = ``lower``, bias subtracted (metric - b).
+
+    .. math:: b = \log \frac{(N-2) e^A + \sqrt{(N-2)^2 e^{2A} + 4 (N-1) e^{A+B}}}{2}
+
+    Written with :math:`A` pulled out of the logarithm so that it cannot overflow.
+
+    Example:
+        >>> round(stationary_bias(2, -1.0, 1.0), 6)  # two classes: the middle
+        0.0
+        >>> round(stationary_bias(1000, -1.0, 1.0), 4)
+        5.9131
+    """
+    _check_bounds(num_classes, lower, upper)
+    gap = upper - lower
+    log_first = math.log(num_classes - 2) if num_classes > 2 else -math.inf
+    log_second = math.log(4 * (num_classes - 1)) + gap
+    log_root = 0.5 * _logaddexp(2 * log_first, log_second)
+    return lower + _logaddexp(log_first, log_root) - math.log(2)
+
+
+def _logaddexp(a: float, b: float) -> float:
+    high, low = max(a, b), min(a, b)
+    return high + math.log1p(math.exp(low - high))
+
+
+def softplus(x: float) -> float:
+    """log(1 + e^x) of a number, stable at both ends."""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def bce_at(bias: float, num_classes: int, lower: float, upper: float) -> float:
+    r"""``bce-u`` of a perfectly trained model as a function of the bias:
+    :math:`\log(1 + e^{b-B}) + (N-1) \log(1 + e^{A-b})`."""
+    _check_bounds(num_classes, lower, upper)
+    return softplus(bias - upper) + (num_classes - 1) * softplus(lower - bias)
+
+
+def separable_classes(lower: float, upper: float) -> float:
+    r"""Condition (42): the stationary bias lies inside (A, B) exactly when :math:`N < (e^{B-A} + 3)/2`; this is the
+    right side (infinite where it would overflow)."""
+    gap = upper - lower
+    return (math.exp(gap) + 3) / 2 if gap < 700 else math.inf
+
+
+def etf_lower_bound(num_classes: int, scale: float) -> float:
+    r"""The lowest metric that N class vectors reach together on a cosine head: :math:`-\gamma/(N-1)`, the simplex ETF
+    (Corollary 1 assumes :math:`-\gamma`, which three or more vectors cannot reach at once)."""
+    if num_classes < 2 or scale <= 0:
+        raise ValueError(f"expected num_classes >= 2 and scale > 0, got {num_classes} and {scale}")
+    return -scale / (num_classes - 1)

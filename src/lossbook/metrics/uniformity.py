@@ -1,0 +1,223 @@
+r"""How uniform is a classification?  The three accuracies of `uniform`, exact, and the pictures behind them.
+
+``metrics`` (M, N) holds the class metric of every sample to every class, ``labels`` (M,) the classes.  A sample's
+*positive* metric is the one to its own class, the largest other one its *negative* metric, and a threshold t
+classifies it when positive > t >= negative (Eq. 7: a tie of positive and negative is a miss).
+
+Everything runs on the tensor's own device.  No M x N copy is made: rows are reduced a chunk at a time, and what is
+sorted afterwards has length M.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lossbook.losses.checks import check_logits_labels
+
+# Elements copied at a time when the own class is masked: 1 Mi floats (4 MiB) stays within the caches of most CPUs.
+_CHUNK_ELEMENTS = 1 << 20
+
+
+def split_metrics(metrics: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The positive and the largest negative metric of each sample.
+
+    Returns:
+        ``(positive, negative)``, each (M,), float32 or wider.
+
+    Raises:
+        ValueError: for a wrong shape, a label out of range, or NaN in the metrics.
+    """
+    check_logits_labels(metrics, labels)
+    metrics = metrics.detach()
+    own = labels.unsqueeze(1)
+    positive = metrics.gather(1, own).squeeze(1)
+    rows = max(1, _CHUNK_ELEMENTS // metrics.shape[1])
+    negative = torch.cat(
+        [chunk.scatter(1, index, -torch.inf).amax(1) for chunk, index in zip(metrics.split(rows), own.split(rows), strict=True)]
+    )
+    if bool((positive.isnan() | negative.isnan()).any()):
+        raise ValueError("expected metrics without NaN; did the training diverge?")
+    if metrics.dtype in (torch.float16, torch.bfloat16):
+        return positive.float(), negative.float()
+    return positive, negative
+
+
+def samplewise_accuracy(metrics: Tensor, labels: Tensor) -> float:
+    r"""A_SW, Eq. 11: the share of samples whose positive metric exceeds all their negative ones.
+
+    .. math:: A_{SW} = \frac1M \sum_m \left[c_{y_m} > \max_{j \neq y_m} c_j\right]
+
+    Returns:
+        Within [0, 1].
+
+    Example:
+        >>> samplewise_accuracy(torch.tensor([[2.0, 1.0], [0.5, 0.5]]), torch.tensor([0, 1]))  # a tie is a miss
+        0.5
+    """
+    positive, negative = split_metrics(metrics, labels)
+    return (positive > negative).double().mean().item()
+
+
+def _coverage(positive: Tensor, negative: Tensor, group: Tensor) -> Tensor:
+    """For every sample, how many samples of its group the threshold t = (its negative metric) classifies.
+
+    Sample m is classified by all t in [negative_m, positive_m), so the count at t is the number of interval starts
+    <= t less the number of interval ends <= t.  The best threshold of a group is always one of its starts.
+    Values become integer ranks so that (group, value) is one sortable key; a group's starts are as many as its ends,
+    so the counts of earlier groups cancel.  O(M log M).
+    """
+    count = positive.numel()
+    ranks = torch.unique(torch.cat([negative, positive]), return_inverse=True)[1]
+    offset = group * (2 * count)
+    start, end = offset + ranks[:count], offset + ranks[count:]
+    started = torch.searchsorted(start.sort().values, start, right=True)
+    ended = torch.searchsorted(end.sort().values, start, right=True)
+    return started - ended
+
+
+def uniform_accuracy(metrics: Tensor, labels: Tensor) -> tuple[float, float]:
+    r"""A_Uni and its threshold, Eqs. 13-16: the largest share of samples that one threshold classifies, exactly.
+
+    .. math:: A_{Uni} = \max_t \frac1M \sum_m \left[c_{y_m} > t \ge \max_{j \neq y_m} c_j\right]
+
+    Returns:
+        ``(accuracy, threshold)``: accuracy within [0, 1]; the threshold in the metrics' unit is the middle of the
+        optimal interval (the lowest one, where several are optimal), NaN when no sample can be classified.
+
+    Example:
+        >>> metrics = torch.tensor([[3.0, 1.0], [0.0, 2.0], [1.5, 0.0]])
+        >>> uniform_accuracy(metrics, torch.tensor([0, 1, 0]))
+        (1.0, 1.25)
+    """
+    positive, negative = split_metrics(metrics, labels)
+    correct = positive > negative
+    if not bool(correct.any()):
+        return 0.0, float("nan")
+    positive, negative = positive[correct], negative[correct]
+    covered = _coverage(positive, negative, torch.zeros_like(negative, dtype=torch.int64))
+    best = covered.max()
+    low = negative[covered == best].min()
+    high = positive[positive > low].min()
+    middle = low + (high - low) / 2
+    # Between two neighbouring floats there is no middle, and an infinite end has none either: the start is optimal too.
+    threshold = middle if bool(middle.isfinite()) and bool(middle < high) else low
+    return best.item() / labels.numel(), threshold.item()
+
+
+def classwise_uniform_accuracy(metrics: Tensor, labels: Tensor) -> float:
+    r"""A_CW, Eqs. 18-22: each class has a threshold of its own for the samples of the class.
+
+    .. math:: A_{CW} = \frac1M \sum_i \max_{t_i} \sum_{m: y_m = i} \left[c_i > t_i \ge \max_{j \neq i} c_j\right]
+
+    Returns:
+        Within [0, 1]; a class without samples adds nothing.  A_Uni <= A_CW <= A_SW (Eq. 26).
+    """
+    positive, negative = split_metrics(metrics, labels)
+    correct = positive > negative
+    group = labels[correct]
+    covered = _coverage(positive[correct], negative[correct], group)
+    best = torch.zeros(metrics.shape[1], dtype=covered.dtype, device=covered.device)
+    best = best.scatter_reduce(0, group, covered, "amax")
+    return best.sum().item() / labels.numel()
+
+
+class Dominance(NamedTuple):
+    """What a metric matrix says: is every column's (every diagonal element's) maximum where it should be?"""
+
+    column_dominant: bool
+    global_dominant: bool
+
+
+def draw_metric_matrix(metrics: Tensor, labels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The metric matrix E of Eq. S.1: one random sample a class; E[j, i] is the metric of class i's sample to class j.
+
+    Returns:
+        (N, N) tensor, classes in rows and samples in columns.
+
+    Raises:
+        ValueError: if a class has no sample.
+    """
+    check_logits_labels(metrics, labels)
+    order = torch.randperm(labels.numel(), generator=generator).to(labels.device)
+    picked = torch.full((metrics.shape[1],), -1, device=labels.device)
+    picked[labels[order]] = order
+    if bool((picked < 0).any()):
+        raise ValueError(f"class {int((picked < 0).nonzero()[0])} has no sample: every class needs one")
+    return metrics[picked].T
+
+
+def metric_matrix_dominance(matrix: Tensor) -> Dominance:
+    """S.I: is each diagonal element above all others of its column (sample-wise), above every off-diagonal element of
+    the whole matrix (uniform)?  Strictly, so that the two follow from sample-wise and uniform classification."""
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
+        raise ValueError(f"expected a square metric matrix with at least 2 classes, got {tuple(matrix.shape)}")
+    diagonal = matrix.diagonal()
+    others = matrix.masked_fill(torch.eye(len(matrix), dtype=torch.bool, device=matrix.device), -torch.inf)
+    return Dominance(bool((diagonal > others.amax(0)).all()), bool(diagonal.min() > others.max()))
+
+
+class ClassRanges(NamedTuple):
+    """Ends of the metrics' ranges a class, each (N,); NaN for a class without samples."""
+
+    positive_min: Tensor
+    positive_max: Tensor
+    negative_min: Tensor
+    negative_max: Tensor
+
+
+def class_ranges(metrics: Tensor, labels: Tensor, negatives: Literal["type1", "type2"] = "type1") -> ClassRanges:
+    """The ranges of Figs. 2 and 3, over the samples that are classified sample-wise.
+
+    Args:
+        negatives: ``"type1"``: the metrics of class i's samples to the other classes; ``"type2"``: the metrics of the
+            other classes' samples to class i.
+    """
+    positive, negative = split_metrics(metrics, labels)
+    correct = positive > negative
+    metrics, labels, positive = metrics.detach()[correct], labels[correct], positive[correct]
+    own = labels.unsqueeze(1)
+    high, low = metrics.scatter(1, own, -torch.inf), metrics.scatter(1, own, torch.inf)
+    if negatives == "type1":
+        negative_max, negative_min = _by_class(high.amax(1), labels, high, "amax"), _by_class(low.amin(1), labels, low, "amin")
+    elif negatives == "type2":
+        others = (labels.numel() - labels.bincount(minlength=metrics.shape[1])) == 0
+        bottom, top = metrics.new_full((1, metrics.shape[1]), -torch.inf), metrics.new_full((1, metrics.shape[1]), torch.inf)
+        negative_max = torch.cat([high, bottom]).amax(0).masked_fill(others, torch.nan)
+        negative_min = torch.cat([low, top]).amin(0).masked_fill(others, torch.nan)
+    else:
+        raise ValueError(f"negatives must be 'type1' or 'type2', got {negatives!r}")
+    return ClassRanges(
+        _by_class(positive, labels, metrics, "amin"), _by_class(positive, labels, metrics, "amax"), negative_min, negative_max
+    )
+
+
+def _by_class(values: Tensor, labels: Tensor, metrics: Tensor, reduce: str) -> Tensor:
+    empty = torch.full((metrics.shape[1],), torch.nan, dtype=values.dtype, device=values.device)
+    return empty.scatter_reduce(0, labels, values, reduce, include_self=False)
+
+
+class Overlap(NamedTuple):
+    """Fig. 2: where the positive and the negative metrics overlap, in the metrics' unit."""
+
+    positive_min_mean: float
+    positive_min_std: float
+    negative_max_mean: float
+    negative_max_std: float
+
+    @property
+    def width(self) -> float:
+        """Mean of the maximum negative less mean of the minimum positive metric; negative when they are apart."""
+        return self.negative_max_mean - self.positive_min_mean
+
+
+def overlap(metrics: Tensor, labels: Tensor) -> Overlap:
+    """Means and standard deviations over the classes of the minimum positive and the maximum negative metric."""
+    ranges = class_ranges(metrics, labels)
+    seen = ~ranges.positive_min.isnan()
+    low, high = ranges.positive_min[seen].double(), ranges.negative_max[seen].double()
+    if low.numel() < 2:
+        raise ValueError(f"expected correctly classified samples of at least 2 classes, got {low.numel()}")
+    return Overlap(low.mean().item(), low.std().item(), high.mean().item(), high.std().item())

@@ -1,0 +1,83 @@
+"""The registry: a name to head + loss.  One file a paper beside this one; each holds a dict ``OBJECTIVES``.
+
+An :class:`Objective` is what a training loop needs: ``objective(features, labels)`` is the loss, and
+``objective.logits(features)`` the class metrics for prediction.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Objective(nn.Module):
+    """Head and loss.
+
+    Args:
+        head: features (B, d) to logits (B, N); has ``weight``, ``bias``, ``metrics`` and ``threshold``.
+        loss: (logits, labels) to a scalar.
+    """
+
+    def __init__(self, head: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.head = head
+        self.loss = loss
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        """The loss, a scalar: the mean over the batch."""
+        return self.loss(self.head(features), labels)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Class metrics with the bias, (B, d) -> (B, N): predict with ``argmax(1)``."""
+        return self.head(features)
+
+    def threshold(self) -> Tensor:
+        """The learned threshold on the bias-free metrics ``head.metrics(features)``: a scalar for a unified bias (0
+        for none), (N,) for a diverse one."""
+        return self.head.threshold()
+
+
+@functools.cache
+def _registry() -> dict[str, tuple[str, Callable[..., Objective]]]:
+    """name -> (paper, builder)"""
+    entries: dict[str, tuple[str, Callable[..., Objective]]] = {}
+    for info in pkgutil.iter_modules(__path__):
+        for name, build in importlib.import_module(f"{__name__}.{info.name}").OBJECTIVES.items():
+            if name in entries:
+                raise ValueError(f"objective {name!r} is registered by {entries[name][0]} and by {info.name}")
+            entries[name] = (info.name, build)
+    return entries
+
+
+def list_objectives() -> dict[str, str]:
+    """Every objective's name and the paper (the file) that it comes from."""
+    return {name: paper for name, (paper, _) in _registry().items()}
+
+
+def create_objective(name: str, in_features: int, num_classes: int, **arguments: Any) -> Objective:
+    """Build an objective by name.
+
+    Example:
+        >>> import torch
+        >>> objective = create_objective("bce-nu", in_features=512, num_classes=100, scale=96.0)
+        >>> loss = objective(torch.randn(8, 512), torch.arange(8))
+        >>> loss.backward()
+
+    Raises:
+        ValueError: for an unknown name, listing the known ones.
+        TypeError: for an argument that this objective does not take, naming it.
+    """
+    if name not in _registry():
+        raise ValueError(f"unknown objective {name!r}; expected one of {', '.join(_registry())}")
+    build = _registry()[name][1]
+    try:
+        return build(in_features, num_classes, **arguments)
+    except TypeError as error:
+        raise TypeError(f"objective {name!r} does not take these arguments: {error}") from None

@@ -1,0 +1,79 @@
+"""Objectives of the `uniform` paper: the twelve of Table I, ``bce-di`` (Eq. 63) and ``uce`` (UniFace)."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from torch import Tensor
+
+from lossbook.heads import Bias, CosineHead, LinearHead
+from lossbook.losses import uniform
+from lossbook.objectives import Loss, Objective
+
+
+_START_ARGUMENT = {"zero": None, "diverse": "bias_mode", "unified": "bias_start"}
+
+
+def _check_start(bias: Bias, start: dict[str, float]) -> None:
+    for argument in start:
+        if argument != _START_ARGUMENT[bias]:
+            raise TypeError(f"a {bias} bias takes {_START_ARGUMENT[bias] or 'no start value'}, got {argument}")
+
+
+def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start: float) -> Objective:
+    _check_start(bias, start)
+    return Objective(LinearHead(in_features, num_classes, bias, **start), loss)
+
+
+def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: float) -> Objective:
+    _check_start(bias, start)
+    return Objective(CosineHead(in_features, num_classes, bias, scale, **start), loss)
+
+
+def _uce(
+    in_features: int,
+    num_classes: int,
+    scale: float = 64.0,
+    margin: float = 0.4,
+    bias_start: float | None = None,
+) -> Objective:
+    """UniFace starts its bias at log(10 N)."""
+    start = math.log(10 * num_classes) if bias_start is None else bias_start
+    head = CosineHead(in_features, num_classes, "unified", scale, bias_start=start)
+    return Objective(head, functools.partial(uniform.uce, margin=margin, scale=scale))
+
+
+class OwnBiasObjective(Objective):
+    """``bce-di``: every metric of a sample is compared with the bias of the sample's own class.
+
+    A new sample has no label to pick the bias by; it shifts all its metrics alike, so prediction uses the bias-free
+    metrics.
+    """
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        return self.loss(self.head.metrics(features), self.head.bias, labels)
+
+    def logits(self, features: Tensor) -> Tensor:
+        return self.head.metrics(features)
+
+    def threshold(self) -> Tensor:
+        """(N,): Eq. 63 subtracts the bias, whatever the head."""
+        return self.head.bias.detach()
+
+
+def _bce_di(in_features: int, num_classes: int, bias_mode: int = 0) -> Objective:
+    return OwnBiasObjective(LinearHead(in_features, num_classes, "diverse", bias_mode), uniform.bce_di)
+
+
+_LOSSES = {"soft": uniform.softmax, "bce": uniform.bce}
+_HEADS = {"": _linear, "n": _cosine}
+_BIASES: dict[str, Bias] = {"0": "zero", "d": "diverse", "u": "unified"}
+
+OBJECTIVES = {
+    f"{loss_name}-{head_name}{bias_name}": functools.partial(build, loss, bias)
+    for loss_name, loss in _LOSSES.items()
+    for head_name, build in _HEADS.items()
+    for bias_name, bias in _BIASES.items()
+}
+OBJECTIVES |= {"bce-di": _bce_di, "uce": _uce}

@@ -1,0 +1,164 @@
+"""What a page shows: the figures' shared style, tables, checks and interactive figures.
+
+Outputs are deterministic (fixed ids, rounded numbers), so that nbval can compare them to the letter.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+
+from lossbook.experiments import Verdict, get_paper
+from lossbook.results import Results, mean_std
+
+LABELS = {"A_SW": "A<sub>SW</sub>", "A_CW": "A<sub>CW</sub>", "A_Uni": "A<sub>Uni</sub>", "threshold": "t*"}
+PALETTE = sns.color_palette("colorblind").as_hex()
+
+
+class Html:
+    """A piece of HTML for a notebook's output."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+def use_style() -> None:
+    """The one look of every figure: colour-blind safe, readable at the book's width, on a white card in dark mode."""
+    sns.set_theme(context="notebook", style="whitegrid", palette=PALETTE, font_scale=0.9)
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.2, 3.6),
+            "figure.dpi": 110,
+            "savefig.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "axes.titlesize": "medium",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.frameon": False,
+        }
+    )
+
+
+def table(frame: pd.DataFrame, caption: str = "", digits: int = 2) -> Html:
+    """A data frame as a plain HTML table; floats with ``digits`` decimals, missing values as an en dash."""
+
+    def cell(value: Any) -> str:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return "–"
+        return f"{value:.{digits}f}" if isinstance(value, float) else html.escape(str(value))
+
+    text = frame.map(cell).to_html(index=not isinstance(frame.index, pd.RangeIndex), escape=False, border=0, classes="lossbook")
+    label = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return Html(text.replace("<thead>", f"{label}<thead>", 1))
+
+
+def checks(rows: Iterable[tuple[str, float, float]]) -> Html:
+    """Numerical checks of a derivation: (statement, deviation found, tolerance).
+
+    The page shows the statement and the tolerance that held (a deviation's last digits differ between machines).
+
+    Raises:
+        AssertionError: if a deviation exceeds its tolerance or is not a number: the page then fails to build.
+    """
+    rows = list(rows)
+    for statement, deviation, tolerance in rows:
+        assert deviation <= tolerance, f"check failed: {statement}: deviation {deviation:.3g} > {tolerance:.3g}"
+    frame = pd.DataFrame({"check": [r[0] for r in rows], "holds within": [f"{r[2]:.0e}" for r in rows]})
+    return table(frame)
+
+
+def interactive(name: str, caption: str = "", **parameters: Any) -> Html:
+    """An interactive figure of the book: drawn in the browser by ``book/_static/interactive.js`` under this name.
+
+    The parameters are its start values; where no script runs, the caption says what would be seen.
+    """
+    data = html.escape(json.dumps(parameters, sort_keys=True), quote=True)
+    return Html(
+        f'<figure class="lossbook-interactive" id="interactive-{name}" data-name="{name}" data-parameters="{data}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def mean_text(mean: float, std: float, digits: int) -> str:
+    """``mean ± std``; a mean that does not exist is an en dash."""
+    if not math.isfinite(mean):
+        return "–"
+    return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if math.isfinite(std) else "")
+
+
+def side_by_side(
+    results: Results, key: str, metrics: list[str], printed: pd.DataFrame | None = None, caption: str = "", digits: int = 1
+) -> Html:
+    """Published | reference | this build: one row a value of ``key``, one column a metric in each group.
+
+    Args:
+        results: the rows to show, already filtered.
+        key: column of the results that names the rows.
+        metrics: columns of the results.
+        printed: published numbers, index = values of ``key``, columns = metrics.
+        caption: says data, backbone and number of seeds.
+    """
+    groups: dict[tuple[str, str], pd.Series] = {}
+    if printed is not None:
+        for metric in metrics:
+            if metric in printed:
+                groups["published", metric] = printed[metric].map(lambda v: "–" if pd.isna(v) else f"{v:.2f}")
+    for name, frame in (("reference", results.reference), ("this build", results.build)):
+        if frame is not None:
+            numbers = mean_std(frame, [key], metrics)
+            for metric in metrics:
+                cells = [mean_text(mean, std, digits) for mean, std in numbers[metric].to_numpy()]
+                groups[name, metric] = pd.Series(cells, index=numbers.index)
+    order = list(dict.fromkeys(results.newest[key]))
+    frame = pd.DataFrame(groups).reindex(order).fillna("–")
+    frame.index.name = key.removeprefix("arg_")
+    frame.columns = pd.MultiIndex.from_tuples([(group, LABELS.get(metric, metric)) for group, metric in frame.columns])
+    return table(frame, caption)
+
+
+def deviations(results: Results, keys: list[str], metrics: list[str]) -> Html:
+    """One sentence, and a table where this build differs from the reference beyond the seeds' spread."""
+    if results.build is None:
+        return Html("<p>This page shows the committed reference; no other build is compared with it.</p>")
+    found = beyond_spread(results, keys, metrics)
+    if found.empty:
+        return Html("<p>This build agrees with the reference within the spread of the seeds.</p>")
+    return table(found.reset_index(drop=True), "Where this build differs from the reference beyond the spread of the seeds")
+
+
+def claims(paper: str, page: str, frame: pd.DataFrame) -> Html:
+    """The claims that a page discusses: statement, source, verdict, effect with its 95 % interval, seeds."""
+    rows = []
+    for claim in get_paper(paper).claims:
+        if claim.page == page:
+            verdict = claim.check(frame)
+            slug = verdict.word.replace(" ", "-")
+            rows.append(
+                {
+                    "claim": html.escape(claim.statement),
+                    "source": html.escape(claim.source),
+                    "verdict": f'<span class="verdict-{slug}">{verdict.word}</span>',
+                    "effect": effect_text(verdict),
+                    "n": str(verdict.seeds),
+                }
+            )
+    if not rows:
+        raise ValueError(f"no claim of {paper} names the page {page!r}")
+    text = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="lossbook claims")
+    return Html(text)
+
+
+def effect_text(verdict: Verdict) -> str:
+    """Effect with its interval and unit, as text."""
+    interval = "" if verdict.low == verdict.high else f" [{verdict.low:.2f}, {verdict.high:.2f}]"
+    return f"{verdict.effect:.2f}{interval} {html.escape(verdict.unit)}"

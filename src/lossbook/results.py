@@ -1,0 +1,77 @@
+"""Read what was published and what was run, and put the two side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lossbook.experiments import get_paper
+from lossbook.paths import in_project, project_root
+
+ACCURACIES = ("A_SW", "A_CW", "A_Uni")
+
+
+def published(paper: str, table: str) -> pd.DataFrame:
+    """A table as printed: one row a number."""
+    path = project_root() / "data" / "published" / paper / f"table-{table}.csv"
+    if not path.is_file():
+        raise FileNotFoundError(f"no published table {table!r} of {paper}: expected {path.relative_to(project_root())}")
+    return pd.read_csv(path)
+
+
+def load_results(results_dir: str | Path, tier: str, paper: str, part: str = "") -> pd.DataFrame:
+    """Results of a tier, one row a run (``part``: ``"classes"`` or ``"histogram"``, the small tables)."""
+    get_paper(paper)
+    name = f"{paper}-{part}.csv" if part else f"{paper}.csv"
+    path = in_project(results_dir) / tier / name
+    if not path.is_file():
+        raise FileNotFoundError(f"no {tier} results of {paper} in {path.parent}: run `make book`, or `lossbook run {paper}`")
+    return pd.read_csv(path, float_precision="round_trip", dtype={"classes": "string"})
+
+
+@dataclass(frozen=True)
+class Results:
+    """The committed reference and this build; ``build`` is None where the reference itself is what is read."""
+
+    reference: pd.DataFrame
+    build: pd.DataFrame | None
+
+    @property
+    def newest(self) -> pd.DataFrame:
+        """This build where there is one, else the reference."""
+        return self.reference if self.build is None else self.build
+
+
+def load_pair(results_dir: str | Path, tier: str, paper: str, part: str = "") -> Results:
+    """The reference, and this build when ``results_dir`` is another folder."""
+    reference = load_results("results", tier, paper, part)
+    same = in_project(results_dir) == in_project("results")
+    return Results(reference, None if same else load_results(results_dir, tier, paper, part))
+
+
+def mean_std(frame: pd.DataFrame, keys: list[str], metrics: list[str]) -> pd.DataFrame:
+    """Means and standard deviations over the seeds; accuracies in per cent. Columns (metric, "mean" | "std")."""
+    scaled = frame[keys + metrics].copy()
+    shares = [m for m in metrics if frame[m].dropna().between(0, 1).all() and "threshold" not in m]
+    scaled[shares] = scaled[shares] * 100
+    return scaled.groupby(keys, sort=False).agg({metric: ["mean", "std"] for metric in metrics})
+
+
+def beyond_spread(results: Results, keys: list[str], metrics: list[str], tolerance: float = 0.1) -> pd.DataFrame:
+    """Where this build's mean is further from the reference's than three standard errors of the difference over the seeds
+    (and than ``tolerance`` points): one row a deviation; empty where nothing is to be said."""
+    if results.build is None:
+        return pd.DataFrame(columns=[*keys, "metric", "reference", "this build"])
+    old, new = (mean_std(frame, keys, metrics) for frame in (results.reference, results.build))
+    seeds = results.reference.groupby(keys, sort=False).size()
+    found = []
+    for metric in metrics:
+        error = np.sqrt((old[metric]["std"] ** 2 + new[metric]["std"] ** 2) / seeds)
+        apart = (new[metric]["mean"] - old[metric]["mean"]).abs()
+        for key in apart.index[(apart > 3 * error) & (apart > tolerance)]:
+            row = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
+            found.append(row | {"metric": metric, "reference": old[metric]["mean"][key], "this build": new[metric]["mean"][key]})
+    return pd.DataFrame(found, columns=[*keys, "metric", "reference", "this build"])

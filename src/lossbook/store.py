@@ -1,0 +1,162 @@
+"""Run records on disk: one JSON file a run, written whole or not at all.
+
+A record holds the spec, the metrics, the curves, the small tables, the fingerprint of the code that made it and where
+it ran.  A record whose code has changed since counts as missing; a damaged one too.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from lossbook.fingerprint import PACKAGE_DIR, fingerprint
+from lossbook.objectives import list_objectives
+from lossbook.progress import track
+from lossbook.specs import RunSpec
+from lossbook.training import RunResult, train
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file under its final name only when it is complete (same folder, then rename)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@functools.cache
+def _modules_fingerprint(modules: tuple[str, ...]) -> str:
+    return fingerprint(modules)
+
+
+def code_of(spec: RunSpec) -> str:
+    """The fingerprint of the code that a run of this spec goes through: engine, objective's paper, evaluations."""
+    objectives = list_objectives()
+    if spec.objective not in objectives:
+        raise ValueError(f"unknown objective {spec.objective!r}; expected one of {', '.join(objectives)}")
+    paper = objectives[spec.objective]
+    evaluations = (f"lossbook.evaluations.{name}" for name in spec.evaluations)
+    return _modules_fingerprint(("lossbook.training", f"lossbook.objectives.{paper}", *evaluations))
+
+
+@functools.cache
+def provenance() -> dict[str, Any]:
+    """Where a run is made: commit, versions, threads, processor."""
+    command = ["git", "-C", str(PACKAGE_DIR), "rev-parse", "--short=12", "HEAD"]
+    git = subprocess.run(command, capture_output=True, text=True, check=False)
+    return {
+        "commit": git.stdout.strip() or "unknown",
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "lossbook": version("lossbook"),
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+    }
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: it is stored as null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class Store:
+    """A folder of run records.
+
+    Args:
+        root: the folder; made when the first record is written.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def path(self, spec: RunSpec) -> Path:
+        return self.root / f"{spec.run_id}.json"
+
+    def save(self, result: RunResult) -> Path:
+        """Write a record; returns its path."""
+        record = {
+            "run_id": result.spec.run_id,
+            "spec": result.spec.to_dict(),
+            "metrics": result.metrics,
+            "curves": result.curves,
+            "frames": result.frames,
+            "code": code_of(result.spec),
+            "seconds": round(result.seconds, 3),
+            "device": result.device,
+            "provenance": provenance(),
+        }
+        path = self.path(result.spec)
+        write_atomically(path, json.dumps(_without_nan(record), sort_keys=True, indent=1) + "\n")
+        return path
+
+    def load(self, spec: RunSpec) -> dict[str, Any] | None:
+        """The record of a spec made by the present code, or None."""
+        try:
+            record = json.loads(self.path(spec).read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return record if record.get("code") == code_of(spec) else None
+
+    def missing(self, specs: Iterable[RunSpec]) -> list[RunSpec]:
+        """The specs without a valid record."""
+        return [spec for spec in specs if self.load(spec) is None]
+
+    def run(self, specs: Iterable[RunSpec]) -> list[dict[str, Any]]:
+        """Train what is missing, one record after another, and return all records in the order of the specs."""
+        specs = list(specs)
+        for spec in track(self.missing(specs), "runs"):
+            self.save(train(spec))
+        return [record for spec in specs if (record := self.load(spec)) is not None]
+
+
+def runs_frame(records: Iterable[dict[str, Any]], table: str) -> pd.DataFrame:
+    """One row a run: the table it belongs to, the spec's fields, the metrics, and where it ran."""
+    rows = []
+    for record in records:
+        spec = {key: _flat(value) for key, value in record["spec"].items() if key != "objective_args"}
+        arguments = {f"arg_{key}": value for key, value in record["spec"]["objective_args"].items()}
+        ran = {"seconds": record["seconds"], "device": record["device"]} | record["provenance"]
+        rows.append(
+            {"table": table, "run_id": record["run_id"], "code": record["code"]} | spec | arguments | record["metrics"] | ran
+        )
+    return pd.DataFrame(rows)
+
+
+def _flat(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def frames_frame(records: Iterable[dict[str, Any]], table: str, name: str) -> pd.DataFrame:
+    """The rows of one small table (``name``) of many runs, with the run's objective, arguments and seed."""
+    rows = [
+        {"table": table, "run_id": record["run_id"], "objective": record["spec"]["objective"], "seed": record["spec"]["seed"]}
+        | {f"arg_{key}": value for key, value in record["spec"]["objective_args"].items()}
+        | row
+        for record in records
+        for row in record["frames"].get(name, [])
+    ]
+    return pd.DataFrame(rows)
