@@ -18,7 +18,9 @@ THREADS = int(config.get("threads_a_job", 1))
 
 JOBS = {job.name: job for job in jobs(TIER, RUNS_A_JOB)}
 PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
-PYTHON = sys.executable
+STEP = f"{sys.executable} -m lossbook.book"
+# What a step prints goes to its log; a step that fails shows the end of it.
+LOGGED = " > {log} 2>&1 || {{ tail -n 40 {log}; exit 1; }}"
 
 
 def job_files(paper):
@@ -49,13 +51,15 @@ rule train:
         specs=lambda wildcards: [spec.run_id for spec in JOBS[wildcards.job].specs],
         code=lambda wildcards: fingerprint(papers()[JOBS[wildcards.job].paper].modules),
         notebook=book.page_state(book.RUN),
+    log:
+        "_build/logs/train-{job}.log",
     threads: THREADS
     resources:
         gpus=1,
     message:
         "train {wildcards.job}"
     shell:
-        "{PYTHON} -m lossbook.book job {wildcards.job} {output} --tier {TIER} --runs-a-job {RUNS_A_JOB} --threads {threads}"
+        STEP + " job {wildcards.job} {output} --tier {TIER} --runs-a-job {RUNS_A_JOB} --threads {threads}" + LOGGED
 
 
 rule collect:
@@ -66,10 +70,12 @@ rule collect:
     params:
         code=fingerprint(["lossbook.collect"]),
         specs=lambda wildcards: [t.name + s.run_id for t in papers()[wildcards.paper].tables for s in t.runs(TIER)],
+    log:
+        "_build/logs/collect-{paper}.log",
     message:
         "collect the results of {wildcards.paper}"
     shell:
-        "{PYTHON} -m lossbook.book collect {wildcards.paper} --tier {TIER}"
+        STEP + " collect {wildcards.paper} --tier {TIER}" + LOGGED
 
 
 rule page:
@@ -82,10 +88,12 @@ rule page:
         page="(?!run$).*",
     params:
         state=lambda wildcards: book.page_state(PAGES[wildcards.page]),
+    log:
+        "_build/logs/page-{page}.log",
     message:
         "execute {wildcards.page}"
     shell:
-        "{PYTHON} -m lossbook.book page {input.source} {output}"
+        STEP + " page {input.source} {output}" + LOGGED
 
 
 # The page on the parameterised run finds its runs in the store, so it comes after all training.
@@ -97,10 +105,12 @@ rule run_page:
         "_build/executed/run.ipynb",
     params:
         state=book.page_state(book.RUN),
+    log:
+        "_build/logs/page-run.log",
     message:
         "execute run"
     shell:
-        "{PYTHON} -m lossbook.book page {input.source} {output}"
+        STEP + " page {input.source} {output}" + LOGGED
 
 
 rule html:
@@ -116,6 +126,5 @@ rule html:
     message:
         "build the book"
     shell:
-        "{{ {PYTHON} -m lossbook.book stage _build/stage {input} && "
-        "{PYTHON} -m jupyter_book build _build/stage --path-output . --all -W -n --keep-going; }} > {log} 2>&1 "
-        "|| {{ tail -n 40 {log}; exit 1; }}"
+        "{{ " + STEP + " stage _build/stage {input} && "
+        + sys.executable + " -m jupyter_book build _build/stage --path-output . --all -W -n --keep-going; }}" + LOGGED

@@ -324,8 +324,6 @@ def test_ranges_with_type_2_negatives(drawn):
     check_ranges(metrics, labels, "type2")
 
 
-
-
 @pytest.mark.parametrize("labels", [[1, 0], [0, 0]], ids=["all wrong", "one class correct"])
 def test_ranges_with_type_2_negatives_of_no_sample_are_nan(labels):
     check_ranges(torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor(labels), "type2")

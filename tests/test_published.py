@@ -16,10 +16,7 @@ ACCURACIES = ["A_SW", "A_CW", "A_Uni"]
 METRICS = [*ACCURACIES, "threshold"]
 FGVC = ["cub", "aircraft", "flowers102", "cars", "dogs"]
 PHASE_LOSS = [("pre-training", "soft-d"), *(("fine-tuning", loss) for loss in LOSSES)]
-GAMMAS = [
-    str(g)
-    for g in (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 256, 512)
-]
+GAMMAS = [str(g) for g in (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 256, 512)]
 DATASET_OF = {"II": "imagenet1k", "S.II": "imagenet1k"}
 DATASET_OF |= dict(zip(("V", "VI", "VII", "VIII", "IX"), FGVC, strict=True))
 DATASET_OF |= dict(zip(("S.III", "S.IV", "S.V", "S.VI", "S.VII"), FGVC, strict=True))

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
+import logging
+import re
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,6 +92,7 @@ def execute(source: Path, output: Path, parameters: dict[str, Any]) -> None:
     """Run a notebook with papermill from the project's root; retry when a kernel lost the race for a port."""
     import papermill
 
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of every parameter that has a comment
     output.parent.mkdir(parents=True, exist_ok=True)
     draft = output.with_name(f".{output.name}")
     plain = output.with_name(f".source-{output.name}")
@@ -102,7 +106,7 @@ def execute(source: Path, output: Path, parameters: dict[str, Any]) -> None:
                 if attempt + 1 == _PORT_RACES or "Kernel died" not in str(error):
                     raise
                 time.sleep(1 + attempt)
-        os.replace(draft, output)
+        draft.replace(output)
     finally:
         plain.unlink(missing_ok=True)
 
@@ -118,6 +122,8 @@ def merge(source: Path, executed: Path) -> nbformat.NotebookNode:
     cells = [c for c in notebook.cells if c.cell_type == "code"]
     if [c.source for c in cells] != [c.source for c in ran]:
         raise RuntimeError(f"{executed} was made from other code than {source} has now: execute the page again")
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # jupytext draws them at random
     for cell, done in zip(cells, ran, strict=True):
         cell.outputs, cell.execution_count = done.outputs, done.execution_count
     return notebook
@@ -183,6 +189,86 @@ def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) 
     for path in destination.rglob("*"):
         if path.is_file() and path not in kept and "_build" not in path.relative_to(destination).parts:
             path.unlink()
+
+
+@app.command()
+def sync(force: bool = False) -> None:
+    """Bring every .ipynb in step with its .md source: text always, outputs where the code cells changed.
+
+    Pages are executed against the committed reference results, so that nbval compares like with like.
+    """
+    for source in [RUN, *pages()]:
+        target, executed = (
+            source.with_suffix(".ipynb"),
+            Path("_build/sync") / source.relative_to("notebooks").with_suffix(".ipynb"),
+        )
+        stale = force or not target.is_file()
+        if not stale:
+            try:
+                notebook = merge(source, target)
+            except RuntimeError:
+                stale = True
+        if stale:
+            print(f"execute {source}", flush=True)
+            execute(source, executed, {})
+            notebook = merge(source, executed)
+        _write_if_changed(target, nbformat.writes(notebook).encode() + b"\n")
+
+
+_STARTED = re.compile(r"Job (\d+): (.+)")
+_FINISHED = re.compile(r"Finished jobid: (\d+)")
+_COUNT = re.compile(r"(\d+) of (\d+) steps")
+_TOTAL = re.compile(r"total +(\d+)")
+
+
+@app.command()
+def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on to snakemake")] = None) -> None:
+    """Run snakemake and say in one line what runs and what is left; its errors pass as they are.
+
+    One build at a time: the lock is the operating system's, so a killed build leaves none behind.
+    """
+    import fcntl
+
+    Path("_build").mkdir(exist_ok=True)
+    with Path("_build/.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another build is running in this folder: wait for it, or stop it", file=sys.stderr)
+            raise typer.Exit(1) from None
+        command = [sys.executable, "-m", "snakemake", "--nolock", *(arguments or ["--profile", "profiles/local"])]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock.fileno()])
+        _show_progress(process.stdout)
+    raise typer.Exit(process.wait())
+
+
+def _show_progress(lines: Iterable[str]) -> None:
+    running: dict[str, str] = {}
+    done = total = 0
+    failed = False
+    terminal = sys.stdout.isatty()
+    for line in lines:
+        if match := _STARTED.match(line):
+            running[match[1]] = match[2]
+        elif match := _FINISHED.match(line):
+            running.pop(match[1], None)
+            continue  # the count follows
+        elif match := _COUNT.match(line):
+            done, total = int(match[1]), int(match[2])
+        elif match := _TOTAL.match(line):
+            total = int(match[1])
+            continue
+        else:
+            failed = failed or any(word in line for word in ("Error", "error", "Exception"))
+            if failed:
+                print(line, end="", flush=True)
+            continue
+        text = f"[{done}/{total}] " + (f"now: {', '.join(running.values())}" if running else "done")
+        print(f"\r\033[K{text[:150]}" if terminal else text, end="" if terminal else "\n", flush=True)
+    if terminal and total:
+        print()
+    if not total and not failed:
+        print("Nothing to do: everything is up to date")
 
 
 @app.command()

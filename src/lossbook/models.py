@@ -42,7 +42,7 @@ def _mlp(channels: int) -> tuple[nn.Module, int]:
 
 def _cnn(channels: int) -> tuple[nn.Module, int]:
     layers = (_convolution(channels, 16, 2), _convolution(16, 32), _convolution(32, 64, 2))
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(256, 64)), 64
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten()), 256
 
 
 def _resnet8(channels: int) -> tuple[nn.Module, int]:
@@ -64,9 +64,9 @@ def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> t
         if pretrained:
             raise ValueError(f"{name!r} has no pretrained weights")
         return _SMALL[name](in_channels)
-    import lossbook._torchvision  # noqa: F401  before timm, which imports torchvision
-
     import timm
+
+    import lossbook._torchvision  # noqa: F401  before timm, which imports torchvision
 
     timm_name = name.removesuffix("-cifar")
     if not timm.is_model(timm_name):

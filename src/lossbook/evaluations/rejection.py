@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
 
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.metrics import threshold_accuracy, uniform_accuracy, verification_accuracy
-from sklearn.metrics import roc_auc_score
 
 _PAIRS = 10_000
 

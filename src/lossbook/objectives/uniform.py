@@ -11,7 +11,6 @@ from lossbook.heads import Bias, CosineHead, LinearHead
 from lossbook.losses import uniform
 from lossbook.objectives import Loss, Objective
 
-
 _START_ARGUMENT = {"zero": None, "diverse": "bias_mode", "unified": "bias_start"}
 
 

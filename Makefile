@@ -1,0 +1,50 @@
+# Two commands do everything:  make book   make test
+# Each creates its environment (.venv) when it is missing or requirements.lock has changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: book test pages-check bench reference notebooks lint clean help
+
+book: $(READY)  ## train the missing quick runs, execute every notebook, build _build/html
+	@python -m lossbook.book build
+	@echo "The book is in _build/html/index.html"
+
+test: $(READY)  ## lint, unit and property tests, notebooks against their stored outputs, one run retrained
+	ruff check src tests benchmarks
+	ruff format --check src tests benchmarks
+	pytest -n 2 -m "not browser"
+	pytest -n 2 --nbval --override-ini addopts= --override-ini testpaths= --override-ini filterwarnings= notebooks
+
+pages-check: $(READY)  ## look at the built book in a headless browser (after `make book`)
+	pytest -m browser -rs tests/test_pages.py
+
+bench: $(READY)  ## ratios against named peers, into results/bench
+	python -m benchmarks
+
+reference: book  ## make this build's quick results the committed reference, and the notebooks' outputs from it
+	mkdir -p results/quick && cp _build/results/quick/*.csv results/quick/
+	python -m lossbook.book sync --force
+
+notebooks: $(READY)  ## bring every .ipynb in step with its .md source
+	python -m lossbook.book sync
+
+lint: $(READY)  ## format and fix what ruff can
+	ruff format src tests benchmarks && ruff check --fix src tests benchmarks
+
+clean:  ## remove all that was built (the environment stays)
+	rm -rf _build .snakemake
+
+help:
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Creating the environment in .venv (once, some minutes)"
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed, this is " + sys.version' 
+	@test -d .venv || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)

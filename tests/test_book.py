@@ -1,0 +1,113 @@
+"""The steps of the build: what a page's state hangs on, how text and outputs are joined."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from lossbook import book
+
+PAGE = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# A question
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+factor = 2
+```
+
+Prose.
+
+```{code-cell} ipython3
+from lossbook.losses.checks import check_logits_labels
+
+print(factor * 3)
+```
+"""
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path("notebooks/paper/01-page.md")
+    path.parent.mkdir(parents=True)
+    path.write_text(PAGE)
+    return path
+
+
+def test_prose_does_not_change_a_pages_state(page):
+    before = book.page_state(page)
+    page.write_text(PAGE.replace("Prose.", "Better prose."))
+    assert book.page_state(page) == before
+
+
+@pytest.mark.parametrize(("old", "new"), [("factor * 3", "factor * 4"), ("losses.checks import", "losses.uniform import")])
+def test_code_changes_a_pages_state(page, old, new):
+    before = book.page_state(page)
+    page.write_text(PAGE.replace(old, new))
+    assert book.page_state(page) != before
+
+
+def test_package_code_that_a_page_imports_changes_its_state(page, monkeypatch):
+    before = book.page_state(page)
+    monkeypatch.setattr(book, "fingerprint", lambda modules: "changed")
+    assert book.page_state(page) != before
+
+
+def test_only_pages_with_the_parameter_read_results(page):
+    assert not book.reads_results(page)
+    page.write_text(PAGE.replace("factor = 2", 'factor = 2\nresults_dir = "results"'))
+    assert book.reads_results(page)
+
+
+@pytest.mark.slow
+def test_execute_and_merge(page):
+    output = Path("_build/executed/paper/01-page.ipynb")
+    book.execute(page, output, {"factor": 5})
+    page.write_text(PAGE.replace("Prose.", "Better prose."))
+    notebook = book.merge(page, output)
+    assert notebook.cells[-1].outputs[0].text == "15\n"
+    assert "Better prose." in notebook.cells[2].source
+    assert not any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    assert sorted(path.name for path in output.parent.iterdir()) == ["01-page.ipynb"]
+
+
+def test_merge_refuses_outputs_of_other_code(page):
+    executed = Path("executed.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("other")]), executed)
+    with pytest.raises(RuntimeError, match="execute the page again"):
+        book.merge(page, executed)
+
+
+@pytest.mark.slow
+def test_a_failing_cell_fails_the_step_and_leaves_no_output(page):
+    page.write_text(PAGE.replace("print(factor * 3)", "raise ValueError('no')"))
+    with pytest.raises(Exception, match="ValueError"):
+        book.execute(page, Path("out/page.ipynb"), {})
+    assert not Path("out/page.ipynb").exists()
+
+
+def test_progress_says_what_runs_and_what_is_left(capsys):
+    lines = [
+        "total  2\n",
+        "Job 1: train a\n",
+        "Job 2: train b\n",
+        "Finished jobid: 1 (Rule: train)\n",
+        "1 of 2 steps (50%) done\n",
+    ]
+    book._show_progress(lines)
+    assert capsys.readouterr().out.splitlines()[-1] == "[1/2] now: train b"
+    book._show_progress(["Building DAG of jobs...\n"])
+    assert "up to date" in capsys.readouterr().out
+    book._show_progress(["Error in rule page:\n", "  exit 1\n"])
+    assert capsys.readouterr().out == "Error in rule page:\n  exit 1\n"

@@ -1,0 +1,45 @@
+"""The command line."""
+
+import pytest
+from typer.testing import CliRunner
+
+from lossbook.cli import app
+
+
+def _run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_list_names_objectives_data_sets_and_tables():
+    output = _run("list")
+    for word in ("bce-nu", "mnist5k", "V-IX"):
+        assert word in output
+
+
+def test_table_prints_means_with_their_spread():
+    output = _run("table", "uniform", "III")
+    assert "±" in output
+    assert "512" in output
+
+
+def test_claims_prints_a_verdict_for_each():
+    output = _run("claims", "uniform")
+    assert "uniform-ordering" in output
+    assert "reproduced" in output
+
+
+def test_status_counts_runs():
+    assert "108" in _run("status")
+
+
+def test_doctor_says_versions_device_and_data():
+    output = _run("doctor")
+    for word in ("torch", "device", "free disk", "mnist5k", "verified"):
+        assert word in output
+
+
+def test_a_wrong_table_lists_the_known_ones():
+    with pytest.raises(ValueError, match="expected one of II"):
+        _run("table", "uniform", "XX")

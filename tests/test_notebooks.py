@@ -1,0 +1,66 @@
+"""Every notebook is a pair in step: the .md is the source, the .ipynb holds the outputs of exactly these cells."""
+
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+
+from lossbook.book import merge, pages
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*.md"))
+# A machine's path, a time of day, a date with a time, a duration or speed of a progress bar, an object's address.
+UNWANTED = re.compile(
+    r"(?<![\w.])/(?:home|root|tmp|work|Users|usr|opt|var)/\w|\b\d\d:\d\d:\d\d\b|\d(?:it/s|s/it)\b|<\w[\w.]* at 0x[0-9a-f]+>"
+)
+
+
+@pytest.fixture(params=SOURCES, ids=str)
+def source(request, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return request.param
+
+
+def _code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_text_and_notebook_are_in_step(source):
+    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    expected = merge(source, source.with_suffix(".ipynb"))  # raises when the code differs
+    assert nbformat.writes(expected) + "\n" == nbformat.writes(notebook) + "\n", "run `make notebooks`"
+
+
+def test_every_code_cell_was_executed_in_order(source):
+    counts = [cell.execution_count for cell in _code_cells(nbformat.read(source.with_suffix(".ipynb"), as_version=4))]
+    assert None not in counts, "nbval skips a cell without an execution count"
+    assert counts == sorted(counts)
+
+
+def test_outputs_hold_no_path_time_or_error(source):
+    for cell in _code_cells(nbformat.read(source.with_suffix(".ipynb"), as_version=4)):
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            data = output.get("data", {"text": output.get("text", "")})
+            for kind, content in data.items():
+                if kind.startswith("text"):
+                    found = UNWANTED.search(str(content))
+                    assert not found, f"{found[0]!r} in the output of: {cell.source[:60]}"
+
+
+def test_metadata_suits_papermill(source):
+    notebook = jupytext.read(source)
+    assert notebook.metadata.kernelspec["name"] == "python3"
+    assert notebook.metadata.kernelspec["language"] == "python"
+    tagged = [cell for cell in _code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1, "exactly one cell is tagged `parameters`"
+
+
+def test_every_page_is_in_the_table_of_contents(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    toc = (ROOT / "_toc.yml").read_text()
+    files = {entry["file"] for part in yaml.safe_load(toc)["parts"] for entry in part["chapters"]}
+    assert {str(page.with_suffix("")) for page in pages()} <= files

@@ -1,0 +1,106 @@
+"""Records: written whole or not at all, valid only for the code that made them, resumed where missing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lossbook import store as store_module
+from lossbook.specs import RunSpec
+from lossbook.store import Store, frames_frame, runs_frame, write_atomically
+from lossbook.training import train
+
+TINY = RunSpec(model="mlp", image_size=7, epochs=1, objective="bce-u", lr=0.03)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return train(TINY)
+
+
+def test_a_record_comes_back(tmp_path, result):
+    store = Store(tmp_path)
+    path = store.save(result)
+    record = store.load(TINY)
+    assert record["spec"]["objective"] == "bce-u"
+    assert RunSpec.from_dict(record["spec"]) == TINY
+    assert path.name == f"{TINY.run_id}.json"
+    assert {"commit", "torch", "threads"} <= set(record["provenance"])
+    assert [p.name for p in tmp_path.iterdir()] == [path.name], "no temporary file is left"
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"spec": {}}'])
+def test_a_damaged_record_counts_as_missing(tmp_path, result, damage):
+    store = Store(tmp_path)
+    store.save(result).write_text(damage)
+    assert store.missing([TINY]) == [TINY]
+
+
+def test_changed_code_makes_a_record_missing(tmp_path, result, monkeypatch):
+    store = Store(tmp_path)
+    store.save(result)
+    assert store.missing([TINY]) == []
+    monkeypatch.setattr(store_module, "code_of", lambda spec: "other")
+    assert store.missing([TINY]) == [TINY]
+
+
+def test_only_what_is_missing_is_trained(tmp_path, result, monkeypatch):
+    store = Store(tmp_path)
+    store.save(result)
+    trained = []
+    monkeypatch.setattr(store_module, "train", lambda spec: trained.append(spec) or train(spec))
+    records = store.run([TINY, TINY.replace(seed=1)])
+    assert [spec.seed for spec in trained] == [1]
+    assert [record["spec"]["seed"] for record in records] == [0, 1]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    write_atomically(path, "old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_values_are_null(tmp_path, result):
+    text = Store(tmp_path).save(result).read_text()
+    assert "NaN" not in text
+    json.loads(text, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_frames(result, tmp_path):
+    store = Store(tmp_path)
+    store.save(result)
+    runs = runs_frame([store.load(TINY)], "II")
+    assert runs.loc[0, "table"] == "II"
+    assert 0 <= runs.loc[0, "A_Uni"] <= 1
+    classes = frames_frame([store.load(TINY)], "II", "classes")
+    assert list(classes["class"]) == list(range(10))
+
+
+@pytest.mark.slow
+def test_killed_while_running_leaves_whole_records_and_resumes(tmp_path):
+    program = (
+        "import sys; from lossbook.store import Store; from lossbook.specs import RunSpec\n"
+        "spec = RunSpec(model='mlp', image_size=7, epochs=1, objective='bce-u', lr=0.03)\n"
+        "Store(sys.argv[1]).run([spec.replace(seed=s) for s in range(2000)])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("*.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = [path for path in tmp_path.iterdir() if path.suffix == ".json"]
+    assert len(done) >= 3
+    for path in done:
+        json.loads(Path(path).read_text())
+    specs = [TINY.replace(seed=seed) for seed in range(len(done) + 1)]
+    assert len(Store(tmp_path).missing(specs)) == 1
