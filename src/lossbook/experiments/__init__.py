@@ -6,6 +6,7 @@ Importing this does not load torch.
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -115,12 +116,13 @@ class Job:
 
 
 def jobs(tier: str, runs_a_job: int) -> list[Job]:
-    """All runs of a tier as batches, paper by paper; a run that stands in two tables is trained once."""
+    """All runs of a tier as batches of about equal work: runs are dealt out in turn, so that every batch gets its
+    share of the long ones.  A run that stands in two tables is trained once."""
     if tier not in TIERS:
         raise ValueError(f"unknown tier {tier!r}; expected one of {', '.join(TIERS)}")
     found: list[Job] = []
     for paper in papers().values():
         runs = list({spec.run_id: spec for table in paper.tables for spec in table.runs(tier)}.values())
-        for k in range(0, len(runs), runs_a_job):
-            found.append(Job(f"{paper.name}-{k // runs_a_job:03d}", paper.name, tuple(runs[k : k + runs_a_job])))
+        count = math.ceil(len(runs) / runs_a_job)
+        found += [Job(f"{paper.name}-{k:03d}", paper.name, tuple(runs[k::count])) for k in range(count)]
     return found
