@@ -17,7 +17,7 @@ test: $(READY)  ## lint, unit and property tests, notebooks against their stored
 	ruff check src tests benchmarks
 	ruff format --check src tests benchmarks
 	pytest -n 2 -m "not browser"
-	pytest -n 2 --nbval --override-ini addopts= --override-ini testpaths= --override-ini filterwarnings= notebooks
+	pytest -n 2 --dist loadfile --nbval --override-ini addopts= --override-ini testpaths= --override-ini filterwarnings= notebooks
 
 pages-check: $(READY)  ## look at the built book in a headless browser (after `make book`)
 	pytest -m browser -rs tests/test_pages.py

@@ -16,9 +16,33 @@ import pandas as pd
 import seaborn as sns
 
 from lossbook.experiments import Verdict, get_paper
-from lossbook.results import Results, mean_std
+from lossbook.results import Results, beyond_spread, mean_std
 
-LABELS = {"A_SW": "A<sub>SW</sub>", "A_CW": "A<sub>CW</sub>", "A_Uni": "A<sub>Uni</sub>", "threshold": "t*"}
+LABELS = {  # how a column of the results is headed
+    "objective": "loss",
+    "arg_scale": "γ",
+    "arg_bias_mode": "mode",
+    "A_SW": "A<sub>SW</sub>",
+    "A_CW": "A<sub>CW</sub>",
+    "A_Uni": "A<sub>Uni</sub>",
+    "A_Uni_free": "A<sub>Uni</sub>",
+    "A_Uni_learned": "A<sub>Uni</sub> at b",
+    "threshold": "t*",
+    "threshold_free": "best",
+    "threshold_learned": "learned",
+    "overlap_positive_min_mean": "min pos",
+    "overlap_negative_max_mean": "max neg",
+    "overlap_width": "overlap",
+    "bias_change_mean": "Δb mean",
+    "bias_change_std": "Δb std",
+    "rejection_train": "t from training",
+    "rejection_learned": "t learned",
+    "rejection_best": "best t",
+    "auroc": "AUROC",
+    "open_accuracy": "open accuracy",
+    "verification": "t from known",
+    "verification_best": "best t",
+}
 PALETTE = sns.color_palette("colorblind").as_hex()
 
 
@@ -27,6 +51,9 @@ class Html:
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+    def __repr__(self) -> str:
+        return "HTML"  # not the address, which differs from run to run
 
     def _repr_html_(self) -> str:
         return self.text
@@ -50,15 +77,20 @@ def use_style() -> None:
 
 
 def table(frame: pd.DataFrame, caption: str = "", digits: int = 2) -> Html:
-    """A data frame as a plain HTML table; floats with ``digits`` decimals, missing values as an en dash."""
+    """A data frame as a plain HTML table; floats with ``digits`` decimals, missing values as an en dash.
+
+    More than eight columns are set smaller, so that they fit the book's page.
+    """
 
     def cell(value: Any) -> str:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return "–"
-        return f"{value:.{digits}f}" if isinstance(value, float) else html.escape(str(value))
+        return f"{value:z.{digits}f}" if isinstance(value, float) else html.escape(str(value))
 
     text = frame.map(cell).to_html(index=not isinstance(frame.index, pd.RangeIndex), escape=False, border=0, classes="lossbook")
     label = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    if len(frame.columns) > 8:
+        text = text.replace("<table ", '<table style="font-size: 0.8em; white-space: nowrap" ', 1)
     return Html(text.replace("<thead>", f"{label}<thead>", 1))
 
 
@@ -73,7 +105,7 @@ def checks(rows: Iterable[tuple[str, float, float]]) -> Html:
     rows = list(rows)
     for statement, deviation, tolerance in rows:
         assert deviation <= tolerance, f"check failed: {statement}: deviation {deviation:.3g} > {tolerance:.3g}"
-    frame = pd.DataFrame({"check": [r[0] for r in rows], "holds within": [f"{r[2]:.0e}" for r in rows]})
+    frame = pd.DataFrame({"check": [r[0] for r in rows], "holds within": [f"{r[2]:.0e}" if r[2] else "exact" for r in rows]})
     return table(frame)
 
 
@@ -89,17 +121,32 @@ def interactive(name: str, caption: str = "", **parameters: Any) -> Html:
     )
 
 
+def groups(tables: dict[str, pd.DataFrame | None], caption: str = "", digits: int = 2) -> Html:
+    """Tables with the same rows side by side, each under its heading, in the order of the last one's rows; one that is
+    None is left out."""
+    present = {name: frame.rename(columns=LABELS) for name, frame in tables.items() if frame is not None}
+    index = list(present.values())[-1].index
+    frame = pd.concat(present, axis=1).reindex(index)
+    # As the name of the columns, the name of the rows stands in the last line of the head.
+    frame.columns.names = [None, LABELS.get(index.name, index.name)]
+    frame.index = pd.Index([f"{label:g}" if isinstance(label, float) else label for label in index])
+    return table(frame, caption, digits)
+
+
 def mean_text(mean: float, std: float, digits: int) -> str:
     """``mean ± std``; a mean that does not exist is an en dash."""
     if not math.isfinite(mean):
         return "–"
-    return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if math.isfinite(std) else "")
+    return f"{mean:z.{digits}f}" + (f" ± {std:.{digits}f}" if math.isfinite(std) else "")
 
 
 def side_by_side(
     results: Results, key: str, metrics: list[str], printed: pd.DataFrame | None = None, caption: str = "", digits: int = 1
 ) -> Html:
     """Published | reference | this build: one row a value of ``key``, one column a metric in each group.
+
+    The reference has the standard deviation over the seeds; this build shows its means only, so that the table fits a
+    page (:func:`deviations` says where the two differ by more than their spread).
 
     Args:
         results: the rows to show, already filtered.
@@ -108,22 +155,16 @@ def side_by_side(
         printed: published numbers, index = values of ``key``, columns = metrics.
         caption: says data, backbone and number of seeds.
     """
-    groups: dict[tuple[str, str], pd.Series] = {}
+    tables: dict[str, pd.DataFrame] = {}
     if printed is not None:
-        for metric in metrics:
-            if metric in printed:
-                groups["published", metric] = printed[metric].map(lambda v: "–" if pd.isna(v) else f"{v:.2f}")
+        tables["published"] = printed[[m for m in metrics if m in printed]].map(lambda v: mean_text(v, math.nan, 2))
     for name, frame in (("reference", results.reference), ("this build", results.build)):
         if frame is not None:
             numbers = mean_std(frame, [key], metrics)
-            for metric in metrics:
-                cells = [mean_text(mean, std, digits) for mean, std in numbers[metric].to_numpy()]
-                groups[name, metric] = pd.Series(cells, index=numbers.index)
-    order = list(dict.fromkeys(results.newest[key]))
-    frame = pd.DataFrame(groups).reindex(order).fillna("–")
-    frame.index.name = key.removeprefix("arg_")
-    frame.columns = pd.MultiIndex.from_tuples([(group, LABELS.get(metric, metric)) for group, metric in frame.columns])
-    return table(frame, caption)
+            spread = 1.0 if name == "reference" else math.nan
+            cells = {m: [mean_text(mean, std * spread, digits) for mean, std in numbers[m].to_numpy()] for m in metrics}
+            tables[name] = pd.DataFrame(cells, index=numbers.index)
+    return groups(tables, caption)
 
 
 def deviations(results: Results, keys: list[str], metrics: list[str]) -> Html:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +14,25 @@ from lossbook.experiments import get_paper
 from lossbook.paths import in_project, project_root
 
 ACCURACIES = ("A_SW", "A_CW", "A_Uni")
+# Columns that hold shares, shown in per cent: these names, and those that begin with them and an underscore.
+SHARES = (*ACCURACIES, "rejection", "verification", "open_accuracy", "auroc")
 
 
 def published(paper: str, table: str) -> pd.DataFrame:
-    """A table as printed: one row a number."""
-    path = project_root() / "data" / "published" / paper / f"table-{table}.csv"
+    """A table as printed: one row a number (``"fig-2"``: the numbers printed in a figure)."""
+    name = table if table.startswith("fig-") else f"table-{table}"
+    path = project_root() / "data" / "published" / paper / f"{name}.csv"
     if not path.is_file():
         raise FileNotFoundError(f"no published table {table!r} of {paper}: expected {path.relative_to(project_root())}")
     return pd.read_csv(path)
+
+
+def printed(paper: str, table: str, key: str, **columns: Any) -> pd.DataFrame:
+    """Some rows of a table as printed: one row a value of ``key``, one column a metric."""
+    frame = published(paper, table)
+    for column, value in columns.items():
+        frame = frame[frame[column] == value]
+    return frame.pivot(index=key, columns="metric", values="value").reindex(pd.unique(frame[key]))
 
 
 def load_results(results_dir: str | Path, tier: str, paper: str, part: str = "") -> pd.DataFrame:
@@ -44,6 +57,22 @@ class Results:
         """This build where there is one, else the reference."""
         return self.reference if self.build is None else self.build
 
+    def apply(self, function: Callable[[pd.DataFrame], pd.DataFrame]) -> Results:
+        """The same function of both."""
+        return Results(function(self.reference), None if self.build is None else function(self.build))
+
+    def where(self, **columns: Any) -> Results:
+        """The rows where each column has the value given, or one of the values of a list or tuple."""
+
+        def rows(frame: pd.DataFrame) -> pd.DataFrame:
+            for column, value in columns.items():
+                frame = frame[frame[column].isin(value if isinstance(value, list | tuple) else [value])]
+            if frame.empty:
+                raise ValueError(f"no results where {', '.join(f'{name} = {value!r}' for name, value in columns.items())}")
+            return frame
+
+        return self.apply(rows)
+
 
 def load_pair(results_dir: str | Path, tier: str, paper: str, part: str = "") -> Results:
     """The reference, and this build when ``results_dir`` is another folder."""
@@ -53,9 +82,9 @@ def load_pair(results_dir: str | Path, tier: str, paper: str, part: str = "") ->
 
 
 def mean_std(frame: pd.DataFrame, keys: list[str], metrics: list[str]) -> pd.DataFrame:
-    """Means and standard deviations over the seeds; accuracies in per cent. Columns (metric, "mean" | "std")."""
+    """Means and standard deviations over the seeds; shares in per cent. Columns (metric, "mean" | "std")."""
     scaled = frame[keys + metrics].copy()
-    shares = [m for m in metrics if frame[m].dropna().between(0, 1).all() and "threshold" not in m]
+    shares = [m for m in metrics if m in SHARES or m.startswith(tuple(f"{share}_" for share in SHARES))]
     scaled[shares] = scaled[shares] * 100
     return scaled.groupby(keys, sort=False).agg({metric: ["mean", "std"] for metric in metrics})
 

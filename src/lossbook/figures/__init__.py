@@ -1,0 +1,1 @@
+"""Figures drawn from data frames, one file a paper: no training, no files."""
