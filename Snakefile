@@ -19,8 +19,9 @@ THREADS = int(config.get("threads_a_job", 1))
 JOBS = {job.name: job for job in jobs(TIER, RUNS_A_JOB)}
 PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
 STEP = f"{sys.executable} -m lossbook.book"
+JUPYTER_BOOK = str(book.Path(sys.executable).with_name("jupyter-book"))
 # What a step prints goes to its log; a step that fails shows the end of it.
-LOGGED = " > {log} 2>&1 || {{ tail -n 40 {log}; exit 1; }}"
+LOGGED = ' > {log} 2>&1 || {{ echo "Error: the last lines of {log}:"; tail -n 40 {log}; exit 1; }}'
 
 
 def job_files(paper):
@@ -53,6 +54,7 @@ rule train:
         notebook=book.page_state(book.RUN),
     log:
         "_build/logs/train-{job}.log",
+    priority: 1
     threads: THREADS
     resources:
         gpus=1,
@@ -85,7 +87,7 @@ rule page:
     output:
         "_build/executed/{page}.ipynb",
     wildcard_constraints:
-        page="(?!run$).*",
+        page="[^/]+/[^/]+",
     params:
         state=lambda wildcards: book.page_state(PAGES[wildcards.page]),
     log:
@@ -127,4 +129,4 @@ rule html:
         "build the book"
     shell:
         "{{ " + STEP + " stage _build/stage {input} && "
-        + sys.executable + " -m jupyter_book build _build/stage --path-output . --all -W -n --keep-going; }}" + LOGGED
+        + JUPYTER_BOOK + " build _build/stage --path-output . --all -W -n --keep-going; }}" + LOGGED

@@ -219,6 +219,8 @@ _STARTED = re.compile(r"Job (\d+): (.+)")
 _FINISHED = re.compile(r"Finished jobid: (\d+)")
 _COUNT = re.compile(r"(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"total +(\d+)")
+_FAILURE = re.compile(r"\w*(Error|Exception)\b|Traceback|usage: snakemake")
+_CHATTER = re.compile(r"\s*$|\[\w+ \w+ +\d+ [\d:]+ \d+\]|Select jobs|Execute \d+ jobs")
 
 
 @app.command()
@@ -259,8 +261,8 @@ def _show_progress(lines: Iterable[str]) -> None:
             total = int(match[1])
             continue
         else:
-            failed = failed or any(word in line for word in ("Error", "error", "Exception"))
-            if failed:
+            failed = failed or _FAILURE.match(line) is not None
+            if failed and not _CHATTER.match(line):
                 print(line, end="", flush=True)
             continue
         text = f"[{done}/{total}] " + (f"now: {', '.join(running.values())}" if running else "done")

@@ -121,8 +121,9 @@ class LinearHead(_Head):
 def _unit(vectors: Tensor) -> Tensor:
     """Rows of length 1; a zero row stays zero and gets no gradient.  Lengths are taken in float32 or wider."""
     wide = vectors.float() if vectors.dtype in (torch.float16, torch.bfloat16) else vectors
-    zero = (wide == 0).all(1, keepdim=True)
-    return F.normalize(wide.masked_fill(zero, 0.0), dim=1).to(vectors.dtype)
+    length = torch.linalg.vector_norm(wide, dim=1, keepdim=True)
+    inverse = torch.where(length > 0, 1 / length.clamp_min(1e-12), 0.0)
+    return (wide * inverse).to(vectors.dtype)
 
 
 class CosineHead(_Head):

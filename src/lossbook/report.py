@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -22,6 +22,7 @@ LABELS = {  # how a column of the results is headed
     "objective": "loss",
     "arg_scale": "γ",
     "arg_bias_mode": "mode",
+    "arg_bias_start": "start of b",
     "A_SW": "A<sub>SW</sub>",
     "A_CW": "A<sub>CW</sub>",
     "A_Uni": "A<sub>Uni</sub>",
@@ -30,18 +31,16 @@ LABELS = {  # how a column of the results is headed
     "threshold": "t*",
     "threshold_free": "best",
     "threshold_learned": "learned",
-    "overlap_positive_min_mean": "min pos",
-    "overlap_negative_max_mean": "max neg",
-    "overlap_width": "overlap",
-    "bias_change_mean": "Δb mean",
-    "bias_change_std": "Δb std",
-    "rejection_train": "t from training",
+    "overlap_positive_min_mean": "min +",
+    "overlap_negative_max_mean": "max −",
+    "overlap_width": "width",
+    "rejection_train": "t train",
     "rejection_learned": "t learned",
-    "rejection_best": "best t",
+    "rejection_best": "t best",
     "auroc": "AUROC",
-    "open_accuracy": "open accuracy",
-    "verification": "t from known",
-    "verification_best": "best t",
+    "open_accuracy": "open set",
+    "verification": "t known",
+    "verification_best": "t best",
 }
 PALETTE = sns.color_palette("colorblind").as_hex()
 
@@ -77,10 +76,7 @@ def use_style() -> None:
 
 
 def table(frame: pd.DataFrame, caption: str = "", digits: int = 2) -> Html:
-    """A data frame as a plain HTML table; floats with ``digits`` decimals, missing values as an en dash.
-
-    More than eight columns are set smaller, so that they fit the book's page.
-    """
+    """A data frame as a plain HTML table; floats with ``digits`` decimals, missing values as an en dash."""
 
     def cell(value: Any) -> str:
         if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -89,8 +85,6 @@ def table(frame: pd.DataFrame, caption: str = "", digits: int = 2) -> Html:
 
     text = frame.map(cell).to_html(index=not isinstance(frame.index, pd.RangeIndex), escape=False, border=0, classes="lossbook")
     label = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    if len(frame.columns) > 8:
-        text = text.replace("<table ", '<table style="font-size: 0.8em; white-space: nowrap" ', 1)
     return Html(text.replace("<thead>", f"{label}<thead>", 1))
 
 
@@ -123,14 +117,15 @@ def interactive(name: str, caption: str = "", **parameters: Any) -> Html:
 
 def groups(tables: dict[str, pd.DataFrame | None], caption: str = "", digits: int = 2) -> Html:
     """Tables with the same rows side by side, each under its heading, in the order of the last one's rows; one that is
-    None is left out."""
+    None is left out.  More than seven columns are set smaller, so that they fit the book's page."""
     present = {name: frame.rename(columns=LABELS) for name, frame in tables.items() if frame is not None}
     index = list(present.values())[-1].index
     frame = pd.concat(present, axis=1).reindex(index)
     # As the name of the columns, the name of the rows stands in the last line of the head.
     frame.columns.names = [None, LABELS.get(index.name, index.name)]
     frame.index = pd.Index([f"{label:g}" if isinstance(label, float) else label for label in index])
-    return table(frame, caption, digits)
+    style = "white-space: nowrap" + ("; font-size: 0.8em" if len(frame.columns) > 7 else "")
+    return Html(table(frame, caption, digits).text.replace("<table ", f'<table style="{style}" ', 1))
 
 
 def mean_text(mean: float, std: float, digits: int) -> str:
@@ -141,7 +136,7 @@ def mean_text(mean: float, std: float, digits: int) -> str:
 
 
 def side_by_side(
-    results: Results, key: str, metrics: list[str], printed: pd.DataFrame | None = None, caption: str = "", digits: int = 1
+    results: Results, key: str, metrics: Sequence[str], printed: pd.DataFrame | None = None, caption: str = "", digits: int = 1
 ) -> Html:
     """Published | reference | this build: one row a value of ``key``, one column a metric in each group.
 
@@ -158,7 +153,7 @@ def side_by_side(
     tables: dict[str, pd.DataFrame] = {}
     if printed is not None:
         tables["published"] = printed[[m for m in metrics if m in printed]].map(lambda v: mean_text(v, math.nan, 2))
-    for name, frame in (("reference", results.reference), ("this build", results.build)):
+    for name, frame in results.named.items():
         if frame is not None:
             numbers = mean_std(frame, [key], metrics)
             spread = 1.0 if name == "reference" else math.nan
@@ -167,7 +162,7 @@ def side_by_side(
     return groups(tables, caption)
 
 
-def deviations(results: Results, keys: list[str], metrics: list[str]) -> Html:
+def deviations(results: Results, keys: list[str], metrics: Sequence[str]) -> Html:
     """One sentence, and a table where this build differs from the reference beyond the seeds' spread."""
     if results.build is None:
         return Html("<p>This page shows the committed reference; no other build is compared with it.</p>")

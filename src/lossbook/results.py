@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,11 @@ class Results:
         """This build where there is one, else the reference."""
         return self.reference if self.build is None else self.build
 
+    @property
+    def named(self) -> dict[str, pd.DataFrame | None]:
+        """Both under the headings of a table."""
+        return {"reference": self.reference, "this build": self.build}
+
     def apply(self, function: Callable[[pd.DataFrame], pd.DataFrame]) -> Results:
         """The same function of both."""
         return Results(function(self.reference), None if self.build is None else function(self.build))
@@ -81,15 +86,15 @@ def load_pair(results_dir: str | Path, tier: str, paper: str, part: str = "") ->
     return Results(reference, None if same else load_results(results_dir, tier, paper, part))
 
 
-def mean_std(frame: pd.DataFrame, keys: list[str], metrics: list[str]) -> pd.DataFrame:
+def mean_std(frame: pd.DataFrame, keys: list[str], metrics: Sequence[str]) -> pd.DataFrame:
     """Means and standard deviations over the seeds; shares in per cent. Columns (metric, "mean" | "std")."""
-    scaled = frame[keys + metrics].copy()
+    scaled = frame[[*keys, *metrics]].copy()
     shares = [m for m in metrics if m in SHARES or m.startswith(tuple(f"{share}_" for share in SHARES))]
     scaled[shares] = scaled[shares] * 100
     return scaled.groupby(keys, sort=False).agg({metric: ["mean", "std"] for metric in metrics})
 
 
-def beyond_spread(results: Results, keys: list[str], metrics: list[str], tolerance: float = 0.1) -> pd.DataFrame:
+def beyond_spread(results: Results, keys: list[str], metrics: Sequence[str], tolerance: float = 0.1) -> pd.DataFrame:
     """Where this build's mean is further from the reference's than three standard errors of the difference over the seeds
     (and than ``tolerance`` points): one row a deviation; empty where nothing is to be said."""
     if results.build is None:

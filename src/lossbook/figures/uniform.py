@@ -108,7 +108,7 @@ def starts(results: pd.DataFrame, reach: tuple[float, float]) -> None:
 
     ``reach``: which thresholds a cosine head can put between its negative and positive metrics.
     """
-    figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.6), sharex=True, sharey="row")
+    _, axes = plt.subplots(2, 2, figsize=(7.2, 5.6), sharex=True, sharey="row")
     for (above, below), (loss, part) in zip(axes.T, results.groupby("objective", sort=False), strict=True):
         sign = 1 if "-n" in loss else -1
         part = part.assign(start=sign * part["arg_bias_start"])
@@ -180,15 +180,17 @@ def learned_over_scale(results: pd.DataFrame, predicted: pd.Series, needed: floa
     left.plot(predicted.index, predicted.index, color="0.5", linestyle="--", linewidth=1.2, label="largest metric, γ")
     left.plot(small["arg_scale"], small["threshold_learned"], "x", color="black", label="learned threshold")
     left.plot(small["arg_scale"], small["threshold_free"], "D", color=BCE, fillstyle="none", markersize=5, label="best threshold")
-    left.set(ylabel="threshold (unit of the metric)", ylim=(-0.2, 7), xlim=(0.4, 20))
     for metric, color, marker in (("A_Uni", BCE, "D"), ("A_Uni_learned", "black", "x")):
         right.plot(results["arg_scale"], 100 * results[metric], marker, color=color, fillstyle="none", markersize=5)
         mean = 100 * results.groupby("arg_scale")[metric].mean()
         right.plot(mean.index, mean, color=color)
     right.set(ylabel=r"$A_\mathrm{Uni}$ of bce-nu (%)", ylim=(-3, 100))
     for axis in (left, right):
-        axis.axvline(needed, color="0.3", linestyle=":", linewidth=1.5, label="condition (42), attainable" if axis is left else None)
+        axis.axvline(
+            needed, color="0.3", linestyle=":", linewidth=1.5, label="condition (42), attainable" if axis is left else None
+        )
         _log_axis(axis)
+    left.set(ylabel="threshold (unit of the metric)", ylim=(-0.2, 7), xlim=(0.4, 20))
     figure.legend(loc="outside lower center", ncols=3)
 
 
@@ -224,7 +226,7 @@ def softmaxed(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
     Both frames: ``loss``, ``before``, ``after`` (per cent).
     """
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 4.0))
+    _, axes = plt.subplots(1, 2, figsize=(7.2, 4.0))
     for axis, frame, title in zip(
         axes, (published, results), ("published, six data sets", "here, digits and MNIST"), strict=True
     ):
@@ -240,7 +242,7 @@ def softmaxed(published: pd.DataFrame, results: pd.DataFrame) -> None:
 def bias_modes(published: pd.DataFrame, results: pd.DataFrame) -> None:
     """Table X as a figure: A_SW (disc) and A_Uni (square) over the eight starts, one column a loss."""
     losses = list(dict.fromkeys(published["loss"]))
-    figure, axes = plt.subplots(2, len(losses), figsize=(7.2, 4.6), sharey=True, sharex=True)
+    _, axes = plt.subplots(2, len(losses), figsize=(7.2, 4.6), sharey=True, sharex=True)
     for column, loss in enumerate(losses):
         wide = published[published["loss"] == loss].pivot(index="bias_mode", columns="metric", values="value")
         ours = 100 * results[results["objective"] == loss].groupby("arg_bias_mode")[["A_SW", "A_Uni"]].mean()
@@ -284,7 +286,7 @@ def rejection(results: pd.DataFrame) -> None:
     }
     columns = ["A_Uni", *measures]
     centred = 100 * (results[columns] - results.groupby("classes")[columns].transform("mean"))
-    figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.5), sharey=True)
+    _, axes = plt.subplots(1, 3, figsize=(7.2, 3.5), sharey=True)
     for axis, (metric, title) in zip(axes, measures.items(), strict=True):
         for loss in dict.fromkeys(results["objective"]):
             rows = results["objective"] == loss

@@ -17,6 +17,9 @@ from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
 
+# Above it softplus returns its argument.  The default of 20 would cost float64 its last seven digits.
+_SOFTPLUS_THRESHOLD = 60.0
+
 
 def _at_least_float32(logits: Tensor) -> Tensor:
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
@@ -74,7 +77,7 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
     r"""The binary cross entropy summed over the classes, Eq. 2 (Eqs. 54-59 with the heads of Table I).
 
     .. math:: L = \log(1 + e^{-c_y}) + \sum_{j \neq y} \log(1 + e^{c_j})
-                = -\log\sigma(c_y) - \sum_{j \neq y} \log\sigma(-c_j)
+                = \operatorname{softplus}(-c_y) + \sum_{j \neq y} \operatorname{softplus}(c_j)
 
     The gradient is :math:`\partial L / \partial c_j = \sigma(c_j) - [j = y]`: no class sees another.
 
@@ -91,8 +94,9 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
     """
     check_logits_labels(logits, labels)
     logits = _at_least_float32(logits)
-    signed = (-logits).scatter(1, labels.unsqueeze(1), _label_metric(logits, labels))
-    return -F.logsigmoid(signed).sum(1).mean()
+    negatives = F.softplus(logits, threshold=_SOFTPLUS_THRESHOLD)
+    positive = F.softplus(-_label_metric(logits, labels), threshold=_SOFTPLUS_THRESHOLD)
+    return negatives.scatter_(1, labels.unsqueeze(1), positive).sum(1).mean()
 
 
 def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0) -> Tensor:
