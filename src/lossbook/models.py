@@ -64,9 +64,10 @@ def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> t
         if pretrained:
             raise ValueError(f"{name!r} has no pretrained weights")
         return _SMALL[name](in_channels)
-    import timm
+    import lossbook._torchvision  # noqa: F401  cures torchvision, which timm imports
 
-    import lossbook._torchvision  # noqa: F401  before timm, which imports torchvision
+    # isort: split
+    import timm
 
     timm_name = name.removesuffix("-cifar")
     if not timm.is_model(timm_name):

@@ -64,8 +64,8 @@ def use_style() -> None:
     plt.rcParams.update(
         {
             "figure.figsize": (7.2, 3.6),
-            "figure.dpi": 110,
-            "savefig.dpi": 110,
+            "figure.dpi": 150,
+            "savefig.dpi": 150,
             "figure.constrained_layout.use": True,
             "axes.titlesize": "medium",
             "axes.spines.top": False,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lossbook.experiments import get_paper
 from lossbook.paths import in_project, project_root
@@ -95,17 +96,20 @@ def mean_std(frame: pd.DataFrame, keys: list[str], metrics: Sequence[str]) -> pd
 
 
 def beyond_spread(results: Results, keys: list[str], metrics: Sequence[str], tolerance: float = 0.1) -> pd.DataFrame:
-    """Where this build's mean is further from the reference's than three standard errors of the difference over the seeds
-    (and than ``tolerance`` points): one row a deviation; empty where nothing is to be said."""
+    """Where this build's mean differs from the reference's beyond the spread of the seeds: one row a deviation.
+
+    Welch's t between the two, at 5 % for all cells together (Bonferroni), and by more than ``tolerance`` points.
+    """
     if results.build is None:
         return pd.DataFrame(columns=[*keys, "metric", "reference", "this build"])
     old, new = (mean_std(frame, keys, metrics) for frame in (results.reference, results.build))
     seeds = results.reference.groupby(keys, sort=False).size()
+    critical = stats.t.ppf(1 - 0.025 / (len(old) * len(metrics)), 2 * seeds - 2)
     found = []
     for metric in metrics:
         error = np.sqrt((old[metric]["std"] ** 2 + new[metric]["std"] ** 2) / seeds)
         apart = (new[metric]["mean"] - old[metric]["mean"]).abs()
-        for key in apart.index[(apart > 3 * error) & (apart > tolerance)]:
+        for key in apart.index[(apart > critical * error) & (apart > tolerance)]:
             row = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
             found.append(row | {"metric": metric, "reference": old[metric]["mean"][key], "this build": new[metric]["mean"][key]})
     return pd.DataFrame(found, columns=[*keys, "metric", "reference", "this build"])
