@@ -8,8 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from lossbook.data import AUGMENTATIONS, DATASETS, Split, augment_batch, batches, load, resize, to_float
+from lossbook.data import (
+    AUGMENTATIONS,
+    DATASETS,
+    Split,
+    augment_batch,
+    batches,
+    first_of_each_class,
+    left_out,
+    load,
+    long_tail_counts,
+    mix_batch,
+    resize,
+    subset,
+    to_float,
+)
 from lossbook.data.sets import DataError, content_hash, data_dir
+from lossbook.specs import RunSpec
 
 
 @pytest.fixture
@@ -132,3 +147,93 @@ def test_content_hash_sees_every_pixel_and_label():
     assert content_hash(split) != content_hash(other)
     other = Split(split.images.clone().index_fill_(0, torch.tensor([1]), 1), split.labels)
     assert content_hash(split) != content_hash(other)
+
+
+@pytest.mark.parametrize(
+    ("largest", "classes", "imbalance", "total"),
+    [
+        *((500, 100, 100, 10847), (500, 100, 50, 12608), (500, 100, 10, 19573)),
+        *((5000, 10, 100, 12406), (5000, 10, 50, 13996), (5000, 10, 10, 20431)),
+    ],
+)
+def test_long_tails_have_the_published_sizes(largest, classes, imbalance, total):
+    counts = long_tail_counts(largest, classes, imbalance)
+    assert counts.sum() == total
+    assert counts[0] == largest
+    assert counts[-1] == largest // imbalance
+
+
+def test_long_tail_of_impossible_shape():
+    with pytest.raises(ValueError, match=r"an imbalance of at least 1 and two classes, got 0\.5"):
+        long_tail_counts(500, 10, 0.5)
+
+
+def test_the_first_images_of_each_class_in_their_order():
+    labels = torch.tensor([2, 0, 0, 1, 2, 0, 2])
+    split = Split(torch.arange(7, dtype=torch.uint8).view(7, 1, 1, 1), labels)
+    few = first_of_each_class(split, torch.tensor([2, 5, 1]))
+    assert few.images.flatten().tolist() == [0, 1, 2, 3]
+    assert few.labels.tolist() == [2, 0, 0, 1]
+
+
+def test_subset_applies_few_images_and_a_long_tail():
+    data = subset(RunSpec(dataset="digits", train_per_class=50, imbalance=10.0))
+    counts = torch.bincount(data.train.labels)
+    assert torch.equal(counts, long_tail_counts(50, 10, 10.0))
+    assert len(data.test) == len(load("digits").test)
+
+
+def test_groups_merge_classes_and_keep_what_they_were():
+    data = subset(RunSpec(dataset="digits", groups=((0, 7), (3, 2), (5,))))
+    assert data.num_classes == 3
+    pairs = {tuple(pair) for pair in torch.stack([data.test.labels, data.test.fine], 1).tolist()}
+    assert pairs == {(0, 0), (0, 7), (1, 3), (1, 2), (2, 5)}
+    with pytest.raises(ValueError, match="at least two different classes"):
+        subset(RunSpec(dataset="digits", groups=((0, 7), (7,))))
+
+
+def test_left_out_classes():
+    assert left_out(RunSpec(dataset="digits")) is None
+    rest = left_out(RunSpec(dataset="digits", classes=tuple(range(8))))
+    assert rest.labels.unique().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("view", ["mixup", "cutmix", "mixup|cutmix"])
+def test_a_mixed_image_is_made_of_its_share_of_two(view):
+    """Images that are constant show both values: their mean gives the share."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(6)
+    images = labels.view(6, 1, 1, 1).expand(6, 1, 20, 20).float().contiguous()
+    for _ in range(20):
+        mixed, partners, share = mix_batch(images, labels, view, 1.0, generator)
+        assert sorted(partners.tolist()) == labels.tolist()
+        assert 0 <= share <= 1
+        torch.testing.assert_close(mixed.mean((1, 2, 3)), share * labels + (1 - share) * partners)
+    assert torch.equal(images[:, 0, 0, 0], labels.float()), "the batch itself stays as it was"
+
+
+def test_views_by_name():
+    images, labels = torch.rand(4, 1, 4, 4), torch.arange(4)
+    same, partners, share = mix_batch(images, labels, "plain", 1.0, torch.Generator())
+    assert same is images
+    assert partners is labels
+    assert share == 1
+    with pytest.raises(ValueError, match="unknown view 'mix'; expected some of plain, mixup"):
+        mix_batch(images, labels, "mix", 1.0, torch.Generator())
+
+
+def test_class_balanced_batches():
+    labels = torch.cat([torch.full((count,), k) for k, count in enumerate((40, 6, 3, 20))])
+    split = Split(torch.arange(len(labels), dtype=torch.uint8).view(-1, 1, 1, 1), labels)
+    seen = list(batches(split, 8, torch.Generator().manual_seed(0), num_classes=2))
+    assert len(seen) == len(labels) // 8
+    for images, chosen in seen:
+        assert torch.equal(labels[images.flatten().long()], chosen)
+        counts = torch.bincount(chosen)
+        assert sorted(counts[counts > 0].tolist()) == [4, 4]
+        for k in counts.nonzero().flatten():
+            own = images.flatten()[chosen == k]
+            assert len(own.unique()) == min(4, (labels == k).sum())
+    assert {k for _, chosen in seen for k in chosen.tolist()} == {0, 1, 2, 3}
+    with pytest.raises(ValueError, match=r"batches of 1\.\.4 classes"):
+        next(batches(split, 10, torch.Generator(), num_classes=5))

@@ -11,13 +11,14 @@ from lossbook.objectives import create_objective, list_objectives
 NAMES = list(list_objectives())
 UNIFORM = [name for name, paper in list_objectives().items() if paper == "uniform"]
 FEATURES, CLASSES, BATCH = 8, 5, 10
+COUNTS = torch.tensor([20, 10, 5, 3, 2])
 
 every_name = pytest.mark.parametrize("name", NAMES)
 
 
 def build(name, device="cpu", **arguments):
     torch.manual_seed(0)
-    objective = create_objective(name, FEATURES, CLASSES, **arguments).to(device)
+    objective = create_objective(name, FEATURES, CLASSES, COUNTS, **arguments).to(device)
     features = torch.randn(BATCH, FEATURES, device=device)
     return objective, features, torch.arange(BATCH, device=device) % CLASSES
 
@@ -50,10 +51,18 @@ def test_shapes(name, device):
 
 
 @every_name
+def test_mixed_images(name):
+    objective, features, labels = build(name)
+    partners = labels.roll(1)
+    assert objective.mixed(features, labels, partners, 0.3).isfinite()
+    assert all(value.shape == () and value.isfinite() for value in objective.measured.values())
+
+
+@every_name
 def test_state_dict_round_trip(name):
     objective, features, _ = build(name)
     torch.manual_seed(1)
-    other = create_objective(name, FEATURES, CLASSES)
+    other = create_objective(name, FEATURES, CLASSES, COUNTS)
     other.load_state_dict(objective.state_dict())
     torch.testing.assert_close(other.logits(features), objective.logits(features), rtol=0, atol=0)
 

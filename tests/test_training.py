@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from lossbook import training
 from lossbook.experiments import get_paper
+from lossbook.heads import LinearHead
+from lossbook.losses import uniform
+from lossbook.objectives import Objective
 from lossbook.results import load_results
 from lossbook.specs import RunSpec
 from lossbook.training import train
@@ -52,12 +56,92 @@ def test_some_classes_and_the_unknown_rest():
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"views": ("mixup",)},
+        {"views": ("plain", "mixup", "cutmix")},
+        {"batch_size": 20, "batch_classes": 4},
+        {"optimizer": "adamw", "optimizer_args": {"eps": 1e-6}, "lr": 1e-3},
+        {"optimizer": "adam", "lr": 1e-3, "gradient_clip": 0.01},
+        {"embedding_size": 16},
+        {"groups": ((0, 1), (2, 3), (4, 5))},
+        {"imbalance": 10.0},
+        {"lr_steps": (1,)},
+        {"head_lr": 0.3},
+    ],
+    ids=str,
+)
+def test_every_way_of_training_learns(change):
+    result = train(TINY.replace(epochs=3, **change))
+    assert result.metrics["diverged"] == 0
+    assert result.curves["train_loss"][-1] < result.curves["train_loss"][0]
+    assert result.metrics["A_SW"] > 0.3
+
+
+def test_a_second_phase_goes_on_with_the_same_weights():
+    both = train(TINY.replace(then={"epochs": 3, "lr": 1e-9}))
+    assert len(both.curves["train_loss"]) == TINY.epochs + 3
+    assert both.metrics["A_SW"] == pytest.approx(train(TINY).metrics["A_SW"], abs=0.05)
+    assert both.curves["train_loss"][-1] < both.curves["train_loss"][0]
+
+
+def test_a_frozen_backbone_trains_on_cached_features():
+    """With its features computed once, or anew for every batch: the same training."""
+    cached = train(TINY.replace(then={"frozen": True, "epochs": 2}))
+    anew = train(TINY.replace(then={"frozen": True, "epochs": 2, "views": ("mixup",), "mix_alpha": 1e6}))
+    assert cached.curves["train_loss"][:2] == anew.curves["train_loss"][:2]
+    assert cached.curves["train_loss"][-1] < anew.curves["train_loss"][-1], "mixed labels are harder"
+    assert anew.metrics["A_SW"] > 0.5
+
+
+def test_a_second_phase_cannot_start_from_nothing():
+    with pytest.raises(ValueError, match=r"needs head\.bias, which the first phase has not trained"):
+        train(TINY.replace(objective="bce-0", then={"objective": "bce-u"}))
+
+
+class Alternating(Objective):
+    """Two turns a batch, one measured scalar, and a memory of what training has called."""
+
+    turns = 2
+
+    def __init__(self, head):
+        super().__init__(head, uniform.bce)
+        self.epochs, self.steps = [], 0
+
+    def forward(self, features, labels):
+        self.measured = {"spread": features.detach().std()}
+        return super().forward(features, labels)
+
+    def start_epoch(self, epoch, epochs):
+        self.epochs.append((epoch, epochs))
+
+    def after_step(self):
+        self.steps += 1
+
+
+def test_an_objective_follows_the_training(monkeypatch):
+    made = []
+
+    def create(*arguments, **others):
+        made.append(Alternating(LinearHead(64, 10)))
+        return made[-1]
+
+    monkeypatch.setattr(training, "create_objective", create)
+    result = train(TINY)
+    assert made[0].epochs == [(0, 2), (1, 2)]
+    assert made[0].steps == 2 * 2 * 20
+    assert len(result.curves["spread"]) == 2
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"objective": "bce-x"}, "unknown objective 'bce-x'"),
         ({"dataset": "mnist"}, "unknown data set 'mnist'"),
         ({"model": "cnnn"}, "unknown model 'cnnn'"),
         ({"augment": ("rotate",)}, "unknown augmentation 'rotate'"),
+        ({"views": ("mix",)}, "unknown view 'mix'"),
+        ({"optimizer": "lion"}, "unknown optimizer 'lion'; expected one of sgd, adam, adamw"),
         ({"evaluations": ("uniform",)}, "unknown evaluation 'uniform'"),
         ({"evaluations": ("rejection",)}, "needs RunSpec.classes"),
         ({"classes": (1, 1)}, "at least two different classes"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lossbook.experiments import get_paper
-from lossbook.store import Store, frames_frame, runs_frame, write_atomically
+from lossbook.store import Store, frames_frame, runs_frame, without_defaults, write_atomically
 
 
 def write_results(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> list[Path]:
@@ -30,7 +30,7 @@ def write_results(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> l
         for name in table.frames:
             first_seed = [record for record in records if record["spec"]["seed"] == 0]
             frames.setdefault(name, []).append(frames_frame(first_seed, table.name, name))
-    written = [_write(results_dir / tier / f"{paper}.csv", runs)]
+    written = [_write(results_dir / tier / f"{paper}.csv", [without_defaults(pd.concat(runs, ignore_index=True))])]
     written += [_write(results_dir / tier / f"{paper}-{name}.csv", parts) for name, parts in frames.items()]
     return written
 

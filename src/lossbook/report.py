@@ -15,33 +15,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
-from lossbook.experiments import Verdict, get_paper
+from lossbook.claims import Verdict
+from lossbook.experiments import get_paper, papers
 from lossbook.results import Results, beyond_spread, mean_std
 
-LABELS = {  # how a column of the results is headed
-    "objective": "loss",
-    "arg_scale": "γ",
-    "arg_bias_mode": "mode",
-    "arg_bias_start": "start of b",
-    "A_SW": "A<sub>SW</sub>",
-    "A_CW": "A<sub>CW</sub>",
-    "A_Uni": "A<sub>Uni</sub>",
-    "A_Uni_free": "A<sub>Uni</sub>",
-    "A_Uni_learned": "A<sub>Uni</sub> at b",
-    "threshold": "t*",
-    "threshold_free": "best",
-    "threshold_learned": "learned",
-    "overlap_positive_min_mean": "min +",
-    "overlap_negative_max_mean": "max −",
-    "overlap_width": "width",
-    "rejection_train": "t train",
-    "rejection_learned": "t learned",
-    "rejection_best": "t best",
-    "auroc": "AUROC",
-    "open_accuracy": "open set",
-    "verification": "t known",
-    "verification_best": "t best",
-}
+# How a column of the results is headed: the registered headings of all chapters.
+LABELS = {"objective": "loss"} | {column: text for paper in papers().values() for column, text in paper.headings.items()}
 PALETTE = sns.color_palette("colorblind").as_hex()
 
 
@@ -104,7 +83,7 @@ def checks(rows: Iterable[tuple[str, float, float]]) -> Html:
 
 
 def interactive(name: str, caption: str = "", **parameters: Any) -> Html:
-    """An interactive figure of the book: drawn in the browser by ``book/_static/interactive.js`` under this name.
+    """An interactive figure of the book: drawn in the browser by ``book/_static/interactive/`` under this name.
 
     The parameters are its start values; where no script runs, the caption says what would be seen.
     """

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lossbook.experiments import get_paper
+from lossbook.experiments import get_paper, papers
 from lossbook.paths import in_project, project_root
 
 ACCURACIES = ("A_SW", "A_CW", "A_Uni")
-# Columns that hold shares, shown in per cent: these names, and those that begin with them and an underscore.
-SHARES = (*ACCURACIES, "rejection", "verification", "open_accuracy", "auroc")
+# Metrics shown in per cent: these names, and those that begin with them and an underscore.
+SHARES = tuple(dict.fromkeys(name for paper in papers().values() for name in paper.shares))
 
 
 def published(paper: str, table: str) -> pd.DataFrame:

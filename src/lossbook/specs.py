@@ -11,6 +11,20 @@ from typing import Any
 
 import yaml
 
+_LISTS = ("classes", "groups", "augment", "views", "lr_steps", "evaluations")
+_NUMBERS = ("imbalance", "mix_alpha", "lr", "head_lr", "momentum", "weight_decay", "warmup_epochs", "gradient_clip")
+# What a second phase may change: how it trains, never what the data and the model are.
+_PHASE = (
+    *("objective", "objective_args", "augment", "views", "mix_alpha", "frozen", "epochs", "batch_size", "batch_classes"),
+    *("optimizer", "optimizer_args", "lr", "head_lr", "lr_steps", "momentum", "weight_decay", "warmup_epochs"),
+    "gradient_clip",
+)
+
+
+def _arguments(values: dict[str, Any]) -> dict[str, Any]:
+    """One number, one spelling: 96 and 96.0 are the same argument and must give the same id."""
+    return {key: float(value) if type(value) is int else value for key, value in copy.deepcopy(values).items()}
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -21,16 +35,32 @@ class RunSpec:
         objective_args: further arguments of ``create_objective``, e.g. ``{"scale": 96.0}``.
         dataset: name of a data set, e.g. ``"mnist5k"``.
         classes: train and test on these classes only, relabelled 0..k-1 in this order; empty = all.
+        groups: merge classes, e.g. ``((0, 5), (1, 6))``: every class of group k gets label k, the others are left out.
+        train_per_class: keep only the first so many training images of every class; 0 = all.
+        imbalance: long tail: class k of K keeps ``int(n_max * imbalance ** (-k / (K - 1)))`` training images; 1 = all.
         model: name of a backbone, e.g. ``"cnn"``.
         pretrained: start from the backbone's published weights.
+        embedding_size: put a layer norm and a linear layer with so many outputs on the backbone; 0 = none.
         image_size: images are resized to this height and width in pixels; 0 = as stored.
         augment: names of batch augmentations applied in order: ``"shift"``, ``"flip"``.
+        views: every batch goes through the model once a view, and the losses are averaged: ``"plain"``, ``"mixup"``,
+            ``"cutmix"``, ``"mixup|cutmix"`` (one of the two at random).
+        mix_alpha: the share of an image in a mixed one is Beta(mix_alpha, mix_alpha) distributed.
+        frozen: train the objective only, the backbone stays as it is.
         epochs: passes over the training images.
         batch_size: images per step.
-        lr: peak learning rate of SGD (linear warm-up, then cosine decay to zero).
-        momentum: SGD momentum (Nesterov).
-        weight_decay: L2 penalty on weights of two and more dimensions (never on biases or norms).
+        batch_classes: a batch holds equally many images of so many random classes; 0 = images in random order.
+        optimizer: ``"sgd"`` (Nesterov momentum), ``"adam"`` or ``"adamw"``.
+        optimizer_args: further arguments of the optimizer's class, e.g. ``{"eps": 1.0}``.
+        lr: peak learning rate (linear warm-up, then cosine decay to zero).
+        head_lr: peak learning rate of the objective's parameters; 0 = ``lr``.
+        lr_steps: no cosine: the rate falls to a tenth at the beginning of each of these epochs.
+        momentum: SGD momentum.
+        weight_decay: penalty on weights of two and more dimensions (never on biases or norms).
         warmup_epochs: length of the linear warm-up.
+        gradient_clip: clip every entry of the gradient to this absolute value; 0 = never.
+        then: a second phase of training that goes on with the same weights: the fields that change in it, e.g.
+            ``{"epochs": 5, "lr": 1e-3, "frozen": True, "objective_args": {"alpha": 2.0}}`` (arguments are merged).
         evaluations: what is measured on the test images, names in ``lossbook.evaluations``.
         seed: seeds initialisation, order and augmentation.
     """
@@ -39,36 +69,65 @@ class RunSpec:
     objective_args: dict[str, Any] = field(default_factory=dict)
     dataset: str = "mnist5k"
     classes: tuple[int, ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
+    train_per_class: int = 0
+    imbalance: float = 1.0
     model: str = "cnn"
     pretrained: bool = False
+    embedding_size: int = 0
     image_size: int = 0
     augment: tuple[str, ...] = ()
+    views: tuple[str, ...] = ("plain",)
+    mix_alpha: float = 1.0
+    frozen: bool = False
     epochs: int = 10
     batch_size: int = 100
+    batch_classes: int = 0
+    optimizer: str = "sgd"
+    optimizer_args: dict[str, Any] = field(default_factory=dict)
     lr: float = 0.1
+    head_lr: float = 0.0
+    lr_steps: tuple[int, ...] = ()
     momentum: float = 0.9
     weight_decay: float = 5e-4
     warmup_epochs: float = 1.0
+    gradient_clip: float = 0.0
+    then: dict[str, Any] = field(default_factory=dict)
     evaluations: tuple[str, ...] = ("uniformity",)
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("classes", "augment", "evaluations"):
+        for name in _LISTS:
             if isinstance(getattr(self, name), str):
                 raise TypeError(f"RunSpec.{name} must be a list, got {getattr(self, name)!r}")
-        for name in ("lr", "momentum", "weight_decay", "warmup_epochs"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))
+        for name in _NUMBERS:
             object.__setattr__(self, name, float(getattr(self, name)))
-        # One number, one spelling: 96 and 96.0 are the same argument and must give the same id.
-        arguments = {key: float(v) if type(v) is int else v for key, v in copy.deepcopy(self.objective_args).items()}
-        object.__setattr__(self, "objective_args", arguments)
-        object.__setattr__(self, "classes", tuple(self.classes))
-        object.__setattr__(self, "augment", tuple(self.augment))
-        object.__setattr__(self, "evaluations", tuple(self.evaluations))
+        for name in ("objective_args", "optimizer_args"):
+            object.__setattr__(self, name, _arguments(getattr(self, name)))
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"RunSpec.{name} must be at least 1, got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise ValueError(f"RunSpec.lr must be positive, got {self.lr}")
+        for name in ("lr", "imbalance", "mix_alpha"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"RunSpec.{name} must be positive, got {getattr(self, name)}")
+        if self.classes and self.groups:
+            raise ValueError("RunSpec takes classes or groups, not both")
+        if not self.views:
+            raise ValueError("RunSpec.views must name at least one view")
+        if self.batch_classes and self.batch_size % self.batch_classes:
+            raise ValueError(f"batch_size {self.batch_size} must be a multiple of batch_classes {self.batch_classes}")
+        object.__setattr__(self, "then", self._changes())
+
+    def _changes(self) -> dict[str, Any]:
+        """``then`` as the second phase's spec spells it, after the second phase has been checked like any spec."""
+        if not self.then:
+            return {}
+        if wrong := sorted(set(self.then) - set(_PHASE)):
+            raise ValueError(f"RunSpec.then cannot change {', '.join(wrong)}; expected some of {', '.join(_PHASE)}")
+        changed = self.replace(**self.then, then={})
+        return {name: getattr(changed, name) for name in sorted(self.then)}
 
     def __hash__(self) -> int:
         return hash(self.run_id)
@@ -77,12 +136,27 @@ class RunSpec:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
+    def phases(self) -> tuple[RunSpec, ...]:
+        """One spec a phase of training; in the second, arguments of the same objective are merged."""
+        first = self.replace(then={})
+        if not self.then:
+            return (first,)
+        same = self.then.get("objective", self.objective) == self.objective
+        arguments = (self.objective_args if same else {}) | self.then.get("objective_args", {})
+        return (first, first.replace(**self.then | {"objective_args": arguments}))
+
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     def canonical_json(self) -> str:
-        """Sorted keys, no spaces: equal specs give equal text on every machine."""
-        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        """The fields that differ from their defaults, sorted, without spaces: equal specs give equal text on every
+        machine, and a field added later changes no id.  (So a default, once used, must not change.)"""
+        changed = {
+            f.name: value
+            for f in dataclasses.fields(self)
+            if (value := getattr(self, f.name)) != (f.default_factory() if callable(f.default_factory) else f.default)
+        }
+        return json.dumps(changed, sort_keys=True, separators=(",", ":"))
 
     @property
     def run_id(self) -> str:

@@ -52,11 +52,12 @@ def _modules_fingerprint(modules: tuple[str, ...]) -> str:
 def code_of(spec: RunSpec) -> str:
     """The fingerprint of the code that a run of this spec goes through: engine, objective's paper, evaluations."""
     objectives = list_objectives()
-    if spec.objective not in objectives:
-        raise ValueError(f"unknown objective {spec.objective!r}; expected one of {', '.join(objectives)}")
-    paper = objectives[spec.objective]
+    names = {phase.objective for phase in spec.phases()}
+    if unknown := sorted(names - set(objectives)):
+        raise ValueError(f"unknown objective {unknown[0]!r}; expected one of {', '.join(objectives)}")
+    papers = (f"lossbook.objectives.{paper}" for paper in sorted({objectives[name] for name in names}))
     evaluations = (f"lossbook.evaluations.{name}" for name in spec.evaluations)
-    return _modules_fingerprint(("lossbook.training", f"lossbook.objectives.{paper}", *evaluations))
+    return _modules_fingerprint(("lossbook.training", *papers, *evaluations))
 
 
 @functools.cache
@@ -134,20 +135,44 @@ class Store:
 
 
 def runs_frame(records: Iterable[dict[str, Any]], table: str) -> pd.DataFrame:
-    """One row a run: the table it belongs to, the spec's fields, the metrics, and where it ran."""
+    """One row a run: the table it belongs to, the spec's fields, the metrics, and where it ran.
+
+    Arguments become columns of their own (``arg_scale``), fields of a second phase too (``then_lr``).
+    """
     rows = []
     for record in records:
-        spec = {key: _flat(value) for key, value in record["spec"].items() if key != "objective_args"}
-        arguments = {f"arg_{key}": value for key, value in record["spec"]["objective_args"].items()}
         ran = {"seconds": record["seconds"], "device": record["device"]} | record["provenance"]
-        rows.append(
-            {"table": table, "run_id": record["run_id"], "code": record["code"]} | spec | arguments | record["metrics"] | ran
-        )
+        names = {"table": table, "run_id": record["run_id"], "code": record["code"]}
+        rows.append(names | _spec_columns(record["spec"]) | record["metrics"] | ran)
     return pd.DataFrame(rows)
 
 
+def _spec_columns(spec: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for key, value in spec.items():
+        if key == "objective_args":
+            columns |= {f"{prefix}arg_{name}": argument for name, argument in value.items()}
+        elif key == "then":
+            columns |= _spec_columns(value, "then_")
+        elif key == "optimizer_args":
+            columns |= {f"{prefix}optimizer_{name}": argument for name, argument in value.items()}
+        else:
+            columns[prefix + key] = _flat(value)
+    return columns
+
+
+def without_defaults(frame: pd.DataFrame) -> pd.DataFrame:
+    """Results without the columns of spec fields that no run of them has changed."""
+    default = _spec_columns(RunSpec().to_dict())
+    kept = ("objective", "dataset", "model", "seed")
+    return frame.drop(columns=[c for c, value in default.items() if c not in kept and (frame[c] == value).all()])
+
+
 def _flat(value: Any) -> Any:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    """Lists as text: ``1 3 5``; lists of lists: ``0+5 1+6``."""
+    if not isinstance(value, list | tuple):
+        return value
+    return " ".join("+".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for v in value)
 
 
 def frames_frame(records: Iterable[dict[str, Any]], table: str, name: str) -> pd.DataFrame:

@@ -19,7 +19,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from lossbook.data import Split, augment_batch, batches, load, resize, to_float
+from lossbook.data import ImageData, Split, augment_batch, batches, left_out, mix_batch, resize, subset, to_float
 from lossbook.evaluations import Evaluation, Outputs, evaluate
 from lossbook.models import create_model
 from lossbook.objectives import Objective, create_objective
@@ -52,12 +52,13 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.objective = objective
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor] | Tensor:
-        """With labels: the loss and the count; without: the features."""
+    def forward(
+        self, images: Tensor, labels: Tensor, partners: Tensor | None = None, share: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """``partners`` and ``share`` are the other labels and the own label's share of mixed images."""
         features = self.backbone(images)
-        if labels is None:
-            return features
-        loss = self.objective(features, labels)
+        mixed = partners is not None
+        loss = self.objective.mixed(features, labels, partners, share) if mixed else self.objective(features, labels)
         with torch.no_grad():
             correct = (self.objective.logits(features).argmax(1) == labels).sum()
         return loss, correct
@@ -78,37 +79,61 @@ def _deterministic(seed: int) -> Iterator[None]:
 
 
 def _optimizer(
-    model: nn.Module, spec: RunSpec, steps_per_epoch: int
-) -> tuple[torch.optim.SGD, torch.optim.lr_scheduler.LambdaLR]:
-    """SGD with weight decay on matrices and kernels only; linear warm-up, then cosine decay to zero, a step at a time."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": spec.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, nesterov=spec.momentum > 0)
+    model: Classifier, spec: RunSpec, steps_per_epoch: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+    """Weight decay on matrices and kernels only; linear warm-up, then cosine decay to zero or steps, a batch at a time."""
+    groups = []
+    for part, lr in ((model.backbone, spec.lr), (model.objective, spec.head_lr or spec.lr)):
+        parameters = [p for p in part.parameters() if p.requires_grad]
+        for decay, chosen in (
+            (spec.weight_decay, [p for p in parameters if p.ndim > 1]),
+            (0.0, [p for p in parameters if p.ndim <= 1]),
+        ):
+            groups.append({"params": chosen, "weight_decay": decay, "lr": lr})
+    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    if spec.optimizer not in kinds:
+        raise ValueError(f"unknown optimizer {spec.optimizer!r}; expected one of {', '.join(kinds)}")
+    momentum = {"momentum": spec.momentum, "nesterov": spec.momentum > 0} if spec.optimizer == "sgd" else {}
+    optimizer = kinds[spec.optimizer]([g for g in groups if g["params"]], lr=spec.lr, **momentum, **spec.optimizer_args)
     warmup = spec.warmup_epochs * steps_per_epoch
     total = spec.epochs * steps_per_epoch
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / (warmup + 1)
+        if spec.lr_steps:
+            return 0.1 ** sum(step >= epoch * steps_per_epoch for epoch in spec.lr_steps)
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
 
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
 @torch.no_grad()
-def _features(model: nn.Module, split: Split) -> Tensor:
-    """Features of a split in float32 on the CPU."""
-    model.eval()
-    chunks = [model(to_float(chunk)).float() for chunk in split.images.split(1000)]
-    return torch.cat(chunks).cpu()
+def _features(backbone: nn.Module, images: Tensor, spec: RunSpec, device: torch.device) -> Tensor:
+    """Features of uint8 images, (n, C, H, W) -> (n, d), in float32 on the device."""
+    backbone.eval()
+    images = resize(Split(images.to(device), images.new_empty(0)), spec.image_size).images
+    return torch.cat([backbone(to_float(chunk)).float() for chunk in images.split(1000)])
 
 
-def _ready(split: Split, spec: RunSpec, device: torch.device) -> Split:
-    """On the device, at the size that the spec asks for."""
-    return resize(Split(split.images.to(device), split.labels.to(device)), spec.image_size)
+def _backbone(spec: RunSpec, images: Tensor) -> tuple[nn.Module, int]:
+    """The backbone, with an embedding layer where the spec asks for one, and its number of features."""
+    backbone, num_features = create_model(spec.model, images.shape[1], spec.pretrained)
+    if spec.embedding_size:
+        norm = nn.LayerNorm(num_features, elementwise_affine=False)
+        backbone, num_features = nn.Sequential(backbone, norm, nn.Linear(num_features, spec.embedding_size)), spec.embedding_size
+    backbone.eval()(to_float(images[:1].cpu()))  # gives lazy layers their shape
+    return backbone, num_features
+
+
+def _objective(spec: RunSpec, num_features: int, class_counts: Tensor, earlier: Objective | None) -> Objective:
+    """The phase's objective; parameters and buffers go on from the earlier phase's."""
+    objective = create_objective(spec.objective, num_features, len(class_counts), class_counts, **spec.objective_args)
+    if earlier is not None:
+        missing = objective.load_state_dict(earlier.state_dict(), strict=False).missing_keys
+        if missing:
+            raise ValueError(f"the second phase's objective needs {', '.join(missing)}, which the first phase has not trained")
+    return objective
 
 
 def train(spec: RunSpec) -> RunResult:
@@ -119,72 +144,112 @@ def train(spec: RunSpec) -> RunResult:
         DataError: for a missing or damaged data set.
     """
     start = time.perf_counter()
-    everything = load(spec.dataset)
-    data = everything.select(spec.classes) if spec.classes else everything
+    data = subset(spec)
     on_cuda = torch.cuda.is_available()
     fabric = Fabric(accelerator="cuda" if on_cuda else "cpu", devices=1, precision="bf16-mixed" if on_cuda else "32-true")
+    class_counts = torch.bincount(data.train.labels, minlength=data.num_classes)
     with _deterministic(spec.seed):
-        split = _ready(data.train, spec, fabric.device)
-        backbone, num_features = create_model(spec.model, data.train.images.shape[1], spec.pretrained)
-        backbone.eval()(to_float(split.images[:1].cpu()))  # gives lazy layers their shape
-        objective = create_objective(spec.objective, num_features, data.num_classes, **spec.objective_args)
-        bias = getattr(objective.head, "bias", None)
-        initial_bias = None if bias is None else bias.detach().clone()
-        model = Classifier(backbone, objective).to(memory_format=torch.channels_last)
-        optimizer, scheduler = _optimizer(model, spec, max(1, len(split) // spec.batch_size))
-        model, optimizer = fabric.setup(model, optimizer)
-        curves = _fit(fabric, model, optimizer, scheduler, split, spec)
-        diverged = not math.isfinite(curves["train_loss"][-1])
+        split = resize(Split(data.train.images.to(fabric.device), data.train.labels.to(fabric.device)), spec.image_size)
+        backbone, num_features = _backbone(spec, split.images)
+        objective = initial_bias = None
+        curves: dict[str, list[float]] = {}
+        for phase in spec.phases():
+            objective = _objective(phase, num_features, class_counts, objective)
+            if initial_bias is None and getattr(objective.head, "bias", None) is not None:
+                initial_bias = objective.head.bias.detach().clone()
+            for name, values in _fit(fabric, backbone, objective, split, phase).items():
+                curves.setdefault(name, []).extend(values)
+            diverged = not math.isfinite(curves["train_loss"][-1])
+            if diverged:
+                break
         metrics = {"diverged": float(diverged), "train_loss": curves["train_loss"][-1]}
         frames: dict[str, list[dict[str, float]]] = {}
         if not diverged:
-            for evaluation in _evaluate(fabric, model, objective, initial_bias, spec):
+            for evaluation in _evaluate(fabric, backbone, objective, initial_bias, data, spec):
                 metrics |= evaluation.metrics
                 frames |= evaluation.frames
     return RunResult(spec, metrics, curves, frames, time.perf_counter() - start, _device_name(fabric.device))
 
 
-def _fit(fabric: Fabric, model: nn.Module, optimizer, scheduler, split: Split, spec: RunSpec) -> dict[str, list[float]]:
-    """The epochs; stops at the end of the first one whose mean loss is not finite."""
+def _fit(fabric: Fabric, backbone: nn.Module, objective: Objective, split: Split, spec: RunSpec) -> dict[str, list[float]]:
+    """The epochs of a phase; stops at the end of the first one whose mean loss is not finite."""
+    cached = spec.frozen and not spec.augment and spec.views == ("plain",)
+    if cached:
+        split = Split(_features(backbone.to(fabric.device), split.images, spec, fabric.device), split.labels)
+    model = Classifier(nn.Identity() if cached else backbone, objective).to(memory_format=torch.channels_last)
+    backbone.requires_grad_(not spec.frozen)
+    optimizer, scheduler = _optimizer(model, spec, max(1, len(split) // spec.batch_size))
+    model, optimizer = fabric.setup(model, optimizer)
     order = torch.Generator().manual_seed(spec.seed)
     curves: dict[str, list[float]] = {"train_loss": [], "train_accuracy": []}
-    for _ in track(range(spec.epochs), f"{spec.objective} seed {spec.seed}, epochs"):
+    for epoch in track(range(spec.epochs), f"{spec.objective} seed {spec.seed}, epochs"):
         model.train()
-        sums = torch.zeros(2, device=fabric.device)
-        seen = steps = 0
-        for images, labels in batches(split, spec.batch_size, order):
+        if spec.frozen:
+            backbone.eval()
+        objective.start_epoch(epoch, spec.epochs)
+        sums, seen, steps = None, 0, 0
+        for images, labels in batches(split, spec.batch_size, order, spec.batch_classes):
             images = augment_batch(to_float(images), spec.augment, order)
-            loss, correct = model(images, labels)
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            optimizer.step()
+            for _ in range(objective.turns):
+                loss, correct = _loss(model, images, labels, spec, order)
+                optimizer.zero_grad()
+                fabric.backward(loss)
+                if spec.gradient_clip:
+                    fabric.clip_gradients(model, optimizer, clip_val=spec.gradient_clip)
+                optimizer.step()
+                objective.after_step()
             scheduler.step()
-            sums += torch.stack([loss.detach().float(), correct.float()])
+            values = torch.stack([loss, correct, *objective.measured.values()]).detach().float()
+            sums = values if sums is None else sums + values
             seen, steps = seen + len(labels), steps + 1
-        loss_sum, correct_sum = sums.tolist()
+        loss_sum, correct_sum, *measured = sums.tolist()
         curves["train_loss"].append(loss_sum / steps)
         curves["train_accuracy"].append(correct_sum / seen)
+        for name, total in zip(objective.measured, measured, strict=True):
+            curves.setdefault(name, []).append(total / steps)
         if not math.isfinite(loss_sum):
             break
     return curves
 
 
+def _loss(model: nn.Module, images: Tensor, labels: Tensor, spec: RunSpec, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The mean loss over the views, and the number of right predictions in the first."""
+    losses, correct = [], None
+    for view in spec.views:
+        mixed, partners, share = mix_batch(images, labels, view, spec.mix_alpha, generator)
+        loss, right = model(mixed, labels) if view == "plain" else model(mixed, labels, partners, share)
+        losses.append(loss)
+        correct = right if correct is None else correct
+    return torch.stack(losses).mean(), correct
+
+
 def _evaluate(
-    fabric: Fabric, model: nn.Module, objective: Objective, initial_bias: Tensor | None, spec: RunSpec
+    fabric: Fabric,
+    backbone: nn.Module,
+    objective: Objective,
+    initial_bias: Tensor | None,
+    data: ImageData,
+    spec: RunSpec,
 ) -> list[Evaluation]:
-    everything = load(spec.dataset)
-    data = everything.select(spec.classes) if spec.classes else everything
-    left_out = tuple(sorted(set(range(everything.num_classes)) - set(spec.classes))) if spec.classes else ()
-    unknown = everything.test.select(left_out) if left_out else None
+    backbone.eval()
+
+    def extract(images: Tensor) -> Tensor:
+        return _features(backbone, images, spec, fabric.device).cpu()
+
+    unknown = left_out(spec)
     outputs = Outputs(
+        spec=spec,
+        data=data,
+        backbone=backbone,
+        extract=extract,
         objective=copy.deepcopy(objective).float().cpu().eval(),
         initial_bias=initial_bias,
-        train_features=_features(model, _ready(data.train, spec, fabric.device)),
+        train_features=extract(data.train.images),
         train_labels=data.train.labels,
-        test_features=_features(model, _ready(data.test, spec, fabric.device)),
+        test_features=extract(data.test.images),
         test_labels=data.test.labels,
-        unknown_features=_features(model, _ready(unknown, spec, fabric.device)) if unknown else None,
-        unknown_labels=unknown.labels if unknown else None,
+        unknown_features=None if unknown is None else extract(unknown.images),
+        unknown_labels=None if unknown is None else unknown.labels,
     )
     return [evaluate(name, outputs) for name in spec.evaluations]
 

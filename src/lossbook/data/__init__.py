@@ -1,6 +1,23 @@
-"""Data sets by name, as uint8 tensors; class splits; batches on the device."""
+"""Data sets by name, as uint8 tensors; class splits and long tails; batches on the device."""
 
-from lossbook.data.batches import AUGMENTATIONS, augment_batch, batches, resize, to_float
+from lossbook.data.batches import AUGMENTATIONS, VIEWS, augment_batch, batches, mix_batch, resize, to_float
 from lossbook.data.sets import DATASETS, ImageData, Split, load
+from lossbook.data.subsets import first_of_each_class, left_out, long_tail_counts, subset
 
-__all__ = ["AUGMENTATIONS", "DATASETS", "ImageData", "Split", "augment_batch", "batches", "load", "resize", "to_float"]
+__all__ = [
+    "AUGMENTATIONS",
+    "DATASETS",
+    "VIEWS",
+    "ImageData",
+    "Split",
+    "augment_batch",
+    "batches",
+    "first_of_each_class",
+    "left_out",
+    "load",
+    "long_tail_counts",
+    "mix_batch",
+    "resize",
+    "subset",
+    "to_float",
+]

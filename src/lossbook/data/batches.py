@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,11 +19,14 @@ def resize(split: Split, size: int) -> Split:
     if not size or split.images.shape[-2:] == (size, size):
         return split
     chunks = [F.interpolate(c.float(), (size, size), mode="bilinear", antialias=True) for c in split.images.split(1000)]
-    return Split(torch.cat([chunk.round_().clamp_(0, 255).to(torch.uint8) for chunk in chunks]), split.labels)
+    images = torch.cat([chunk.round_().clamp_(0, 255).to(torch.uint8) for chunk in chunks])
+    return dataclasses.replace(split, images=images)
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 (B, C, H, W) -> float32 in [-1, 1], channels last."""
+    """uint8 (B, C, H, W) -> float32 in [-1, 1], channels last; features (B, d) stay as they are."""
+    if images.is_floating_point():
+        return images
     return images.float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
 
@@ -55,12 +61,75 @@ def augment_batch(images: Tensor, names: tuple[str, ...], generator: torch.Gener
     return images
 
 
-def batches(split: Split, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch of (images, labels) in random order; the last, smaller batch is dropped unless it is the only one.
+def _mixup(images: Tensor, partners: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, float]:
+    """The weighted mean of two images."""
+    return share * images + (1 - share) * partners, share
 
-    The order comes from a CPU generator, so it is the same on every device.
+
+def _cutmix(images: Tensor, partners: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, float]:
+    """A box of the partner at a random place, cut at the border; the share is what is left of the image."""
+    height, width = images.shape[-2:]
+    side = math.sqrt(1 - share)
+    row, column = (torch.rand(2, generator=generator) * torch.tensor([height, width])).int().tolist()
+    half_height, half_width = int(height * side) // 2, int(width * side) // 2
+    rows = slice(max(row - half_height, 0), min(row + half_height, height))
+    columns = slice(max(column - half_width, 0), min(column + half_width, width))
+    mixed = images.clone()
+    mixed[..., rows, columns] = partners[..., rows, columns]
+    return mixed, 1 - (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
+
+
+_MIXES = {"mixup": (_mixup,), "cutmix": (_cutmix,), "mixup|cutmix": (_mixup, _cutmix)}
+VIEWS = ("plain", *_MIXES)
+
+
+def mix_batch(
+    images: Tensor, labels: Tensor, view: str, alpha: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor, float]:
+    """A float batch seen in one view: (images, labels of the partners, share of each image's own label).
+
+    The share is drawn once a batch from Beta(alpha, alpha); the partner is another image of the batch.
     """
-    order = torch.randperm(len(split), generator=generator).to(split.labels.device)
+    if view == "plain":
+        return images, labels, 1.0
+    if view not in _MIXES:
+        raise ValueError(f"unknown view {view!r}; expected some of {', '.join(VIEWS)}")
+    choice = int(torch.randint(len(_MIXES[view]), (), generator=generator))
+    # torch draws Beta from its default generator only; numpy's is seeded from ours.
+    seed = int(torch.randint(2**31, (), generator=generator))
+    share = float(np.random.default_rng(seed).beta(alpha, alpha))
+    order = torch.randperm(len(images), generator=generator).to(images.device)
+    mixed, share = _MIXES[view][choice](images, images[order], share, generator)
+    return mixed, labels[order], share
+
+
+def batches(split: Split, batch_size: int, generator: torch.Generator, num_classes: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch of (images, labels): ``n // batch_size`` batches, at least one.
+
+    In random order, where the last, smaller batch is dropped unless it is the only one; or, with ``num_classes``, of
+    equally many images of so many random classes.  The order comes from a CPU generator, so it is the same on every
+    device.
+    """
     steps = max(1, len(split) // batch_size)
-    for index in order[: steps * batch_size].split(batch_size):
+    if num_classes:
+        order = _class_balanced(split.labels.cpu(), steps, batch_size // num_classes, num_classes, generator)
+    else:
+        order = torch.randperm(len(split), generator=generator)[: steps * batch_size]
+    for index in order.to(split.labels.device).split(batch_size):
         yield split.images[index], split.labels[index]
+
+
+def _class_balanced(labels: Tensor, steps: int, images: int, classes: int, generator: torch.Generator) -> Tensor:
+    """Indices of ``steps`` batches of ``images`` images of ``classes`` random classes each.
+
+    An image repeats within a batch only where its class has fewer images than that.
+    """
+    sizes = torch.bincount(labels)
+    if not 1 <= classes <= len(sizes) or images < 1:
+        raise ValueError(f"expected batches of 1..{len(sizes)} classes with images of each, got {classes} classes")
+    shuffled = torch.randperm(len(labels), generator=generator)
+    by_class = shuffled[torch.argsort(labels[shuffled], stable=True)]
+    chosen = torch.rand(steps, len(sizes), generator=generator).argsort(1)[:, :classes, None]
+    start = (torch.rand(chosen.shape, generator=generator) * sizes[chosen]).long()
+    place = (start + torch.arange(images)) % sizes[chosen]
+    return by_class[(sizes.cumsum(0) - sizes)[chosen] + place].flatten()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,21 +22,33 @@ from lossbook.data.hashes import SHA256
 
 @dataclass(frozen=True)
 class Split:
-    """Images (n, C, H, W) uint8 and labels (n,) int64."""
+    """Images (n, C, H, W) uint8 and labels (n,) int64; ``fine`` holds the labels before classes were merged."""
 
     images: Tensor
     labels: Tensor
+    fine: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, index: Tensor) -> Split:
+        """Some of the images, by index or mask."""
+        return Split(self.images[index], self.labels[index], None if self.fine is None else self.fine[index])
+
     def select(self, classes: tuple[int, ...]) -> Split:
         """The images of some classes, relabelled 0..k-1 in the order given."""
+        return self._relabel((label,) for label in classes)
+
+    def merge(self, groups: tuple[tuple[int, ...], ...]) -> Split:
+        """The images of all classes named, those of group k with label k; ``fine`` keeps what they were."""
+        return self._relabel(groups, fine=self.labels)
+
+    def _relabel(self, groups: Iterable[tuple[int, ...]], fine: Tensor | None = None) -> Split:
         relabel = torch.full((int(self.labels.max()) + 1,), -1)
-        relabel[torch.tensor(classes, dtype=torch.int64)] = torch.arange(len(classes))
+        for label, group in enumerate(groups):
+            relabel[torch.tensor(group, dtype=torch.int64)] = label
         labels = relabel[self.labels]
-        keep = labels >= 0
-        return Split(self.images[keep], labels[keep])
+        return Split(self.images, labels, fine).take(labels >= 0)
 
 
 @dataclass(frozen=True)
@@ -50,12 +62,20 @@ class ImageData:
 
     def select(self, classes: tuple[int, ...]) -> ImageData:
         """The same data set with some classes only."""
+        self._check(classes)
+        return ImageData(self.name, self.train.select(classes), self.test.select(classes), len(classes))
+
+    def merge(self, groups: tuple[tuple[int, ...], ...]) -> ImageData:
+        """The same data set with classes merged into groups."""
+        self._check(tuple(label for group in groups for label in group))
+        return ImageData(self.name, self.train.merge(groups), self.test.merge(groups), len(groups))
+
+    def _check(self, classes: tuple[int, ...]) -> None:
         wrong = [c for c in classes if not 0 <= c < self.num_classes]
         if wrong or len(set(classes)) != len(classes) or len(classes) < 2:
             raise ValueError(
                 f"expected at least two different classes within 0..{self.num_classes - 1} of {self.name}, got {classes}"
             )
-        return ImageData(self.name, self.train.select(classes), self.test.select(classes), len(classes))
 
 
 def data_dir() -> Path:

@@ -7,20 +7,34 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from lossbook.data import ImageData
 from lossbook.objectives import Objective
+from lossbook.specs import RunSpec
 
 
 @dataclass(frozen=True)
 class Outputs:
     """What a trained model makes of the images, in float32 on the CPU.
 
-    ``unknown_features`` are of the test images of the classes that the run was not trained on (None if there are none).
+    Attributes:
+        spec: the run.
+        data: what it trained and tested on (``data.train.fine``: labels before classes were merged).
+        backbone: in evaluation mode, on its device.
+        extract: uint8 images (n, C, H, W) of any size to features (n, d).
+        objective: in evaluation mode, on the CPU.
+        initial_bias: the head's bias before training, None if it has none.
+        unknown_features: of the test images of the classes that ``spec.classes`` leaves out, None if there are none.
     """
 
+    spec: RunSpec
+    data: ImageData
+    backbone: nn.Module
+    extract: Callable[[Tensor], Tensor]
     objective: Objective
     initial_bias: Tensor | None
     train_features: Tensor

@@ -8,11 +8,9 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import pandas as pd
-
+from lossbook.claims import Claim
 from lossbook.specs import RunSpec
 
 TIERS = ("quick", "standard", "paper")
@@ -42,49 +40,21 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a check found: effect with its 95 % confidence interval in ``unit``, over ``runs`` seeds or rows."""
-
-    reproduced: bool | None
-    effect: float
-    low: float
-    high: float
-    seeds: int
-    unit: str
-
-    @property
-    def word(self) -> str:
-        return {True: "reproduced", False: "not reproduced", None: "undecided"}[self.reproduced]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One sentence of a paper as a check over the results.
+class Paper:
+    """A chapter: its tables, its claims, and the modules whose code its runs go through.
 
     Attributes:
-        id: ``<paper>-<slug>``.
-        source: section and table.
-        statement: in our words.
-        page: the notebook that discusses it.
-        check: results of a tier (one row a run, all tables) to a verdict.
+        shares: metrics within 0..1 that pages show in per cent: these names, and those that begin with them and ``_``.
+        headings: how pages head a column of the results.
     """
-
-    id: str
-    source: str
-    statement: str
-    page: str
-    check: Callable[[pd.DataFrame], Verdict]
-
-
-@dataclass(frozen=True)
-class Paper:
-    """A chapter: its tables, its claims, and the modules whose code its runs go through."""
 
     name: str
     title: str
     tables: tuple[Table, ...]
     claims: tuple[Claim, ...]
     modules: tuple[str, ...]
+    shares: tuple[str, ...] = ()
+    headings: dict[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Table:
         found = [table for table in self.tables if table.name == name]

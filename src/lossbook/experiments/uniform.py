@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lossbook.experiments import Claim, Paper, Table, Verdict
+from lossbook.claims import Claim, Verdict, by_seed, decide, rows_of
+from lossbook.experiments import Paper, Table
 from lossbook.specs import RunSpec
-from lossbook.statistics import mean_interval
 
 HEADS = ("0", "d", "u", "n0", "nd", "nu")
 LOSSES = tuple(f"{formula}-{head}" for formula in ("soft", "bce") for head in HEADS)
@@ -133,36 +133,15 @@ TABLES = (
 # that the interval is over independent trainings; an interval that contains the bound leaves the claim undecided.
 
 
-def _decide(values: np.ndarray, bound: float = 0.0, above: bool = True, unit: str = "points") -> Verdict:
-    """Is the mean above (below) a bound, with 95 % confidence?"""
-    interval = mean_interval(values)
-    beyond = interval.low > bound if above else interval.high < bound
-    against = interval.high <= bound if above else interval.low >= bound
-    reproduced = True if beyond else False if against else None
-    return Verdict(reproduced, interval.mean, interval.low, interval.high, interval.count, unit)
-
-
-def _rows(results: pd.DataFrame, table: str) -> pd.DataFrame:
-    rows = results[results["table"] == table]
-    if rows.empty:
-        raise ValueError(f"no results of table {table}: run it first")
-    return rows
-
-
-def _by_seed(rows: pd.DataFrame, metric: str, unit: float = 100.0) -> pd.Series:
-    """Mean of a metric a seed; a run that diverged counts 0."""
-    return rows.assign(value=rows[metric].fillna(0.0) * unit).groupby("seed")["value"].mean()
-
-
 def _loss_rows(rows: pd.DataFrame, formula: str, heads: tuple[str, ...]) -> pd.DataFrame:
     return rows[rows["objective"].isin([f"{formula}-{head}" for head in heads])]
 
 
 def _bce_minus_softmax(metric: str, heads: tuple[str, ...]):
     def check(results: pd.DataFrame) -> Verdict:
-        rows = _rows(results, "II")
-        bce, soft = (_by_seed(_loss_rows(rows, formula, heads), metric) for formula in ("bce", "soft"))
-        return _decide((bce - soft).to_numpy())
+        rows = rows_of(results, "II")
+        bce, soft = (by_seed(_loss_rows(rows, formula, heads), metric) for formula in ("bce", "soft"))
+        return decide((bce - soft).to_numpy())
 
     return check
 
@@ -175,32 +154,32 @@ def _ordering(results: pd.DataFrame) -> Verdict:
 
 
 def _best_is_bce_nu(results: pd.DataFrame) -> Verdict:
-    rows = _rows(results, "II")
+    rows = rows_of(results, "II")
     means = rows.groupby("objective")["A_Uni"].mean().drop("bce-nu")
     runner_up = means.idxmax()
-    own, other = (_by_seed(rows[rows["objective"] == loss], "A_Uni") for loss in ("bce-nu", runner_up))
-    return _decide((own - other).to_numpy(), unit=f"points, against {runner_up}")
+    own, other = (by_seed(rows[rows["objective"] == loss], "A_Uni") for loss in ("bce-nu", runner_up))
+    return decide((own - other).to_numpy(), unit=f"points, against {runner_up}")
 
 
 def _learned_threshold(losses: tuple[str, ...], bound: float, above: bool):
     """Loss of A_Uni when the learned threshold is used instead of the searched one."""
 
     def check(results: pd.DataFrame) -> Verdict:
-        rows = _rows(results, "II")
+        rows = rows_of(results, "II")
         rows = rows[rows["objective"].isin(losses)]
-        return _decide((_by_seed(rows, "A_Uni_free") - _by_seed(rows, "A_Uni_learned")).to_numpy(), bound, above)
+        return decide((by_seed(rows, "A_Uni_free") - by_seed(rows, "A_Uni_learned")).to_numpy(), bound, above)
 
     return check
 
 
 def _at_scales(results: pd.DataFrame, table: str, scales: tuple[float, ...], metric: str) -> pd.Series:
-    rows = _rows(results, table)
-    return _by_seed(rows[rows["arg_scale"].isin(scales)], metric)
+    rows = rows_of(results, table)
+    return by_seed(rows[rows["arg_scale"].isin(scales)], metric)
 
 
 def _small_scale_fails(results: pd.DataFrame) -> Verdict:
     best = _at_scales(results, "III", (16.0,), "A_SW")
-    return _decide((best - _at_scales(results, "III", (0.5,), "A_SW")).to_numpy(), bound=10.0)
+    return decide((best - _at_scales(results, "III", (0.5,), "A_SW")).to_numpy(), bound=10.0)
 
 
 def _wide_scale_range(results: pd.DataFrame) -> Verdict:
@@ -208,50 +187,50 @@ def _wide_scale_range(results: pd.DataFrame) -> Verdict:
     wide = (8.0, 12.0, 16.0, 24.0, 32.0, 64.0)
     worst = np.minimum.reduce([_at_scales(results, "III", (scale,), "A_Uni").to_numpy() for scale in wide])
     best = np.maximum.reduce([_at_scales(results, "III", (scale,), "A_Uni").to_numpy() for scale in wide])
-    return _decide(best - worst, bound=3.0, above=False)
+    return decide(best - worst, bound=3.0, above=False)
 
 
 def _softmax_prefers_small_scale(results: pd.DataFrame) -> Verdict:
     small = _at_scales(results, "S.I", (4.0, 8.0), "A_Uni")
-    return _decide((small - _at_scales(results, "S.I", (64.0, 128.0), "A_Uni")).to_numpy())
+    return decide((small - _at_scales(results, "S.I", (64.0, 128.0), "A_Uni")).to_numpy())
 
 
 def _mode_range(results: pd.DataFrame, loss: str) -> np.ndarray:
     """Best less worst A_SW over the eight modes, a seed."""
-    rows = _rows(results, "X")
+    rows = rows_of(results, "X")
     rows = rows[rows["objective"] == loss].assign(value=lambda r: 100 * r["A_SW"].fillna(0.0))
     spread = rows.groupby("seed")["value"].agg(lambda v: v.max() - v.min())
     return spread.to_numpy()
 
 
 def _bce_more_sensitive(results: pd.DataFrame) -> Verdict:
-    return _decide(_mode_range(results, "bce-d") - _mode_range(results, "soft-d"))
+    return decide(_mode_range(results, "bce-d") - _mode_range(results, "soft-d"))
 
 
 def _normalisation_steadies(results: pd.DataFrame) -> Verdict:
-    return _decide(_mode_range(results, "bce-d") - _mode_range(results, "bce-nd"))
+    return decide(_mode_range(results, "bce-d") - _mode_range(results, "bce-nd"))
 
 
 def _bias_hardly_moves(results: pd.DataFrame) -> Verdict:
-    rows = _rows(results, "X")
+    rows = rows_of(results, "X")
     rows = rows[rows["objective"].isin(["soft-nd", "bce-nd"]) & (rows["arg_bias_mode"] > 0)]
     change = rows.assign(value=rows["bias_change_mean"].abs() + rows["bias_change_std"]).groupby("seed")["value"].mean()
-    return _decide(change.to_numpy(), bound=0.1, above=False, unit="logit units, |mean| + std of the change")
+    return decide(change.to_numpy(), bound=0.1, above=False, unit="logit units, |mean| + std of the change")
 
 
 def _softmaxed_gain(metric: str):
     def check(results: pd.DataFrame) -> Verdict:
-        rows = pd.concat([_rows(results, "II"), _rows(results, "V-IX")])
-        return _decide((_by_seed(rows, f"{metric}_softmax") - _by_seed(rows, metric)).to_numpy())
+        rows = pd.concat([rows_of(results, "II"), rows_of(results, "V-IX")])
+        return decide((by_seed(rows, f"{metric}_softmax") - by_seed(rows, metric)).to_numpy())
 
     return check
 
 
 def _open_set_gain(metric: str):
     def check(results: pd.DataFrame) -> Verdict:
-        rows = _rows(results, "open-set")
+        rows = rows_of(results, "open-set")
         means = {formula: _loss_rows(rows, formula, HEADS).groupby("classes")[metric].mean() * 100 for formula in ("bce", "soft")}
-        return _decide((means["bce"] - means["soft"]).to_numpy(), unit="points, over draws of the known classes")
+        return decide((means["bce"] - means["soft"]).to_numpy(), unit="points, over draws of the known classes")
 
     return check
 
@@ -386,4 +365,28 @@ PAPER = Paper(
         "lossbook.evaluations.uniformity",
         "lossbook.evaluations.rejection",
     ),
+    shares=("A_SW", "A_CW", "A_Uni", "rejection", "verification", "open_accuracy", "auroc"),
+    headings={
+        "arg_scale": "γ",
+        "arg_bias_mode": "mode",
+        "arg_bias_start": "start of b",
+        "A_SW": "A<sub>SW</sub>",
+        "A_CW": "A<sub>CW</sub>",
+        "A_Uni": "A<sub>Uni</sub>",
+        "A_Uni_free": "A<sub>Uni</sub>",
+        "A_Uni_learned": "A<sub>Uni</sub> at b",
+        "threshold": "t*",
+        "threshold_free": "best",
+        "threshold_learned": "learned",
+        "overlap_positive_min_mean": "min +",
+        "overlap_negative_max_mean": "max −",
+        "overlap_width": "width",
+        "rejection_train": "t train",
+        "rejection_learned": "t learned",
+        "rejection_best": "t best",
+        "auroc": "AUROC",
+        "open_accuracy": "open set",
+        "verification": "t known",
+        "verification_best": "t best",
+    },
 )

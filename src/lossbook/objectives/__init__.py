@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable
 from typing import Any
@@ -23,20 +24,37 @@ class Objective(nn.Module):
     Args:
         head: features (B, d) to logits (B, N); has ``weight``, ``bias``, ``metrics`` and ``threshold``.
         loss: (logits, labels) to a scalar.
+
+    Attributes:
+        turns: optimizer steps a batch (an objective that alternates between losses has two).
+        measured: scalars of the last ``forward`` that training averages over the epoch, one curve each.
     """
+
+    turns = 1
 
     def __init__(self, head: nn.Module, loss: Loss) -> None:
         super().__init__()
         self.head = head
         self.loss = loss
+        self.measured: dict[str, Tensor] = {}
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """The loss, a scalar: the mean over the batch."""
         return self.loss(self.head(features), labels)
 
+    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
+        """The loss of images mixed from two: ``share`` of the one with ``labels``, the rest of the one with ``partners``."""
+        return share * self(features, labels) + (1 - share) * self(features, partners)
+
     def logits(self, features: Tensor) -> Tensor:
         """Class metrics with the bias, (B, d) -> (B, N): predict with ``argmax(1)``."""
         return self.head(features)
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Called before epoch 0, 1, ... of ``epochs``, for losses that follow the training's progress."""
+
+    def after_step(self) -> None:
+        """Called after every optimizer step, for constraints on the parameters."""
 
     def threshold(self) -> Tensor:
         """The learned threshold on the bias-free metrics ``head.metrics(features)``: a scalar for a unified bias (0
@@ -61,8 +79,17 @@ def list_objectives() -> dict[str, str]:
     return {name: paper for name, (paper, _) in _registry().items()}
 
 
-def create_objective(name: str, in_features: int, num_classes: int, **arguments: Any) -> Objective:
+def create_objective(
+    name: str, in_features: int, num_classes: int, class_counts: Tensor | None = None, **arguments: Any
+) -> Objective:
     """Build an objective by name.
+
+    Args:
+        name: see ``lossbook list``.
+        in_features: size of a feature vector.
+        num_classes: N.
+        class_counts: training images a class, (N,); used by the objectives that re-balance, ignored by the others.
+        arguments: the objective's own.
 
     Example:
         >>> import torch
@@ -72,11 +99,13 @@ def create_objective(name: str, in_features: int, num_classes: int, **arguments:
 
     Raises:
         ValueError: for an unknown name, listing the known ones.
-        TypeError: for an argument that this objective does not take, naming it.
+        TypeError: for an argument that this objective does not take or lacks, naming it.
     """
     if name not in _registry():
         raise ValueError(f"unknown objective {name!r}; expected one of {', '.join(_registry())}")
     build = _registry()[name][1]
+    if class_counts is not None and "class_counts" in inspect.signature(build).parameters:
+        arguments["class_counts"] = class_counts
     try:
         return build(in_features, num_classes, **arguments)
     except TypeError as error:

@@ -1,0 +1,71 @@
+"""A paper's sentences as checks over the results: what a claim is, what a check returns, how it decides.
+
+Importing this does not load torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lossbook.statistics import mean_interval
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: effect with its 95 % confidence interval in ``unit``, over ``runs`` seeds or rows."""
+
+    reproduced: bool | None
+    effect: float
+    low: float
+    high: float
+    seeds: int
+    unit: str
+
+    @property
+    def word(self) -> str:
+        return {True: "reproduced", False: "not reproduced", None: "undecided"}[self.reproduced]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of a paper as a check over the results.
+
+    Attributes:
+        id: ``<paper>-<slug>``.
+        source: section and table.
+        statement: in our words.
+        page: the notebook that discusses it.
+        check: results of a tier (one row a run, all tables) to a verdict.
+    """
+
+    id: str
+    source: str
+    statement: str
+    page: str
+    check: Callable[[pd.DataFrame], Verdict]
+
+
+def decide(values: np.ndarray, bound: float = 0.0, above: bool = True, unit: str = "points") -> Verdict:
+    """Is the mean above (below) a bound, with 95 % confidence?"""
+    interval = mean_interval(values)
+    beyond = interval.low > bound if above else interval.high < bound
+    against = interval.high <= bound if above else interval.low >= bound
+    reproduced = True if beyond else False if against else None
+    return Verdict(reproduced, interval.mean, interval.low, interval.high, interval.count, unit)
+
+
+def rows_of(results: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The results of one table."""
+    rows = results[results["table"] == table]
+    if rows.empty:
+        raise ValueError(f"no results of table {table}: run it first")
+    return rows
+
+
+def by_seed(rows: pd.DataFrame, metric: str, unit: float = 100.0) -> pd.Series:
+    """Mean of a metric a seed; a run that diverged counts 0."""
+    return rows.assign(value=rows[metric].fillna(0.0) * unit).groupby("seed")["value"].mean()
