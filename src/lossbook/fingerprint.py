@@ -35,13 +35,19 @@ def _imports(path: Path) -> frozenset[str]:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            modules = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            names.update(modules.values())
+            if not all(_file(module) for module in modules.values()):
+                names.add(node.module)  # something in the package itself
     return frozenset(name for name in names if _file(name))
 
 
 def reachable(modules: Iterable[str]) -> list[Path]:
-    """The source files of ``modules``, of their parent packages and of all they import from this package."""
+    """The source files of ``modules`` and of all they import from this package.
+
+    A package's ``__init__.py`` counts where something is imported from it by name, not where it is only the parent of
+    a module: it holds re-exports, so a new metric's export must not make every run stale.
+    """
     seen: set[Path] = set()
     todo = list(modules)
     while todo:
@@ -53,8 +59,6 @@ def reachable(modules: Iterable[str]) -> list[Path]:
             continue
         seen.add(path)
         todo.extend(_imports(path))
-        if "." in module:
-            todo.append(module.rpartition(".")[0])
     return sorted(seen)
 
 

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 
 from lossbook.evaluations import Evaluation, Outputs
-from lossbook.metrics import threshold_accuracy, uniform_accuracy, verification_accuracy
+from lossbook.metrics.uniformity import uniform_accuracy
+from lossbook.metrics.verification import threshold_accuracy, verification_accuracy
 
 _PAIRS = 10_000
 

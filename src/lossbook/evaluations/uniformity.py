@@ -7,7 +7,7 @@ import math
 import torch
 
 from lossbook.evaluations import Evaluation, Outputs
-from lossbook.metrics import (
+from lossbook.metrics.uniformity import (
     class_ranges,
     classwise_uniform_accuracy,
     overlap,

@@ -16,13 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
+from lossbook.precision import at_least_float32
 
 # Above it softplus returns its argument.  The default of 20 would cost float64 its last seven digits.
 _SOFTPLUS_THRESHOLD = 60.0
-
-
-def _at_least_float32(logits: Tensor) -> Tensor:
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
 def _label_metric(logits: Tensor, labels: Tensor) -> Tensor:
@@ -47,7 +44,7 @@ def naive(logits: Tensor, labels: Tensor) -> Tensor:
         tensor(-2.5000)
     """
     check_logits_labels(logits, labels)
-    logits = _at_least_float32(logits)
+    logits = at_least_float32(logits)
     positive = _label_metric(logits, labels).squeeze(1)
     negatives = (logits.sum(1) - positive) / (logits.shape[1] - 1)
     return (negatives - positive).mean()
@@ -70,7 +67,7 @@ def softmax(logits: Tensor, labels: Tensor) -> Tensor:
         tensor(1.3863)
     """
     check_logits_labels(logits, labels)
-    return F.cross_entropy(_at_least_float32(logits), labels)
+    return F.cross_entropy(at_least_float32(logits), labels)
 
 
 def bce(logits: Tensor, labels: Tensor) -> Tensor:
@@ -93,7 +90,7 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
         tensor(2.7726)
     """
     check_logits_labels(logits, labels)
-    logits = _at_least_float32(logits)
+    logits = at_least_float32(logits)
     negatives = F.softplus(logits, threshold=_SOFTPLUS_THRESHOLD)
     positive = F.softplus(-_label_metric(logits, labels), threshold=_SOFTPLUS_THRESHOLD)
     return negatives.scatter_(1, labels.unsqueeze(1), positive).sum(1).mean()
@@ -116,7 +113,7 @@ def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0
     check_logits_labels(logits, labels)
     if margin < 0 or scale <= 0:
         raise ValueError(f"expected margin >= 0 and scale > 0, got {margin} and {scale}")
-    logits = _at_least_float32(logits)
+    logits = at_least_float32(logits)
     shift = torch.full_like(logits[:, :1], -scale * margin)
     return bce(logits.scatter_add(1, labels.unsqueeze(1), shift), labels)
 
@@ -139,7 +136,7 @@ def bce_di(metrics: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
     check_logits_labels(metrics, labels)
     if bias.shape != metrics.shape[1:]:
         raise ValueError(f"expected a bias of shape ({metrics.shape[1]},), one a class, got {tuple(bias.shape)}")
-    return bce(_at_least_float32(metrics) - bias[labels].unsqueeze(1), labels)
+    return bce(at_least_float32(metrics) - bias[labels].unsqueeze(1), labels)
 
 
 def _check_bounds(num_classes: int, lower: float, upper: float) -> None:

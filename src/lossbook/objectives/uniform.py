@@ -7,7 +7,7 @@ import math
 
 from torch import Tensor
 
-from lossbook.heads import Bias, CosineHead, LinearHead
+from lossbook.heads.linear import Bias, CosineHead, LinearHead
 from lossbook.losses import uniform
 from lossbook.objectives import Loss, Objective
 

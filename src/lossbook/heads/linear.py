@@ -1,4 +1,4 @@
-r"""Heads: features (B, d) to class metrics (B, N).
+r"""Linear and cosine heads: features (B, d) to class metrics (B, N).
 
 Two sign conventions, as printed in Table I of the `uniform` paper: a linear head *adds* its bias, a cosine head
 *subtracts* it.  ``head.metrics(features)`` is free of the bias, ``head(features)`` has it (the logits), and
@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from lossbook.precision import at_least_float32
 
 Bias = Literal["zero", "diverse", "unified"]
 
@@ -52,7 +54,7 @@ def diverse_bias(num_classes: int, mode: int = 0, in_features: int = 1) -> Tenso
     raise ValueError(f"bias_mode must be one of 0..7 (Table X), got {mode}")
 
 
-class _Head(nn.Module):
+class Head(nn.Module):
     """What linear and cosine heads share: a weight (N, d) and a bias that is absent, (1,) or (N,)."""
 
     bias_sign: int
@@ -94,7 +96,7 @@ class _Head(nn.Module):
         return f"in_features={features}, num_classes={classes}, bias={bias}"
 
 
-class LinearHead(_Head):
+class LinearHead(Head):
     r"""Inner products, Eq. 61 of `uniform`:
 
     .. math:: c_j(x) = W_j^\top x + b_j
@@ -118,15 +120,15 @@ class LinearHead(_Head):
         return super().forward(features)
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def unit(vectors: Tensor) -> Tensor:
     """Rows of length 1; a zero row stays zero and gets no gradient.  Lengths are taken in float32 or wider."""
-    wide = vectors.float() if vectors.dtype in (torch.float16, torch.bfloat16) else vectors
+    wide = at_least_float32(vectors)
     length = torch.linalg.vector_norm(wide, dim=1, keepdim=True)
     inverse = torch.where(length > 0, 1 / length.clamp_min(1e-12), 0.0)
     return (wide * inverse).to(vectors.dtype)
 
 
-class CosineHead(_Head):
+class CosineHead(Head):
     r"""Scaled cosines, Eq. 62 of `uniform`, within :math:`[-\gamma, \gamma]`:
 
     .. math:: c_j(x) = \gamma \cos(W_j, x) - b_j = \gamma \frac{W_j^\top x}{\|W_j\| \|x\|} - b_j
@@ -157,7 +159,7 @@ class CosineHead(_Head):
 
     def metrics(self, features: Tensor) -> Tensor:
         """Bias-free class metrics, (B, d) -> (B, N), within [-scale, scale]."""
-        return self.scale * F.linear(_unit(features), _unit(self.weight))
+        return self.scale * F.linear(unit(features), unit(self.weight))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, scale={self.scale:g}"
