@@ -12,13 +12,13 @@ CLASSES, WIDTH = 4, 9
 
 @pytest.fixture(scope="module")
 def case():
-    """Training and test features after a ReLU around class means, a classifier, and unknown features elsewhere."""
+    """Training and test features after a ReLU around class means in the first dimensions, and the nearest-mean classifier."""
     rng = np.random.default_rng(0)
-    means = 2 * np.abs(rng.standard_normal((CLASSES, WIDTH)))
+    means = 4 * np.eye(CLASSES, WIDTH) + 0.5 * rng.random((CLASSES, WIDTH))
     labels = np.repeat(np.arange(CLASSES), 15)
     train = np.maximum(means[labels] + rng.standard_normal((60, WIDTH)), 0)
     test = np.maximum(means[np.arange(12) % CLASSES] + rng.standard_normal((12, WIDTH)), 0)
-    weight, bias = 0.5 * (means - means.mean(0)), rng.standard_normal(CLASSES)
+    weight, bias = 0.2 * means, -0.1 * (means**2).sum(1)
     return {
         "features": torch.from_numpy(test),
         "train_features": torch.from_numpy(train),
@@ -164,10 +164,12 @@ def every_score(case, features):
 
 
 def test_every_score_is_higher_for_known_samples(case):
-    noise = torch.rand(40, WIDTH, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    known, unknown = every_score(case, case["features"]), every_score(case, noise)
-    found = {name: auroc(known[name], unknown[name]) for name in known}
-    assert min(found.values()) > 0.6, found
+    """Unknown features lie in the dimensions that no class uses."""
+    unknown = 2 * torch.eye(WIDTH, dtype=torch.float64)[CLASSES:].repeat(8, 1)
+    unknown += torch.rand(unknown.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    scores, others = every_score(case, case["features"]), every_score(case, unknown)
+    found = {name: auroc(scores[name], others[name]) for name in scores}
+    assert min(found.values()) > 0.8, found
 
 
 def test_dead_units_change_nothing(case):
