@@ -12,6 +12,8 @@ from torch.autograd import gradcheck
 from lossbook.losses import baselines, uniform
 from lossbook.losses.onecold import one_cold_cross_entropy
 from lossbook.objectives import create_objective, list_objectives
+from lossbook.specs import RunSpec
+from lossbook.training import train
 
 HALF = [torch.float16, torch.bfloat16]
 CASES = {  # name: (loss of logits and labels, longhand, its arguments)
@@ -187,6 +189,24 @@ def test_complement_training_alternates():
         for _ in range(2):  # several views of a batch make one step
             torch.testing.assert_close(objective(features, labels), expected)
         objective.after_step()
+    assert set(objective.measured) == {"loss_base", "loss_occe"}  # the second step of a batch adds the third
+
+
+def test_complement_training_in_a_run():
+    """Two steps a batch; the curves have the same length."""
+    spec = RunSpec(objective="cot+occe", train_per_class=10, model="mlp", image_size=7, epochs=2, lr=0.03, batch_size=20)
+    curves = train(spec).curves
+    assert {"loss_base", "loss_occe", "complement_entropy"} <= set(curves)
+    assert {len(values) for values in curves.values()} == {2}
+    assert all(0 < value <= math.log(9) for value in curves["complement_entropy"])
+
+
+@pytest.mark.parametrize("objective", ["adafocal+occe", "cyclical-focal"])
+def test_schedules_in_a_run_are_deterministic(objective):
+    spec = RunSpec(objective=objective, train_per_class=10, model="mlp", image_size=7, epochs=3, lr=0.03, batch_size=20)
+    first, second = train(spec), train(spec)
+    assert first.metrics == second.metrics
+    assert first.curves == second.curves
 
 
 def test_cyclical_focal_follows_the_epochs():

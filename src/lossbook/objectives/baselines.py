@@ -32,7 +32,7 @@ from lossbook.objectives.onecold import OneColdObjective
 
 class ComplementTraining(OneColdObjective):
     """Complement objective training: every batch has a step on the loss (with its one-cold term) and one on the
-    normalised complement entropy, which is maximised."""
+    normalised complement entropy, which is maximised and measured (``complement_entropy``)."""
 
     turns = 2
 
@@ -44,7 +44,9 @@ class ComplementTraining(OneColdObjective):
         if self.turn == 0:
             return super().forward(features, labels)
         logits = self.head(features)
-        return -complement_entropy(logits, labels) / (logits.shape[1] - 1)
+        entropy = complement_entropy(logits, labels)
+        self.measured["complement_entropy"] = entropy.detach()
+        return -entropy / (logits.shape[1] - 1)
 
     def after_step(self) -> None:
         self.turn = (self.turn + 1) % self.turns
