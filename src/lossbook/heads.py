@@ -173,14 +173,14 @@ class DualHead(nn.Module):
     three predictions: ``"ce"`` (:math:`z`), ``"occe"`` (:math:`z'`) and ``"combined"``, with the anti-class
     distribution :math:`\hat{\bar y} = \operatorname{softmax}(-z')`:
 
-    .. math:: y_{\text{comb}, i} = \operatorname{softmax}(z)_i - \frac{\hat{\bar y}_i}{\max_j \hat{\bar y}_j} \in (-1, 1)
+    .. math:: y_{\text{comb}, i} = \operatorname{softmax}(z)_i - \frac{\hat{\bar y}_i}{\max_j \hat{\bar y}_j} \in [-1, 1]
 
     ``weight``, ``bias``, ``metrics`` and ``threshold`` are those of the head that predicts; a combined prediction has
     no bias to take away: ``weight`` and ``bias`` are the first head's then, and the threshold is 0.
 
     Example:
         >>> head = DualHead(in_features=4, num_classes=3)
-        >>> bool(head(torch.randn(2, 4)).abs().max() < 1)
+        >>> bool(head(torch.randn(2, 4)).abs().max() <= 1)
         True
     """
 
@@ -206,20 +206,22 @@ class DualHead(nn.Module):
     def bias(self) -> nn.Parameter:
         return self._predicting.bias
 
-    def combined(self, features: Tensor) -> Tensor:
-        """The combined prediction, (B, d) -> (B, N), in float32 or wider."""
-        logits, other = (head(features) for head in (self.ce, self.occe))
+    @staticmethod
+    def combine(logits: Tensor, other: Tensor) -> Tensor:
+        """The combined prediction of both heads' class logits, each (B, N), in float32 or wider."""
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits, other = logits.float(), other.float()
         return logits.softmax(1) - (other.amin(1, keepdim=True) - other).exp()
 
     def metrics(self, features: Tensor) -> Tensor:
         """Bias-free class metrics, (B, d) -> (B, N); the combined prediction itself where that is the prediction."""
-        return self.combined(features) if self.prediction == "combined" else self._predicting.metrics(features)
+        return self(features) if self.prediction == "combined" else self._predicting.metrics(features)
 
     def forward(self, features: Tensor) -> Tensor:
         """What the prediction takes its ``argmax`` of, (B, d) -> (B, N)."""
-        return self.combined(features) if self.prediction == "combined" else self._predicting(features)
+        if self.prediction == "combined":
+            return self.combine(self.ce(features), self.occe(features))
+        return self._predicting(features)
 
     def threshold(self) -> Tensor:
         """The threshold that the bias of the predicting head stands for, (N,); 0 for a combined prediction."""

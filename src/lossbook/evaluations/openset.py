@@ -5,8 +5,6 @@ Needs a run on some classes only (``RunSpec.classes``): the test images of the o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -25,18 +23,18 @@ def evaluate(outputs: Outputs) -> Evaluation:
         raise ValueError("the evaluation 'openset' needs RunSpec.classes: the classes left out are the unknown ones")
     known, unknown, labels = outputs.test_features, outputs.unknown_features, outputs.test_labels
     head = outputs.objective.head
-    with torch.no_grad():
-        if isinstance(head, DualHead):
-            parts = {"ce": _probabilities(head.ce, known, unknown), "occe": _probabilities(head.occe, known, unknown)}
-            parts["combined"] = head.combined(known), head.combined(unknown)
-            values = {f"{name}_{part}": value for part in parts for name, value in _measure(*parts[part], labels).items()}
-            return Evaluation(_measure(*parts[head.prediction], labels) | values)
-        return Evaluation(_measure(*_probabilities(outputs.objective.logits, known, unknown), labels))
-
-
-def _probabilities(logits: Callable[[Tensor], Tensor], known: Tensor, unknown: Tensor) -> tuple[Tensor, Tensor]:
-    """In float64: near 1, float32 probabilities tie."""
-    return logits(known).double().softmax(1), logits(unknown).double().softmax(1)
+    with torch.no_grad():  # in float64: near 1, float32 probabilities tie
+        if not isinstance(head, DualHead):
+            parts = {"": [outputs.objective.logits(x).double().softmax(1) for x in (known, unknown)]}
+        else:
+            both = [(head.ce(x).double(), head.occe(x).double()) for x in (known, unknown)]
+            parts = {
+                "_ce": [ce.softmax(1) for ce, _ in both],
+                "_occe": [occe.softmax(1) for _, occe in both],
+                "_combined": [head.combine(*logits) for logits in both],
+            }
+            parts[""] = parts[f"_{head.prediction}"]
+        return Evaluation({name + part: value for part in parts for name, value in _measure(*parts[part], labels).items()})
 
 
 def _measure(known: Tensor, unknown: Tensor, labels: Tensor) -> dict[str, float]:

@@ -241,15 +241,13 @@ def calibration_bins(confidences: Tensor, correct: Tensor, bins: int) -> tuple[T
             f"got {tuple(confidences.shape)}, {tuple(correct.shape)} and {bins}"
         )
     ordered, order = confidences.sort(stable=True)
-    rank = torch.arange(len(ordered), device=ordered.device)
-    member = rank * bins // len(ordered)
+    member = torch.arange(len(ordered), device=ordered.device) * bins // len(ordered)
     starts = torch.searchsorted(member, torch.arange(1, bins, device=ordered.device))
     edges = (ordered[starts - 1] + ordered[starts]) / 2
-    # Differences of a running sum, not a scatter-add: deterministic on every device.
-    sums = F.pad((ordered.double() - correct[order].double()).cumsum(0), (1, 0))
-    ends = F.pad(starts, (1, 1))
-    ends[-1] = len(ordered)
-    return edges, (sums[ends].diff() / ends.diff()).to(edges.dtype)
+    over = ordered.double() - correct[order].double()
+    # index_add_ is deterministic where that is asked for; a floating-point cumsum on CUDA is not.
+    sums = torch.zeros(bins, dtype=torch.float64, device=ordered.device).index_add_(0, member, over)
+    return edges, (sums / torch.bincount(member)).to(edges.dtype)
 
 
 def adafocal_gammas(
