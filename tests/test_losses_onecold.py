@@ -146,6 +146,16 @@ def test_every_complementary_class_counts_where_the_cross_entropy_sees_none():
     assert occe[0, 1] < 0 < occe[0, 2]  # raise the lower one, lower the higher one
 
 
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_at_equal_logits_the_gradient_is_that_of_the_cross_entropy_over_n_less_1(classes):
+    """Why RCE alone is slow with many classes: it starts with a gradient N - 1 times smaller in every logit."""
+    logits = torch.zeros(1, classes, dtype=torch.float64, requires_grad=True)
+    label = torch.tensor([1])
+    (ce,) = torch.autograd.grad(softmax(logits, label), logits)
+    (occe,) = torch.autograd.grad(one_cold_cross_entropy(logits, label), logits)
+    torch.testing.assert_close(occe, ce / (classes - 1))
+
+
 # Soft targets ----------------------------------------------------------------------------------------------------
 
 
