@@ -6,7 +6,8 @@ import torch
 from scipy.special import logsumexp
 from sklearn.datasets import load_sample_images
 
-from lossbook.evaluations.ood import photographs
+from lossbook.data import DATASETS
+from lossbook.evaluations.ood import UNKNOWN, photographs
 from lossbook.metrics import auroc, ood
 from lossbook.specs import RunSpec
 from lossbook.training import train
@@ -257,6 +258,15 @@ def test_suite_on_a_run():
 def test_suite_needs_a_linear_head():
     with pytest.raises(ValueError, match="needs a linear head, got CosineHead"):
         run(objective="soft-nu", epochs=1)
+
+
+def test_suite_knows_what_is_unknown(monkeypatch):
+    assert set(UNKNOWN) <= set(DATASETS)
+    assert {name for names in UNKNOWN.values() for name in names} <= {*DATASETS, "photographs"}
+    assert all(name not in names for name, names in UNKNOWN.items())
+    monkeypatch.delitem(UNKNOWN, "mnist5k")
+    with pytest.raises(ValueError, match="no unknown data sets for 'mnist5k'; expected one of digits"):
+        run(epochs=1)
 
 
 def test_photographs_are_cut_without_overlap():

@@ -43,6 +43,6 @@ def evaluate(outputs: Outputs) -> Evaluation:
         "error": 1 - samplewise_accuracy(test, outputs.test_labels),
         "generalisation_gap": generalisation_gap(train, labels, test, outputs.test_labels),
     }
-    values |= {f"dimensions_{percent}": dimensions_needed(accuracies, percent / 100) for percent in (80, 90, 99)}
+    values |= {f"dimensions_{percent}": float(dimensions_needed(accuracies, percent / 100)) for percent in (80, 90, 99)}
     rows = [{"dimensions": k, "accuracy": accuracy} for k, accuracy in enumerate(accuracies.tolist())]
     return Evaluation(values, {"independence": rows})

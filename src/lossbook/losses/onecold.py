@@ -66,7 +66,7 @@ def one_cold_cross_entropy(logits: Tensor, labels: Tensor, targets: Tensor | Non
     if targets is None:
         # The own class is left out, not subtracted: its term is large where the sample is classified well.
         return -log_anti.scatter(1, labels.unsqueeze(1), 0.0).sum(1).mean() / (logits.shape[1] - 1)
-    _check_distributions("targets", targets, logits)
+    _check_targets(targets, logits)
     return -(targets * log_anti).sum(1).mean()
 
 
@@ -147,11 +147,11 @@ def _check_alpha(alpha: float) -> None:
         raise ValueError(f"expected alpha within [0, 1], got {alpha}")
 
 
-def _check_distributions(name: str, values: Tensor, logits: Tensor) -> None:
+def _check_targets(targets: Tensor, logits: Tensor) -> None:
     """Like the labels' range, the sums are checked on the CPU only."""
-    if values.shape != logits.shape:
-        raise ValueError(f"expected {name} of the logits' shape {tuple(logits.shape)}, got {tuple(values.shape)}")
-    if values.device.type == "cpu" and not torch.compiler.is_compiling():
-        sums = values.detach().float().sum(1)
+    if targets.shape != logits.shape:
+        raise ValueError(f"expected targets of the logits' shape {tuple(logits.shape)}, got {tuple(targets.shape)}")
+    if targets.device.type == "cpu" and not torch.compiler.is_compiling():
+        sums = targets.detach().float().sum(1)
         if bool(((sums - 1).abs() > 1e-2).any()):
-            raise ValueError(f"expected rows of {name} that sum to 1, got sums from {sums.min():.4g} to {sums.max():.4g}")
+            raise ValueError(f"expected rows of targets that sum to 1, got sums from {sums.min():.4g} to {sums.max():.4g}")
