@@ -1,5 +1,8 @@
 """Metrics, one file a question; the names below are the public ones."""
 
+from lossbook.metrics.collapse import dimensions_needed, fisher_ratio, nc1, nc2, nc3, nc4, principal_accuracies
+from lossbook.metrics.openset import auroc, generalisation_gap, oscr
+from lossbook.metrics.similarity import jacobian_ranks, linear_cka
 from lossbook.metrics.uniformity import (
     class_ranges,
     classwise_uniform_accuracy,
@@ -13,11 +16,23 @@ from lossbook.metrics.uniformity import (
 from lossbook.metrics.verification import threshold_accuracy, verification_accuracy
 
 __all__ = [
+    "auroc",
     "class_ranges",
     "classwise_uniform_accuracy",
+    "dimensions_needed",
     "draw_metric_matrix",
+    "fisher_ratio",
+    "generalisation_gap",
+    "jacobian_ranks",
+    "linear_cka",
     "metric_matrix_dominance",
+    "nc1",
+    "nc2",
+    "nc3",
+    "nc4",
+    "oscr",
     "overlap",
+    "principal_accuracies",
     "samplewise_accuracy",
     "split_metrics",
     "threshold_accuracy",

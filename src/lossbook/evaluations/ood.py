@@ -1,0 +1,98 @@
+"""Out-of-distribution detection by ten post-hoc scores (`onecold`, Sec. 3.4): other data sets are the unknown."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lossbook.data import Split, load, resize, to_float
+from lossbook.evaluations import Evaluation, Outputs
+from lossbook.heads import DualHead, LinearHead
+from lossbook.metrics import auroc, ood, samplewise_accuracy
+
+# What is unknown to a model trained on these.  "photographs" are patches of the two photographs in scikit-learn.
+UNKNOWN = {
+    "mnist5k": ("digits", "photographs"),
+    "digits": ("mnist5k", "photographs"),
+    "fashion-mnist": ("mnist5k", "photographs"),
+    "cifar10": ("cifar100", "fashion-mnist", "photographs"),
+    "cifar100": ("cifar10", "fashion-mnist", "photographs"),
+}
+_NEIGHBOURS = 50
+_ODIN_NOISE = 2 * 0.0014  # 0.0014 of the range of a pixel, which is 2 after `to_float`
+_CHUNK = 500
+
+
+def evaluate(outputs: Outputs) -> Evaluation:
+    """``ood_<set>_<method>``: the AUROC of the test images against another data set's; ``ood_<set>``: its mean over the
+    ten methods (Table 4); ``error`` on the test images.
+
+    Needs a linear head; of a dual head, the cross entropy's.
+    """
+    head = outputs.objective.head.ce if isinstance(outputs.objective.head, DualHead) else outputs.objective.head
+    if not isinstance(head, LinearHead):
+        raise ValueError(f"the evaluation 'ood' needs a linear head, got {type(head).__name__}")
+    if outputs.spec.dataset not in UNKNOWN:
+        raise ValueError(f"no unknown data sets for {outputs.spec.dataset!r}; expected one of {', '.join(UNKNOWN)}")
+    known = outputs.data.test.images
+    scores = _scores(outputs, head, known, outputs.test_features)
+    with torch.no_grad():
+        values = {"error": 1 - samplewise_accuracy(head(outputs.test_features), outputs.test_labels)}
+    for name in UNKNOWN[outputs.spec.dataset]:
+        images = _like(photographs(known.shape[-1]) if name == "photographs" else load(name).test.images, known)
+        others = _scores(outputs, head, images, outputs.extract(images))
+        areas = {method: auroc(scores[method], others[method]) for method in scores}
+        values[f"ood_{name}"] = sum(areas.values()) / len(areas)
+        values |= {f"ood_{name}_{method}": area for method, area in areas.items()}
+    return Evaluation(values)
+
+
+def photographs(size: int) -> Tensor:
+    """Every whole ``size`` x ``size`` patch of scikit-learn's two photographs, (n, 3, size, size) uint8."""
+    from sklearn.datasets import load_sample_images
+
+    patches = []
+    for photograph in load_sample_images().images:
+        image = torch.tensor(photograph).permute(2, 0, 1)
+        patches.append(image.unfold(1, size, size).unfold(2, size, size).permute(1, 2, 0, 3, 4).reshape(-1, 3, size, size))
+    return torch.cat(patches)
+
+
+def _like(images: Tensor, known: Tensor) -> Tensor:
+    """Images with the size and the number of channels of the known ones."""
+    images = resize(Split(images, images.new_empty(0)), known.shape[-1]).images
+    if images.shape[1] == known.shape[1]:
+        return images
+    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images.float().mean(1, keepdim=True).to(torch.uint8)
+
+
+def _scores(outputs: Outputs, head: LinearHead, images: Tensor, features: Tensor) -> dict[str, Tensor]:
+    train, labels = outputs.train_features, outputs.train_labels
+    with torch.no_grad():
+        weight, bias = head.weight, -head.threshold().expand(len(head.weight))
+        logits, train_logits = head(features), head(train)
+        return {
+            "msp": ood.msp(logits.double()),
+            "odin": _odin(outputs, weight, bias, images),
+            "rmds": ood.rmds(features, train, labels),
+            "energy": ood.energy(logits),
+            "vim": ood.vim(features, train, weight, bias),
+            "knn": ood.knn(features, train, min(_NEIGHBOURS, len(train))),
+            "dice": ood.dice(features, train, weight, bias),
+            "she": ood.she(features, logits, train, train_logits, labels),
+            "relation": ood.relation(features, logits, train, train_logits),
+            "scale": ood.scale(features, weight, bias),
+        }
+
+
+def _odin(outputs: Outputs, weight: Tensor, bias: Tensor, images: Tensor) -> Tensor:
+    device = next(outputs.backbone.parameters()).device
+    resized = resize(Split(images, images.new_empty(0)), outputs.spec.image_size).images
+
+    def logits(x: Tensor) -> Tensor:
+        # Tempered a thousandfold, the probabilities differ in their sixth digit: float64.
+        return F.linear(outputs.backbone(x).double(), weight.to(device).double(), bias.to(device).double())
+
+    parts = [ood.odin(logits, to_float(chunk.to(device)), noise=_ODIN_NOISE).cpu() for chunk in resized.split(_CHUNK)]
+    return torch.cat(parts)
