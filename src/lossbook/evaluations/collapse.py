@@ -5,18 +5,10 @@ from __future__ import annotations
 import torch
 
 from lossbook.evaluations import Evaluation, Outputs
-from lossbook.heads import DualHead
-from lossbook.metrics import (
-    dimensions_needed,
-    fisher_ratio,
-    generalisation_gap,
-    nc1,
-    nc2,
-    nc3,
-    nc4,
-    principal_accuracies,
-    samplewise_accuracy,
-)
+from lossbook.heads.dual import DualHead
+from lossbook.metrics.collapse import dimensions_needed, fisher_ratio, nc1, nc2, nc3, nc4, principal_accuracies
+from lossbook.metrics.openset import generalisation_gap
+from lossbook.metrics.uniformity import samplewise_accuracy
 
 
 def evaluate(outputs: Outputs) -> Evaluation:

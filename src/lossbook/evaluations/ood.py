@@ -8,8 +8,11 @@ from torch import Tensor
 
 from lossbook.data import Split, load, resize, to_float
 from lossbook.evaluations import Evaluation, Outputs
-from lossbook.heads import DualHead, LinearHead
-from lossbook.metrics import auroc, ood, samplewise_accuracy
+from lossbook.heads.dual import DualHead
+from lossbook.heads.linear import LinearHead
+from lossbook.metrics import ood
+from lossbook.metrics.openset import auroc
+from lossbook.metrics.uniformity import samplewise_accuracy
 
 # What is unknown to a model trained on these.  "photographs" are patches of the two photographs in scikit-learn.
 UNKNOWN = {

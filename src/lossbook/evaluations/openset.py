@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from lossbook.evaluations import Evaluation, Outputs
-from lossbook.heads import DualHead
-from lossbook.metrics import auroc, oscr, samplewise_accuracy
+from lossbook.heads.dual import DualHead
+from lossbook.metrics.openset import auroc, oscr
+from lossbook.metrics.uniformity import samplewise_accuracy
 
 
 def evaluate(outputs: Outputs) -> Evaluation:

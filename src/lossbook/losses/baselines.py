@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
-from lossbook.losses.uniform import _at_least_float32
+from lossbook.precision import at_least_float32
 
 
 def _log_probabilities(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Checked: log p (B, N), at least float32, and the labels as an index (B, 1)."""
     check_logits_labels(logits, labels)
-    return _at_least_float32(logits).log_softmax(1), labels.unsqueeze(1)
+    return at_least_float32(logits).log_softmax(1), labels.unsqueeze(1)
 
 
 def _log_of_the_rest(log_p: Tensor, own: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> T
     check_logits_labels(logits, labels)
     if not 0 <= smoothing <= 1:
         raise ValueError(f"expected smoothing within [0, 1], got {smoothing}")
-    return F.cross_entropy(_at_least_float32(logits), labels, label_smoothing=smoothing)
+    return F.cross_entropy(at_least_float32(logits), labels, label_smoothing=smoothing)
 
 
 def negative_log(logits: Tensor, labels: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ def complement_cross_entropy(logits: Tensor, labels: Tensor, balance: float = 1.
     if balance < 0:
         raise ValueError(f"expected balance >= 0, got {balance}")
     entropy = complement_entropy(logits, labels)
-    return F.cross_entropy(_at_least_float32(logits), labels) - balance / (logits.shape[1] - 1) * entropy
+    return F.cross_entropy(at_least_float32(logits), labels) - balance / (logits.shape[1] - 1) * entropy
 
 
 def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 2.0) -> Tensor:

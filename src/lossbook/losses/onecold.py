@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
-from lossbook.losses.uniform import _at_least_float32
+from lossbook.precision import at_least_float32
 
 
 def anti_class_probabilities(logits: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def anti_class_probabilities(logits: Tensor) -> Tensor:
         >>> anti_class_probabilities(torch.tensor([[1.0, 0.0, 0.0]]))
         tensor([[0.1554, 0.4223, 0.4223]])
     """
-    return (-_at_least_float32(logits)).softmax(1)
+    return (-at_least_float32(logits)).softmax(1)
 
 
 def one_cold_cross_entropy(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
@@ -62,7 +62,7 @@ def one_cold_cross_entropy(logits: Tensor, labels: Tensor, targets: Tensor | Non
         tensor(5.1932)
     """
     check_logits_labels(logits, labels)
-    log_anti = (-_at_least_float32(logits)).log_softmax(1)
+    log_anti = (-at_least_float32(logits)).log_softmax(1)
     if targets is None:
         # The own class is left out, not subtracted: its term is large where the sample is classified well.
         return -log_anti.scatter(1, labels.unsqueeze(1), 0.0).sum(1).mean() / (logits.shape[1] - 1)
@@ -92,7 +92,7 @@ def instance_targets(predictions: Tensor, labels: Tensor, alpha: float) -> Tenso
     """
     check_logits_labels(predictions, labels)
     _check_alpha(alpha)
-    soft = alpha * _at_least_float32(predictions.detach())
+    soft = alpha * at_least_float32(predictions.detach())
     own = labels.unsqueeze(1)
     return (soft + (1 - alpha) / (predictions.shape[1] - 1)).scatter(1, own, soft.gather(1, own))
 

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lossbook.heads import DualHead, LinearHead, Prediction
+from lossbook.heads.dual import DualHead, Prediction
+from lossbook.heads.linear import LinearHead
 from lossbook.losses.onecold import (
     anti_class_probabilities,
     class_targets,
