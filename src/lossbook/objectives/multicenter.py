@@ -10,6 +10,7 @@ import functools
 import math
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lossbook.heads import MultiCenterCosineHead, MultiCenterHead
@@ -71,15 +72,24 @@ class MultiCenterObjective(Objective):
 
 
 class LargeMarginObjective(MultiCenterObjective):
-    """With L-Softmax's margin on the own class' logits."""
+    """With L-Softmax's margin on the own class' logits.
+
+    L-Softmax does not train with its full margin from the start; here the margin grows from nothing to its full size
+    over the first half of the training.
+    """
 
     def __init__(self, *args: Any, margin: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.margin = functools.partial(large_margin, margin=margin)
+        large_margin(torch.zeros(1), margin)  # refuses a wrong margin
+        self.margin = margin
+        self.margin_share = 1.0
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        self.margin_share = min(1.0, 2 * epoch / epochs)
 
     def _margined(self, logits: Tensor, labels: Tensor, features: Tensor, centers: Tensor) -> Tensor:
         lengths = features.norm(dim=1, keepdim=True) * centers.norm(dim=2)[labels]
-        return with_margin(logits, labels, lengths, self.margin)
+        return with_margin(logits, labels, lengths, lambda c: torch.lerp(c, large_margin(c, self.margin), self.margin_share))
 
 
 class AngularMarginObjective(MultiCenterObjective):
