@@ -167,17 +167,8 @@ class LibraryObjective(Objective):
         super().__init__(head, head.classifier)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        check_logits_labels(features.new_empty(len(features), 1).expand(-1, self.head.num_classes), labels)
+        check_logits_labels(features.new_empty(len(features), self.head.num_classes), labels)
         return self.loss(features, labels)
-
-
-def _library() -> Any:
-    import lossbook._torchvision  # noqa: F401  cures torchvision, which the library imports where it is installed
-
-    # isort: split
-    import pytorch_metric_learning.losses
-
-    return pytorch_metric_learning.losses
 
 
 def _softtriple(
@@ -188,7 +179,9 @@ def _softtriple(
     gamma: float = 0.1,
     margin: float = 0.01,
 ) -> Objective:
-    classifier = _library().SoftTripleLoss(
+    from pytorch_metric_learning.losses import SoftTripleLoss
+
+    classifier = SoftTripleLoss(
         num_classes, in_features, centers_per_class=int(num_subcenters), la=scale, gamma=gamma, margin=margin
     )
     return LibraryObjective(_LibraryHead(classifier, "fc", num_classes))
@@ -197,7 +190,9 @@ def _softtriple(
 def _subcenter_arcface(
     in_features: int, num_classes: int, num_subcenters: float = 2, scale: float = 16.0, margin: float = 0.2
 ) -> Objective:
-    classifier = _library().SubCenterArcFaceLoss(
+    from pytorch_metric_learning.losses import SubCenterArcFaceLoss
+
+    classifier = SubCenterArcFaceLoss(
         num_classes=num_classes,
         embedding_size=in_features,
         sub_centers=int(num_subcenters),
