@@ -74,14 +74,13 @@ def multicenter_cross_entropy(logits: Tensor, labels: Tensor, center_weight: flo
     _check_center_logits(logits, labels)
     if not 0 <= center_weight <= 1 or not 0 <= label_smoothing <= 1:
         raise ValueError(f"expected center_weight and label_smoothing within [0, 1], got {center_weight} and {label_smoothing}")
-    logits = _at_least_float32(logits)
-    log_sum = logits.flatten(1).logsumexp(1)
-    own = _own(logits, labels) - log_sum.unsqueeze(1)  # log probabilities
+    log_probabilities = _at_least_float32(logits).flatten(1).log_softmax(1)
+    own = _own(log_probabilities.view_as(logits), labels)
     target = own[:, 0]
     if own.shape[1] > 1:
         target = center_weight * target + (1 - center_weight) * own[:, 1:].mean(1)
     if label_smoothing:
-        target = (1 - label_smoothing) * target + label_smoothing * (logits.flatten(1).mean(1) - log_sum)
+        target = (1 - label_smoothing) * target + label_smoothing * log_probabilities.mean(1)
     return -target.mean()
 
 
