@@ -70,11 +70,11 @@ def test_two_modes_draws_standard_normal_noise(figure_of):  # noqa: F811
     """All draws of 64 sub-centres: mean 0, variance 1, no two alike."""
     figure = figure_of("two-modes")
     sliders = figure.locator("input")
-    move(sliders.nth(1), "End")
+    move(sliders.nth(2), "End")
     draws = []
     for index in range(20):
         if index:
-            move(sliders.nth(4), "ArrowRight")
+            move(sliders.nth(1), "ArrowRight")
         shown = dataset(figure)
         draws.append([shift / json.loads(shown["values"])["sigma_a"] for shift in json.loads(shown["shiftsA"])[1:]])
     noise = torch.tensor(draws, dtype=torch.float64)

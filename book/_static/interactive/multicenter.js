@@ -53,10 +53,10 @@
   const twoModes = {
     controls: [
       { key: "angle", label: "angle between the two modes of class A, degrees", min: 0, max: 300, step: 5, value: 200, digits: 0 },
+      { key: "draw", label: "draw of the sub-centres, no.", min: 1, max: 20, step: 1, value: 1, digits: 0 },
       { key: "num_subcenters", label: "sub-centres K", min: 0, max: MOST, step: 1, value: 8, digits: 0 },
       { key: "sigma_a", label: "σ of class A along x_1", min: 0, max: 3, step: 0.05, value: 1.5, digits: 2 },
       { key: "sigma_b", label: "σ of class B along x_1", min: 0, max: 3, step: 0.05, value: 0, digits: 2 },
-      { key: "draw", label: "draw of the sub-centres, no.", min: 1, max: 20, step: 1, value: 1, digits: 0 },
     ],
     draw({ angle, num_subcenters: K, sigma_a: sigmaA, sigma_b: sigmaB, draw }, theme, width) {
       const stacked = width < 560;
@@ -121,10 +121,10 @@
       const free = { range: [-REACH, REACH], dtick: 2, zeroline: false, showgrid: false };
       return {
         data,
-        height: stacked ? 2 * width + 140 : width / 2 + 70,
+        height: stacked ? 2 * width + 140 : width / 2 + 84,
         layout: {
-          margin: { t: 28, r: stacked ? 8 : 60, b: stacked ? 200 : 96 },
-          legend: { orientation: "h", x: 0, xanchor: "left", y: stacked ? -0.08 : -0.22, yanchor: "top" },
+          margin: { t: 28, r: stacked ? 8 : 60, b: stacked ? 200 : 110 },
+          legend: { orientation: "h", x: 0, xanchor: "left", y: stacked ? -0.1 : -0.3, yanchor: "top" },
           coloraxis: { colorscale: theme.heat, cmin: 0, cmax: 1, showscale: !stacked, colorbar: { title: { text: "P(A)" }, thickness: 12, outlinewidth: 0 } },
           xaxis: { ...free, domain: stacked ? [0, 1] : [0, 0.46], title: { text: stacked ? "" : "feature x<sub>1</sub>" } },
           yaxis: { ...free, domain: stacked ? [0.54, 1] : [0, 1], title: { text: "feature x<sub>2</sub>" } },
