@@ -2,5 +2,15 @@
 
 from lossbook.heads.dual import DualHead
 from lossbook.heads.linear import Bias, CosineHead, LinearHead, diverse_bias
+from lossbook.heads.multicenter import MultiCenterCosineHead, MultiCenterHead, sample_subcenters
 
-__all__ = ["Bias", "CosineHead", "DualHead", "LinearHead", "diverse_bias"]
+__all__ = [
+    "Bias",
+    "CosineHead",
+    "DualHead",
+    "LinearHead",
+    "MultiCenterCosineHead",
+    "MultiCenterHead",
+    "diverse_bias",
+    "sample_subcenters",
+]

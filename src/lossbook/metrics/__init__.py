@@ -1,6 +1,7 @@
 """Metrics, one file a question; the names below are the public ones."""
 
 from lossbook.metrics.collapse import dimensions_needed, fisher_ratio, nc1, nc2, nc3, nc4, principal_accuracies
+from lossbook.metrics.diversity import effective_rank, intra_class_diversity, subcluster_purity, within_class_share
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr
 from lossbook.metrics.similarity import jacobian_ranks, linear_cka
 from lossbook.metrics.uniformity import (
@@ -21,8 +22,10 @@ __all__ = [
     "classwise_uniform_accuracy",
     "dimensions_needed",
     "draw_metric_matrix",
+    "effective_rank",
     "fisher_ratio",
     "generalisation_gap",
+    "intra_class_diversity",
     "jacobian_ranks",
     "linear_cka",
     "metric_matrix_dominance",
@@ -35,7 +38,9 @@ __all__ = [
     "principal_accuracies",
     "samplewise_accuracy",
     "split_metrics",
+    "subcluster_purity",
     "threshold_accuracy",
     "uniform_accuracy",
     "verification_accuracy",
+    "within_class_share",
 ]

@@ -1,0 +1,211 @@
+"""Objectives of the `multicenter` paper: the multi-centre classifier, alone and with the margins of Table 6, and two
+classifiers with learned (not sampled) sub-centres from pytorch-metric-learning.
+
+With ``num_subcenters=0`` the first three are their uni-centre baselines: the linear softmax, L-Softmax and ArcFace.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lossbook.heads.multicenter import MultiCenterCosineHead, MultiCenterHead
+from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.multicenter import (
+    additive_angular_margin,
+    gaussian_kl,
+    large_margin,
+    multicenter_cross_entropy,
+    with_margin,
+)
+from lossbook.objectives import Objective
+
+
+class MultiCenterObjective(Objective):
+    """Eq. 11: cross entropy over all centres plus the standard deviation loss.
+
+    ``measured`` holds the divergence (``kl``) and the mean standard deviation of the sub-centres (``sigma``).
+    """
+
+    def __init__(
+        self,
+        head: MultiCenterHead | MultiCenterCosineHead,
+        kl_weight: float = 1.0,
+        center_weight: float = 0.5,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(
+            head,
+            functools.partial(multicenter_cross_entropy, center_weight=center_weight, label_smoothing=label_smoothing),
+        )
+        if not kl_weight >= 0:
+            raise ValueError(f"expected kl_weight >= 0, got {kl_weight}")
+        self.kl_weight = float(kl_weight)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        return self._total(features, ((1.0, labels),))
+
+    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
+        """Both labels see the same sub-centres: the cross entropy with a soft label spread over the centres of both."""
+        return self._total(features, ((share, labels), (1 - share, partners)))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Metrics to the class centres, in training too: (B, d) -> (B, C)."""
+        return self.head.metrics(features)
+
+    def _total(self, features: Tensor, labels: tuple[tuple[float, Tensor], ...]) -> Tensor:
+        centers = self.head.centers()
+        logits = self.head.center_logits(features, centers)
+        loss = sum(share * self.loss(self._margined(logits, y, features, centers), y) for share, y in labels)
+        if self.head.num_subcenters == 0:
+            return loss
+        divergence = gaussian_kl(self.head.log_var)
+        self.measured = {"kl": divergence.detach(), "sigma": self.head.sigma().mean()}
+        return loss + self.kl_weight * divergence if self.kl_weight else loss
+
+    def _margined(self, logits: Tensor, labels: Tensor, features: Tensor, centers: Tensor) -> Tensor:
+        return logits
+
+
+class LargeMarginObjective(MultiCenterObjective):
+    """With L-Softmax's margin on the own class' logits.
+
+    L-Softmax does not train with its full margin from the start; here the margin grows from nothing to its full size
+    over the first half of the training.
+    """
+
+    def __init__(self, *args: Any, margin: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        large_margin(torch.zeros(1), margin)  # refuses a wrong margin
+        self.margin = margin
+        self.margin_share = 1.0
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        self.margin_share = min(1.0, 2 * epoch / epochs)
+
+    def _margined(self, logits: Tensor, labels: Tensor, features: Tensor, centers: Tensor) -> Tensor:
+        lengths = features.norm(dim=1, keepdim=True) * centers.norm(dim=2)[labels]
+        return with_margin(logits, labels, lengths, lambda c: torch.lerp(c, large_margin(c, self.margin), self.margin_share))
+
+
+class AngularMarginObjective(MultiCenterObjective):
+    """With ArcFace's margin on the own class' scaled cosines."""
+
+    def __init__(self, *args: Any, margin: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.margin = functools.partial(additive_angular_margin, margin=margin)
+
+    def _margined(self, logits: Tensor, labels: Tensor, features: Tensor, centers: Tensor) -> Tensor:
+        return with_margin(logits, labels, logits.new_tensor(self.head.scale), self.margin)
+
+
+def _multicenter(
+    in_features: int, num_classes: int, num_subcenters: float = 2, sigma_scale: float = 1.0, **weights: float
+) -> Objective:
+    return MultiCenterObjective(MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale), **weights)
+
+
+def _large_margin(
+    in_features: int,
+    num_classes: int,
+    num_subcenters: float = 2,
+    sigma_scale: float = 1.0,
+    margin: float = 2,
+    **weights: float,
+) -> Objective:
+    head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
+    return LargeMarginObjective(head, margin=margin, **weights)
+
+
+def _angular_margin(
+    in_features: int,
+    num_classes: int,
+    num_subcenters: float = 2,
+    sigma_scale: float = 1.0,
+    scale: float = 16.0,
+    margin: float = 0.2,
+    **weights: float,
+) -> Objective:
+    head = MultiCenterCosineHead(in_features, num_classes, num_subcenters, sigma_scale, scale)
+    return AngularMarginObjective(head, margin=margin, **weights)
+
+
+class _LibraryHead(nn.Module):
+    """A classifier of pytorch-metric-learning as a head: it holds C x K learned sub-centres as columns, (d, C K)."""
+
+    def __init__(self, classifier: nn.Module, parameter: str, num_classes: int) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.parameter = parameter
+        self.num_classes = num_classes
+        self.register_parameter("bias", None)
+
+    @property
+    def weight(self) -> Tensor:
+        """Class centres, the mean of each class' sub-centres, (C, d)."""
+        return getattr(self.classifier, self.parameter).detach().T.unflatten(0, (self.num_classes, -1)).mean(1)
+
+    def metrics(self, features: Tensor) -> Tensor:
+        """The classifier's own class similarities, (B, d) -> (B, C)."""
+        return self.classifier.get_logits(features)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.metrics(features)
+
+    def threshold(self) -> Tensor:
+        return self.weight.new_zeros(())
+
+
+class LibraryObjective(Objective):
+    """A classifier of pytorch-metric-learning with its own loss."""
+
+    def __init__(self, head: _LibraryHead) -> None:
+        super().__init__(head, head.classifier)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        check_logits_labels(features.new_empty(len(features), self.head.num_classes), labels)
+        return self.loss(features, labels)
+
+
+def _softtriple(
+    in_features: int,
+    num_classes: int,
+    num_subcenters: float = 2,
+    scale: float = 20.0,
+    gamma: float = 0.1,
+    margin: float = 0.01,
+) -> Objective:
+    from pytorch_metric_learning.losses import SoftTripleLoss
+
+    classifier = SoftTripleLoss(
+        num_classes, in_features, centers_per_class=int(num_subcenters), la=scale, gamma=gamma, margin=margin
+    )
+    return LibraryObjective(_LibraryHead(classifier, "fc", num_classes))
+
+
+def _subcenter_arcface(
+    in_features: int, num_classes: int, num_subcenters: float = 2, scale: float = 16.0, margin: float = 0.2
+) -> Objective:
+    from pytorch_metric_learning.losses import SubCenterArcFaceLoss
+
+    classifier = SubCenterArcFaceLoss(
+        num_classes=num_classes,
+        embedding_size=in_features,
+        sub_centers=int(num_subcenters),
+        scale=scale,
+        margin=math.degrees(margin),
+    )
+    return LibraryObjective(_LibraryHead(classifier, "W", num_classes))
+
+
+OBJECTIVES = {
+    "multicenter": _multicenter,
+    "multicenter-lsoftmax": _large_margin,
+    "multicenter-arc": _angular_margin,
+    "softtriple": _softtriple,
+    "subcenter-arcface": _subcenter_arcface,
+}
