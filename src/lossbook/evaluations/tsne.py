@@ -18,6 +18,7 @@ def evaluate(outputs: Outputs) -> Evaluation:
     counts = torch.full((outputs.data.num_classes,), _IMAGES_A_CLASS)
     chosen = first_of_each_class(Split(outputs.test_features, outputs.test_labels), counts)
     features = torch.nn.functional.normalize(chosen.images).numpy()
-    places = TSNE(init="pca", perplexity=min(30, len(features) / 4), random_state=0, n_jobs=1).fit_transform(features)
+    tsne = TSNE(init="pca", perplexity=min(30, len(features) / 4), max_iter=500, random_state=0, n_jobs=1)
+    places = tsne.fit_transform(features)
     rows = [{"x": x, "y": y, "label": label} for (x, y), label in zip(places.tolist(), chosen.labels.tolist(), strict=True)]
     return Evaluation({}, {"tsne": rows})

@@ -188,7 +188,8 @@ def _bank_logits(projections: Tensor, labels: Tensor, bank: Tensor, tau: float, 
         raise ValueError(f"expected projections (B, p) and a bank (K, p), got {tuple(projections.shape)} and {tuple(bank.shape)}")
     if not tau > 0:
         raise ValueError(f"tau must be positive, got {tau}")
-    logits = F.linear(_unit(at_least_float32(projections)), _unit(at_least_float32(bank.detach())))
+    projections = at_least_float32(projections)
+    logits = F.linear(_unit(projections), _unit(bank.detach().to(projections.dtype)))
     check_logits_labels(logits, labels)
     _check_per_class("seen", seen, logits)
     return at_least_float32(logits) / tau

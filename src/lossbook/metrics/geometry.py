@@ -26,7 +26,7 @@ def _check(features: Tensor, labels: Tensor, num_classes: int | None) -> int:
         raise ValueError("expected finite features; did the training diverge?")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or (num_classes is not None and high >= num_classes):
-        raise ValueError(f"expected labels within 0..{'K' if num_classes is None else num_classes}-1, got {low} to {high}")
+        raise ValueError(f"expected labels within 0..{'' if num_classes is None else num_classes - 1}, got {low} to {high}")
     return high + 1 if num_classes is None else num_classes
 
 
