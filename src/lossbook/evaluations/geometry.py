@@ -9,6 +9,9 @@ from lossbook.evaluations import Evaluation, Outputs
 from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
 from lossbook.objectives import Objective
 
+# A record holds the K x K pairs of classifier vectors up to so many classes (Fig. 8 has 100).
+_PAIRED_CLASSES = 100
+
 
 def _classifier_vectors(objective: Objective, in_features: int) -> Tensor:
     """(K, d) as the metrics see them, normalised where the head normalises: the metrics of the unit vectors."""
@@ -20,7 +23,8 @@ def evaluate(outputs: Outputs) -> Evaluation:
     """Mean (the measure's name) and standard deviation (``..._std``) over the classes, on training and test images.
 
     ``feature_separability`` is Eq. 15 as printed, ``global_separability`` the same centred on the global mean.  The
-    classes are all there are, so the deviation is the population's.  Frames: one row a class; one row a pair of classes.
+    classes are all there are, so the deviation is the population's.  Frames: one row a class; one row a pair of classes
+    (up to 100 classes).
     """
     weight = _classifier_vectors(outputs.objective, outputs.train_features.shape[1])
     columns: dict[str, Tensor] = {}
@@ -39,7 +43,10 @@ def evaluate(outputs: Outputs) -> Evaluation:
         values |= {name: seen.mean().item(), f"{name}_std": seen.std(correction=0).item()}
     images = torch.bincount(outputs.train_labels, minlength=len(weight))
     rows = [{"class": k, "images": int(images[k])} | {n: c[k].item() for n, c in columns.items()} for k in range(len(weight))]
-    return Evaluation(values, {"geometry": rows, "separability": _pairs(separability_matrix(weight))})
+    frames = {"geometry": rows}
+    if len(weight) <= _PAIRED_CLASSES:
+        frames["separability"] = _pairs(separability_matrix(weight))
+    return Evaluation(values, frames)
 
 
 def _pairs(matrix: Tensor) -> list[dict[str, float]]:

@@ -25,7 +25,7 @@ ABLATION = (
 )
 IMBALANCES = (100.0, 50.0, 10.0)
 SHARES_KEPT = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
-WEIGHTS_CC = (0.05, 0.25, 1.0, 1.25, 2.0, 5.0, 20.0)
+WEIGHTS_CC = (0.002, 0.02, 0.2, 1.0, 1.25, 5.0, 20.0)
 WEIGHTS_SS = (0.1, 1.0, 10.0)
 TEMPERATURES = (0.05, 0.2, 1.0)
 NORMALISATIONS = ("neither", "features", "classifier", "both")

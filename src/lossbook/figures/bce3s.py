@@ -28,11 +28,17 @@ GROUPS = {
     "accuracy_few": ("Few", PALETTE[3]),
     "accuracy_all": ("all classes", "black"),
 }
-GEOMETRY = {
-    "compactness": "compactness",
-    "feature_separability": "separability of features",
-    "classifier_separability": "separability of classifier",
+# Objective of a run -> name of its method in Tables 3 to 7, colour and marker.
+METHODS = {
+    "soft-d": ("CE", CE, "o"),
+    "cb-focal": ("CB-Focal", PALETTE[2], "s"),
+    "ldam": ("LDAM", PALETTE[4], "^"),
+    "logit-adjustment": ("Logit Adj.", PALETTE[3], "v"),
+    "balanced-softmax": ("Balanced softmax", PALETTE[5], "P"),
+    "weight-balancing": ("Weight balancing", PALETTE[9], "X"),
+    "bce3s": ("BCE3S", BCE, "D"),
 }
+ONE_STAGE = "BCE3S, one stage"
 
 
 def terms(joint: str, contrastive: str | None, uniform: str | None) -> str:
@@ -48,6 +54,14 @@ def with_terms(frame: pd.DataFrame, prefix: str = "arg_") -> pd.DataFrame:
     """The frame with a column ``terms``, from its columns ``joint``, ``contrastive`` and ``uniform``."""
     columns = [frame[f"{prefix}{name}"] for name in ("joint", "contrastive", "uniform")]
     return frame.assign(terms=[terms(*row) for row in zip(*columns, strict=True)])
+
+
+def with_method(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a column ``method``: as in the paper's tables, where BCE3S has its second stage."""
+    names = frame["objective"].map({objective: name for objective, (name, *_) in METHODS.items()})
+    bce3s, ce3s = frame["objective"].eq("bce3s"), frame["arg_joint"].eq("ce")
+    names = names.mask(bce3s & ce3s, "CE3S").mask(bce3s & ~ce3s & frame["then_epochs"].isna(), ONE_STAGE)
+    return frame.assign(method=names)
 
 
 def family_terms(family: str) -> list[str]:
@@ -276,43 +290,81 @@ def contrastive_weights(results: pd.DataFrame, metrics: tuple[str, ...]) -> None
     axes[0].set_ylabel(r"temperature $\tau$")
 
 
-def imbalances(published: dict[str, pd.DataFrame], results: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> None:
+def _style(method: str) -> tuple[str, str, str]:
+    """Colour, marker and fill of a method; grey for one that does not run here."""
+    if method == ONE_STAGE:
+        return BCE, "D", "none"
+    known = {name: (color, marker, "full") for name, color, marker in METHODS.values()}
+    return known.get(method, ("0.7", "", "full"))
+
+
+def _method_legend(figure: plt.Figure, methods: Sequence[str], columns: int = 4) -> None:
+    handles = []
+    for method in methods:
+        color, marker, fill = _style(method)
+        handles.append(plt.Line2D([], [], linestyle="", color=color, marker=marker, fillstyle=fill, label=method))
+    handles.append(plt.Line2D([], [], linestyle="", color="0.7", marker=".", label="other methods"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def imbalances(published: dict[str, pd.DataFrame], results: pd.DataFrame) -> None:
     """Tables 1 and 3: accuracy over the imbalance factor, one panel a published data set, the last one ours.
 
-    ``published``: index = method, columns = imbalance factors, per cent; ``results`` has a column ``method``; ``shown``:
-    method -> (colour, marker) of those to name, the others are grey.
+    ``published``: index = method, columns = imbalance factors, per cent; ``results`` has a column ``method``.
     """
-    figure, axes = plt.subplots(1, len(published) + 1, figsize=(7.2, 4.3))
-    for axis, (name, frame) in zip(axes, published.items(), strict=False):
+    ours = 100 * results.groupby(["method", "imbalance"], sort=False)["accuracy_all"].mean().unstack()
+    panels = {f"published: {name}": frame for name, frame in published.items()} | {"here: MNIST": ours}
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 4.4))
+    for axis, (title, frame) in zip(axes, panels.items(), strict=True):
         for method, row in frame.iterrows():
-            color, marker = shown.get(method, ("0.75", ""))
-            axis.plot(row.index, row, color=color, marker=marker, linewidth=1.3 if marker else 0.8, zorder=3 if marker else 1)
-        axis.set_title(f"published: {name}", fontsize=9.5)
-    for method, part in results.groupby("method", sort=False):
-        color, marker = shown.get(method, ("0.75", "."))
-        mean = 100 * part.groupby("imbalance")["accuracy_all"].mean()
-        axes[-1].plot(mean.index, mean, color=color, marker=marker, linewidth=1.3)
-    axes[-1].set_title("here: MNIST", fontsize=9.5)
-    for axis in axes:
+            color, marker, fill = _style(method)
+            row = row.dropna()
+            axis.plot(row.index, row, color=color, marker=marker or ".", fillstyle=fill, linewidth=1, zorder=3 if marker else 1)
         axis.set(xscale="log", xlabel="imbalance factor")
+        axis.set_title(title, fontsize=9.5)
         axis.set_xticks([10, 50, 100], ["10", "50", "100"])
         axis.minorticks_off()
     axes[0].set_ylabel("accuracy over all classes (%)")
-    handles = [plt.Line2D([], [], color=color, marker=marker, label=method) for method, (color, marker) in shown.items()]
-    handles.append(plt.Line2D([], [], color="0.75", linewidth=0.8, label="other methods of Table 3"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    _method_legend(figure, list(ours.index), 3)
 
 
-def trade_off(panels: dict[str, pd.DataFrame], shown: dict[str, tuple[str, str]]) -> None:
+def trade_off(panels: dict[str, pd.DataFrame]) -> None:
     """Accuracy on Few over accuracy on Many, in per cent; one panel a table, one point a method (index)."""
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.9))
+    names: dict[str, None] = {}
     for axis, (title, frame) in zip(axes, panels.items(), strict=True):
         for method, row in frame.iterrows():
-            color, marker = shown.get(method, ("0.7", "."))
-            axis.plot(row["accuracy_many"], row["accuracy_few"], marker, color=color, markersize=7 if method in shown else 8)
+            color, marker, fill = _style(method)
+            style = {"color": color, "fillstyle": fill, "zorder": 3 if marker else 1}
+            axis.plot(row["accuracy_many"], row["accuracy_few"], marker or ".", **style)
+            names |= {method: None} if marker else {}
         axis.set(xlabel="Many (%)")
         axis.set_title(title, fontsize=9.5)
     axes[0].set_ylabel("Few (%)")
-    handles = [plt.Line2D([], [], linestyle="", color=c, marker=m, label=method) for method, (c, m) in shown.items()]
-    handles.append(plt.Line2D([], [], linestyle="", color="0.7", marker=".", markersize=8, label="other methods"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    _method_legend(figure, list(names))
+
+
+def stages(results: pd.DataFrame) -> None:
+    """One stage (ring) and two (disc, square with MaxNorm) of CE3S and BCE3S, in per cent; one panel a group of classes.
+
+    ``results``: columns ``stage`` (``one stage``, ``two stages``, ``two, MaxNorm``) and ``arg_joint``.
+    """
+    figure, axes = plt.subplots(1, len(GROUPS), figsize=(7.2, 2.9))
+    markers = {"one stage": ("o", "none"), "two stages": ("o", "full"), "two, MaxNorm": ("s", "full")}
+    for axis, (metric, (label, _)) in zip(axes, GROUPS.items(), strict=True):
+        for x, (form, color) in enumerate((("ce", CE), ("bce", BCE))):
+            rows = results[results["arg_joint"] == form]
+            for shift, (stage, (marker, fill)) in zip((-0.2, 0.0, 0.2), markers.items(), strict=True):
+                seeds = 100 * rows.loc[rows["stage"] == stage, metric]
+                axis.errorbar(
+                    x + shift, seeds.mean(), seeds.std(), fmt=marker, color=color, fillstyle=fill, linewidth=1, capsize=2
+                )
+        axis.set_xticks([0, 1], ["CE3S", "BCE3S"])
+        axis.set(title=label, xlim=(-0.5, 1.5))
+        axis.grid(visible=False, axis="x")
+    axes[0].set_ylabel("accuracy (%)")
+    handles = [
+        plt.Line2D([], [], linestyle="", color="0.3", marker=marker, fillstyle=fill, label=stage)
+        for stage, (marker, fill) in markers.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
