@@ -20,5 +20,5 @@ def evaluate(outputs: Outputs) -> Evaluation:
     features = torch.nn.functional.normalize(chosen.images).numpy()
     tsne = TSNE(init="pca", perplexity=min(30, len(features) / 4), max_iter=500, random_state=0, n_jobs=1)
     places = tsne.fit_transform(features)
-    columns = (*places.round(2).T.tolist(), chosen.labels.tolist())
+    columns = (*places.astype(float).round(2).T.tolist(), chosen.labels.tolist())
     return Evaluation({}, {"tsne": [{"x": x, "y": y, "label": label} for x, y, label in zip(*columns, strict=True)]})
