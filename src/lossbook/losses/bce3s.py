@@ -46,13 +46,10 @@ def _check_per_class(name: str, values: Tensor | None, logits: Tensor) -> None:
         raise ValueError(f"expected {name} of shape ({logits.shape[1]},), one a class, got {tuple(values.shape)}")
 
 
-def _binary_terms(logits: Tensor, labels: Tensor, keep: Tensor | None) -> Tensor:
-    """softplus(-c_k) in the own class's column, softplus(c_j) in the others where ``keep`` says so, else 0; (B, K)."""
+def _binary_terms(logits: Tensor, labels: Tensor) -> Tensor:
+    """softplus(-c_k) in the own class's column, softplus(c_j) in the others, (B, K)."""
     own = labels.unsqueeze(1)
-    terms = F.softplus(logits, threshold=_SOFTPLUS_THRESHOLD)
-    if keep is not None:
-        terms = terms.masked_fill(~keep, 0.0)
-    return terms.scatter(1, own, F.softplus(-logits.gather(1, own), threshold=_SOFTPLUS_THRESHOLD))
+    return F.softplus(logits.scatter(1, own, -logits.gather(1, own)), threshold=_SOFTPLUS_THRESHOLD)
 
 
 def _batch_mean(losses: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
@@ -88,7 +85,10 @@ def joint_bce(logits: Tensor, labels: Tensor, keep: Tensor | None = None, class_
     _check_per_class("class_weights", class_weights, logits)
     if keep is not None and (keep.shape != logits.shape or keep.dtype != torch.bool):
         raise ValueError(f"expected keep of bool and shape {tuple(logits.shape)}, got {keep.dtype} and {tuple(keep.shape)}")
-    return _batch_mean(_binary_terms(at_least_float32(logits), labels, keep).sum(1), labels, class_weights)
+    terms = _binary_terms(at_least_float32(logits), labels)
+    if keep is not None:
+        terms = terms * keep.scatter(1, labels.unsqueeze(1), True)  # twice as fast as masked_fill
+    return _batch_mean(terms.sum(1), labels, class_weights)
 
 
 def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -217,8 +217,8 @@ def contrastive_bce(projections: Tensor, labels: Tensor, bank: Tensor, tau: floa
         tensor(0.6932)
     """
     logits = _bank_logits(projections, labels, bank, tau, seen)
-    terms = _binary_terms(logits, labels, None)
-    return (terms if seen is None else terms.masked_fill(~seen, 0.0)).sum(1).mean()
+    terms = _binary_terms(logits, labels)
+    return (terms if seen is None else terms * seen).sum(1).mean()
 
 
 def contrastive_ce(projections: Tensor, labels: Tensor, bank: Tensor, tau: float = 1.0, seen: Tensor | None = None) -> Tensor:
@@ -304,8 +304,7 @@ def uniform_bce(weight: Tensor, constant: bool = True) -> Tensor:
         tensor(0.3133)
     """
     terms = F.softplus(_class_cosines(weight))
-    diagonal = torch.eye(len(terms), dtype=torch.bool, device=terms.device)
-    loss = terms.masked_fill(diagonal, 0.0).sum() / len(terms)
+    loss = (terms.sum() - terms.diagonal().sum()) / len(terms)
     return loss + math.log1p(math.exp(-1)) if constant else loss
 
 
