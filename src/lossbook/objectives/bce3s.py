@@ -147,9 +147,8 @@ class TripartiteObjective(Objective):
             loss = loss + self.lambda_ss * term if self.adds_contrastive else loss
             self.measured["contrastive_loss"] = term.detach()
             if self.training and len(targets) == 1:
-                bank, seen = losses.update_bank(self.bank, self.seen, projections, targets[0][1])
-                self.bank.copy_(bank)
-                self.seen.copy_(seen)
+                # New tensors: the graph of this batch still holds the old ones.
+                self.bank, self.seen = losses.update_bank(self.bank, self.seen, projections, targets[0][1])
         if self.uniform is not None:
             term = _UNIFORM[self.uniform](self.head.weight)
             loss = loss + self.lambda_cc * term
