@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lossbook.evaluations import geometry
 from lossbook.heads import CosineHead
 from lossbook.losses import bce3s, longtail
 from lossbook.objectives import create_objective
@@ -152,7 +153,7 @@ def test_the_bank_is_checkpointed():
 
 
 def test_two_forwards_before_one_backward():
-    """Several views of a batch: the bank changes in place while the first graph still waits."""
+    """Several views of a batch: the bank changes while the first graph still waits."""
     objective, features, labels = build()
     loss = (
         objective(features, labels) + objective(features + 0.1, labels) + objective.mixed(features, labels, labels.roll(1), 0.5)
@@ -347,14 +348,11 @@ def test_a_run_measures_the_tail_and_the_geometry():
 
 
 def test_separability_is_of_the_vectors_as_the_metrics_see_them():
-    """Two runs whose heads differ in what they normalise, and the matrix that the longhand form gives."""
-    from lossbook.evaluations.geometry import _classifier_vectors
-
     for normalise in ("neither", "classifier"):
         objective = build(normalise=normalise)[0]
         weight = objective.head.weight.detach()
         expected = F.normalize(weight, dim=1) if normalise == "classifier" else weight
-        torch.testing.assert_close(_classifier_vectors(objective, FEATURES), expected)
+        torch.testing.assert_close(geometry._classifier_vectors(objective, FEATURES), expected)
 
 
 @pytest.mark.parametrize("form", ["bce", "ce"])
