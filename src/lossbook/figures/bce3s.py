@@ -125,9 +125,11 @@ def bars(results: pd.DataFrame, rows: dict[str, str]) -> None:
             axis.bar(x, part[metric] - 50, bottom=50, width=0.7, color=_color(family), alpha=0.6, linewidth=0)
             axis.errorbar(x, part[metric], part[f"{metric}_std"], fmt="none", color="0.2", linewidth=1.2, capsize=3)
             for position, value in zip(x, part[metric], strict=True):
-                axis.text(position, 50.0, f"{value:.1f}", ha="center", va="bottom", fontsize=8)
+                axis.text(position, 0.02, f"{value:.1f}", transform=axis.get_xaxis_transform(), ha="center", fontsize=8)
             axis.set_xticks(x, COMBINATIONS, rotation=35, ha="right")
             axis.grid(visible=False, axis="x")
+        low, high = line[0].get_ylim()
+        line[0].set_ylim(low - 0.16 * (high - low), high)  # room for the numbers
         line[0].set_ylabel(f"{label} (%)")
     for axis, family in zip(axes[0], FIGURE_FAMILIES, strict=True):
         axis.set_title(family)
