@@ -85,6 +85,7 @@ def made_up(value) -> pd.DataFrame:
     """Results of the quick tier with metrics ``value(spec, name)``."""
     metrics = ("accuracy_all", "accuracy_many", "accuracy_few", "compactness_train", "compactness_test")
     metrics += ("feature_separability_train", "classifier_separability", "classifier_separability_std")
+    metrics += ("pair_separability_std",)
     frames = []
     for table in PAPER.tables:
         records = []
@@ -106,7 +107,7 @@ def as_the_paper_says(spec, name: str) -> float:
     bce = (joint == "bce") + 0.5 * (contrastive == "bce") + 0.5 * (uniform == "bce")
     if name == "classifier_separability":
         return 55.5
-    if name == "classifier_separability_std":
+    if name in ("classifier_separability_std", "pair_separability_std"):
         return 1.0 - 0.5 * (uniform is not None) - 0.3 * (uniform == "bce") + 0.2 * (contrastive is not None)
     if name.startswith(("compactness", "feature_separability")):
         return 50 + 10 * bce

@@ -1,6 +1,7 @@
 """The objectives of `bce3s` and its long-tailed baselines: terms, memory bank, options, phases of training."""
 
 import itertools
+import statistics
 
 import pytest
 import torch
@@ -344,7 +345,10 @@ def test_a_run_measures_the_tail_and_the_geometry():
     assert images[-1] == 2
     weighted = sum(row["accuracy"] for row in result.frames["accuracies"]) / 10
     assert weighted == pytest.approx(metrics["accuracy_all"], abs=0.05)  # the test classes are nearly equally large
-    assert len(result.frames["separability"]) == 100
+    pairs = [100 * row["separability"] for row in result.frames["separability"] if row["row"] != row["column"]]
+    assert len(pairs) == 90
+    assert metrics["pair_separability_min"] == pytest.approx(min(pairs))
+    assert metrics["pair_separability_std"] == pytest.approx(statistics.pstdev(pairs))
 
 
 def test_separability_is_of_the_vectors_as_the_metrics_see_them():

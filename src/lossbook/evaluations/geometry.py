@@ -22,8 +22,9 @@ def _classifier_vectors(objective: Objective, in_features: int) -> Tensor:
 def evaluate(outputs: Outputs) -> Evaluation:
     """Mean (the measure's name) and standard deviation (``..._std``) over the classes, on training and test images.
 
-    ``feature_separability`` is Eq. 15 as printed, ``global_separability`` the same centred on the global mean.  The
-    classes are all there are, so the deviation is the population's.  Frames: one row a class; one row a pair of classes
+    ``feature_separability`` is Eq. 15 as printed, ``global_separability`` the same centred on the global mean;
+    ``pair_separability_std`` and ``_min`` are over the pairs of classifier vectors (Eq. 36).  The classes are all there
+    are, so the deviation is the population's.  Frames: one row a class; one row a pair of classes
     (up to 100 classes).
     """
     weight = _classifier_vectors(outputs.objective, outputs.train_features.shape[1])
@@ -41,11 +42,14 @@ def evaluate(outputs: Outputs) -> Evaluation:
     for name, column in columns.items():
         seen = column[~column.isnan()]
         values |= {name: seen.mean().item(), f"{name}_std": seen.std(correction=0).item()}
+    matrix = separability_matrix(weight)
+    pairs = 100 * matrix[~torch.eye(len(matrix), dtype=torch.bool)]
+    values |= {"pair_separability_std": pairs.std(correction=0).item(), "pair_separability_min": pairs.min().item()}
     images = torch.bincount(outputs.train_labels, minlength=len(weight))
     rows = [{"class": k, "images": int(images[k])} | {n: c[k].item() for n, c in columns.items()} for k in range(len(weight))]
     frames = {"geometry": rows}
     if len(weight) <= _PAIRED_CLASSES:
-        frames["separability"] = _pairs(separability_matrix(weight))
+        frames["separability"] = _pairs(matrix)
     return Evaluation(values, frames)
 
 

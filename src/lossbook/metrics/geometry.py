@@ -133,8 +133,8 @@ def classifier_separability(weight: Tensor) -> Tensor:
         (K,), float64, in per cent; :math:`50\,K/(K-1)` for every class of a simplex ETF.
 
     Example:
-        >>> classifier_separability(torch.eye(3))  # a simplex once its mean is taken off: 50 * 3 / 2
-        tensor([75.0000, 75.0000, 75.0000], dtype=torch.float64)
+        >>> classifier_separability(torch.tensor([[5.0, 1.0], [1.0, 1.0]]))  # opposite once their mean is taken off
+        tensor([100., 100.], dtype=torch.float64)
     """
     cosines = _centred_cosines(weight)
     return 50 * (1 - (cosines.sum(1) - cosines.diagonal()) / (len(cosines) - 1))
@@ -152,7 +152,7 @@ def separability_matrix(weight: Tensor) -> Tensor:
         (K, K), float64, within [0, 1].
 
     Example:
-        >>> separability_matrix(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        >>> separability_matrix(torch.tensor([[5.0, 1.0], [1.0, 1.0]]))
         tensor([[1., 1.],
                 [1., 1.]], dtype=torch.float64)
     """

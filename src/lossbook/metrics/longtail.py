@@ -22,6 +22,7 @@ def class_groups(class_counts: Tensor, many: int = 100, few: int = 20) -> Tensor
     """Which group every class is in: 0 (more than ``many`` training images), 1, or 2 (fewer than ``few``).
 
     Example:
+        >>> import torch
         >>> class_groups(torch.tensor([101, 100, 20, 19]))
         tensor([0, 1, 1, 2])
     """
@@ -44,6 +45,7 @@ def group_accuracy(logits: Tensor, labels: Tensor, class_counts: Tensor, many: i
         ValueError: for a wrong shape, a label out of range, or NaN in the logits.
 
     Example:
+        >>> import torch
         >>> logits, labels = torch.eye(3)[[0, 1, 0, 2]], torch.tensor([0, 1, 1, 2])
         >>> group_accuracy(logits, labels, torch.tensor([500, 50, 5]))
         GroupAccuracy(all=0.75, many=1.0, medium=0.5, few=1.0)
