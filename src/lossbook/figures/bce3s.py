@@ -260,7 +260,7 @@ def uniform_weights(results: pd.DataFrame, without: pd.DataFrame, best: float) -
     panels = {
         "accuracy_all": ("accuracy, all classes (%)", 100),
         "accuracy_few": ("accuracy, Few (%)", 100),
-        "classifier_separability_std": ("spread of classifier\nseparability (points)", 1),
+        "pair_separability_std": ("spread over pairs of\nclassifier vectors (points)", 1),
     }
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.6))
     for axis, (metric, (label, factor)) in zip(axes, panels.items(), strict=True):
