@@ -114,7 +114,7 @@ def as_the_paper_says(spec, name: str) -> float:
     if name == "accuracy_many":
         return 0.9 - 0.1 * (joint == "bce")
     value = 0.5 + 0.05 * bce + (0.05 if spec.then else 0) + 0.0005 * spec.epochs
-    value -= 0.1 * abs(np.log2(arguments.get("r", 0.4) / 0.4)) + 0.01 * abs(np.log(arguments.get("lambda_cc", 1.25)))
+    value -= 0.02 * abs(np.log2(arguments.get("r", 0.4) / 0.4)) + 0.01 * abs(np.log(arguments.get("lambda_cc", 1.25)))
     value -= {"classifier": 0.0, "neither": 0.05, "both": 0.05, "features": 0.4}[arguments.get("normalise", "classifier")]
     return value - (0.2 if arguments.get("lambda_ss", 0) * (1 / arguments.get("tau", 1)) > 50 else 0)
 
