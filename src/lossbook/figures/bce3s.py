@@ -170,7 +170,7 @@ def _grid(families: tuple[str, ...], height: float) -> tuple[plt.Figure, np.ndar
 
 def matrices(pairs: pd.DataFrame, families: tuple[str, ...] = FIGURE_FAMILIES) -> None:
     """Fig. 8: separability (per cent) of every pair of classifier vectors, head classes first; the diagonal is left out."""
-    figure, axes = _grid(families, 6.0)
+    figure, axes = _grid(families, 5.4)
     off = 100 * pairs.loc[pairs["row"] != pairs["column"], "separability"]
     for line, family in zip(axes, families, strict=True):
         for axis, name in zip(line, family_terms(family), strict=True):
