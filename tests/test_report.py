@@ -68,6 +68,13 @@ def test_missing_results_say_what_to_run(tmp_path):
         published("uniform", "XX")
 
 
+def test_the_name_of_a_table_is_text_even_when_all_are_numbers(tmp_path):
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "uniform-classes.csv").write_text("table,seed,value\n2,0,1.5\n4,0,2.5\n")
+    frame = load_results(tmp_path, "quick", "uniform", "classes")
+    assert frame["table"].tolist() == ["2", "4"]
+
+
 def test_the_reference_alone_has_no_other_build():
     assert load_pair("results", "quick", "uniform").build is None
 

@@ -43,7 +43,7 @@ def load_results(results_dir: str | Path, tier: str, paper: str, part: str = "")
     path = in_project(results_dir) / tier / name
     if not path.is_file():
         raise FileNotFoundError(f"no {tier} results of {paper} in {path.parent}: run `make book`, or `lossbook run {paper}`")
-    return pd.read_csv(path, float_precision="round_trip", dtype={"classes": "string"})
+    return pd.read_csv(path, float_precision="round_trip", dtype={"table": str, "classes": "string"})
 
 
 @dataclass(frozen=True)

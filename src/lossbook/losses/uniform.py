@@ -27,6 +27,13 @@ def _label_metric(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.gather(1, labels.unsqueeze(1))
 
 
+def binary_terms(logits: Tensor, labels: Tensor) -> Tensor:
+    """The terms of a binary cross entropy, (B, N): softplus(-c_y) in the label's column, softplus(c_j) in the others."""
+    negatives = F.softplus(logits, threshold=_SOFTPLUS_THRESHOLD)
+    positive = F.softplus(-_label_metric(logits, labels), threshold=_SOFTPLUS_THRESHOLD)
+    return negatives.scatter_(1, labels.unsqueeze(1), positive)
+
+
 def naive(logits: Tensor, labels: Tensor) -> Tensor:
     r"""The naive loss, Eq. 27: the mean negative metric minus the positive one.
 
@@ -90,10 +97,7 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
         tensor(2.7726)
     """
     check_logits_labels(logits, labels)
-    logits = at_least_float32(logits)
-    negatives = F.softplus(logits, threshold=_SOFTPLUS_THRESHOLD)
-    positive = F.softplus(-_label_metric(logits, labels), threshold=_SOFTPLUS_THRESHOLD)
-    return negatives.scatter_(1, labels.unsqueeze(1), positive).sum(1).mean()
+    return binary_terms(at_least_float32(logits), labels).sum(1).mean()
 
 
 def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0) -> Tensor:

@@ -2,6 +2,8 @@
 
 from lossbook.metrics.collapse import dimensions_needed, fisher_ratio, nc1, nc2, nc3, nc4, principal_accuracies
 from lossbook.metrics.diversity import effective_rank, intra_class_diversity, subcluster_purity, within_class_share
+from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
+from lossbook.metrics.longtail import class_groups, group_accuracy
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr
 from lossbook.metrics.similarity import jacobian_ranks, linear_cka
 from lossbook.metrics.uniformity import (
@@ -18,13 +20,18 @@ from lossbook.metrics.verification import threshold_accuracy, verification_accur
 
 __all__ = [
     "auroc",
+    "class_groups",
     "class_ranges",
+    "classifier_separability",
     "classwise_uniform_accuracy",
+    "compactness",
     "dimensions_needed",
     "draw_metric_matrix",
     "effective_rank",
+    "feature_separability",
     "fisher_ratio",
     "generalisation_gap",
+    "group_accuracy",
     "intra_class_diversity",
     "jacobian_ranks",
     "linear_cka",
@@ -37,6 +44,7 @@ __all__ = [
     "overlap",
     "principal_accuracies",
     "samplewise_accuracy",
+    "separability_matrix",
     "split_metrics",
     "subcluster_purity",
     "threshold_accuracy",

@@ -1,0 +1,24 @@
+"""Test features in the plane by t-SNE (Figs. 3 and 9 of `bce3s`): a picture, not a measure."""
+
+from __future__ import annotations
+
+import torch
+
+from lossbook.data import Split, first_of_each_class
+from lossbook.evaluations import Evaluation, Outputs
+
+_IMAGES_A_CLASS = 30
+
+
+def evaluate(outputs: Outputs) -> Evaluation:
+    """Frame ``tsne``: one row an image, the first 30 test images of every class; scikit-learn's t-SNE of the unit
+    features (so that distances are angles, as compactness measures them), started from their principal components."""
+    from sklearn.manifold import TSNE
+
+    counts = torch.full((outputs.data.num_classes,), _IMAGES_A_CLASS)
+    chosen = first_of_each_class(Split(outputs.test_features, outputs.test_labels), counts)
+    features = torch.nn.functional.normalize(chosen.images).numpy()
+    tsne = TSNE(init="pca", perplexity=min(30, len(features) / 4), max_iter=500, random_state=0, n_jobs=1)
+    places = tsne.fit_transform(features)
+    columns = (*places.astype(float).round(2).T.tolist(), chosen.labels.tolist())
+    return Evaluation({}, {"tsne": [{"x": x, "y": y, "label": label} for x, y, label in zip(*columns, strict=True)]})

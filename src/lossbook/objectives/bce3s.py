@@ -1,0 +1,175 @@
+"""Objectives of the `bce3s` paper: ``bce3s``, ``ce3s`` and every combination of Table 2."""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lossbook.heads.linear import LinearHead, unit
+from lossbook.losses import bce3s as losses
+from lossbook.losses.longtail import max_norm as clip_norms
+from lossbook.objectives import Objective
+
+Form = Literal["bce", "ce"]
+Normalise = Literal["neither", "features", "classifier", "both"]
+
+_CONTRASTIVE = {"bce": losses.contrastive_bce, "ce": losses.contrastive_ce}
+_UNIFORM = {"bce": functools.partial(losses.uniform_bce, constant=False), "ce": losses.uniform_ce}
+
+
+def _check_choice(name: str, value: str | None, known: tuple[str | None, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+
+
+class UnitHead(LinearHead):
+    r"""A linear head that may put features and classifier vectors on the unit sphere first (Table 6).
+
+    .. math:: c_j(x) = \tilde w_j^\top \tilde x + b_j, \qquad \tilde v = v\ \text{or}\ v / \|v\|
+    """
+
+    def __init__(self, in_features: int, num_classes: int, normalise: Normalise = "classifier") -> None:
+        super().__init__(in_features, num_classes)
+        _check_choice("normalise", normalise, ("neither", "features", "classifier", "both"))
+        self.normalise = normalise
+
+    def metrics(self, features: Tensor) -> Tensor:
+        """Bias-free class metrics, (B, d) -> (B, K)."""
+        features = unit(features) if self.normalise in ("features", "both") else features
+        weight = unit(self.weight) if self.normalise in ("classifier", "both") else self.weight
+        return F.linear(features, weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Class metrics with the bias."""
+        return self.metrics(features) + self.bias
+
+
+class TripartiteObjective(Objective):
+    r"""Joint, contrastive and uniform learning together, Eqs. 6 and 25.
+
+    .. math:: L = L^{(sc)} + \lambda_{ss} L^{(ss)} + \lambda_{cc} L^{(cc)}
+
+    The memory bank (``bank``, ``seen``) and the projector belong to the objective and are checkpointed with it; in
+    training mode every batch of plain images updates the bank after its loss has been taken.  As in the authors' code, the
+    contrastive term is only measured, not added, in the first epoch of training.  Prediction uses the head alone.
+
+    Args:
+        joint: form of the joint term.
+        contrastive: form of the contrastive term, None = none (no projector, no bank).
+        uniform: form of the uniform term, None = none.
+        lambda_ss, lambda_cc: weights of the contrastive and the uniform term.
+        tau: temperature of the contrastive term.
+        r: share of the negatives that count in a BCE joint term (Eq. 3), drawn in training mode.
+        resampling: ``"sample"`` as in Eq. 3, or ``"batch"`` as in the authors' code.
+        hidden_size, projection_size: of the projector, a two-layer perceptron; ``hidden_size=0`` = ``in_features``.
+        normalise: what the head puts on the unit sphere (Table 6).
+        beta: weight the joint term by effective numbers of samples (Eqs. 26, 35); None = no weights.
+        max_norm: no classifier vector is longer than this after a step; None = no limit.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        class_counts: Tensor | None = None,
+        joint: Form = "bce",
+        contrastive: Form | None = "bce",
+        uniform: Form | None = "bce",
+        lambda_ss: float = 0.1,
+        lambda_cc: float = 1.0,
+        tau: float = 1.0,
+        r: float = 0.4,
+        resampling: losses.Resampling = "sample",
+        hidden_size: int = 0,
+        projection_size: int = 128,
+        normalise: Normalise = "classifier",
+        beta: float | None = None,
+        max_norm: float | None = None,
+    ) -> None:
+        _check_choice("joint", joint, ("bce", "ce"))
+        _check_choice("contrastive", contrastive, (None, "bce", "ce"))
+        _check_choice("uniform", uniform, (None, "bce", "ce"))
+        _check_choice("resampling", resampling, ("sample", "batch"))
+        if not 0 < r <= 1 or not tau > 0 or min(lambda_ss, lambda_cc) < 0:
+            raise ValueError(f"expected 0 < r <= 1, tau > 0 and weights >= 0, got {r}, {tau}, {lambda_ss} and {lambda_cc}")
+        super().__init__(UnitHead(in_features, num_classes, normalise), {"bce": losses.joint_bce, "ce": losses.joint_ce}[joint])
+        self.joint, self.contrastive, self.uniform = joint, contrastive, uniform
+        self.lambda_ss, self.lambda_cc, self.tau = lambda_ss, lambda_cc, tau
+        self.r, self.resampling, self.max_norm = r, resampling, max_norm
+        self.adds_contrastive = True
+        self.register_buffer("class_weights", self._weights(class_counts, beta), persistent=False)
+        if contrastive is not None:
+            hidden, size = int(hidden_size) or in_features, int(projection_size)
+            self.projector = nn.Sequential(nn.Linear(in_features, hidden), nn.ReLU(), nn.Linear(hidden, size))
+            self.register_buffer("bank", torch.zeros(num_classes, size))
+            self.register_buffer("seen", torch.zeros(num_classes, dtype=torch.bool))
+
+    @staticmethod
+    def _weights(class_counts: Tensor | None, beta: float | None) -> Tensor | None:
+        if beta is None:
+            return None
+        if class_counts is None:
+            raise ValueError("beta re-weights by the classes' training images: pass class_counts")
+        return losses.class_balanced_weights(class_counts, beta)
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        self.adds_contrastive = epoch > 0
+
+    def after_step(self) -> None:
+        if self.max_norm is not None:
+            with torch.no_grad():
+                self.head.weight.copy_(clip_norms(self.head.weight, self.max_norm))
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        return self._loss(features, ((1.0, labels),))
+
+    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
+        """The joint and the contrastive term are interpolated between the two labels; the uniform term, which no image
+        enters, counts once.  A mixed image is of no class, so the bank is left alone.
+
+        The authors' code averages the joint terms of a plain, a mixup and a cutmix view, which
+        ``RunSpec.views = ("plain", "mixup", "cutmix")`` does too, and sums two contrastive terms: with views the
+        contrastive term is a mean here, so their weight is twice ``lambda_ss``.
+        """
+        return self._loss(features, ((share, labels), (1 - share, partners)))
+
+    def _loss(self, features: Tensor, targets: tuple[tuple[float, Tensor], ...]) -> Tensor:
+        """``targets``: shares, which add up to 1, and the labels that they belong to."""
+        joint = self._joint(features, targets)
+        loss, self.measured = joint, {"joint_loss": joint.detach()}
+        if self.contrastive is not None:
+            projections = self.projector(features)
+            term = sum(share * self._contrastive(projections, labels) for share, labels in targets)
+            loss = loss + self.lambda_ss * term if self.adds_contrastive else loss
+            self.measured["contrastive_loss"] = term.detach()
+            if self.training and len(targets) == 1:
+                # New tensors: the graph of this batch still holds the old ones.
+                self.bank, self.seen = losses.update_bank(self.bank, self.seen, projections, targets[0][1])
+        if self.uniform is not None:
+            term = _UNIFORM[self.uniform](self.head.weight)
+            loss = loss + self.lambda_cc * term
+            self.measured["uniform_loss"] = term.detach()
+        return loss
+
+    def _joint(self, features: Tensor, targets: tuple[tuple[float, Tensor], ...]) -> Tensor:
+        logits = self.head(features)
+        arguments = {"class_weights": self.class_weights}
+        if self.joint == "bce" and self.r < 1 and self.training:
+            arguments["keep"] = losses.draw_negatives(targets[0][1], logits.shape[1], self.r, self.resampling)
+        return sum(share * self.loss(logits, labels, **arguments) for share, labels in targets)
+
+    def _contrastive(self, projections: Tensor, labels: Tensor) -> Tensor:
+        return _CONTRASTIVE[self.contrastive](projections, labels, self.bank, self.tau, self.seen)
+
+
+def _ce3s(in_features: int, num_classes: int, class_counts: Tensor | None = None, **arguments) -> TripartiteObjective:
+    """Eq. 25: every term in its CE form, unless an argument says otherwise."""
+    forms = {"joint": "ce", "contrastive": "ce", "uniform": "ce"}
+    return TripartiteObjective(in_features, num_classes, class_counts, **forms | arguments)
+
+
+OBJECTIVES = {"bce3s": TripartiteObjective, "ce3s": _ce3s}
