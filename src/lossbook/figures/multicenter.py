@@ -17,7 +17,7 @@ from lossbook.statistics import mean_interval
 
 LINEAR, PRINTED, CODE = "linear", "MC, s = 1", "MC, s = 0.1"
 VARIED = "MC"  # where s or what else varies along an axis
-BASELINES = {"softtriple": "SoftTriple", "subcenter-arcface": "sub-centre ArcFace"}
+BASELINES = {"softtriple": "SoftTriple", "subcenter-arcface": "sub-ArcFace"}
 COLORS = {LINEAR: PALETTE[0], PRINTED: PALETTE[1], CODE: PALETTE[2], VARIED: PALETTE[3]}
 COLORS |= dict(zip(BASELINES.values(), (PALETTE[4], PALETTE[5]), strict=True))
 MARKERS = {LINEAR: "o", PRINTED: "^", CODE: "s", VARIED: "D"}
