@@ -217,6 +217,7 @@ def sync(force: bool = False) -> None:
 
 _STARTED = re.compile(r"Job (\d+): (.+)")
 _FINISHED = re.compile(r"Finished jobid: (\d+)")
+_FAILED = re.compile(r"    jobid: (\d+)")
 _COUNT = re.compile(r"(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"total +(\d+)")
 _FAILURE = re.compile(r"\w*(Error|Exception)\b|Traceback|usage: snakemake")
@@ -262,6 +263,8 @@ def _show_progress(lines: Iterable[str]) -> None:
             continue
         else:
             failed = failed or _FAILURE.match(line) is not None
+            if match := _FAILED.match(line):
+                running.pop(match[1], None)
             if failed and not _CHATTER.match(line):
                 print(line, end="", flush=True)
             continue
