@@ -47,11 +47,11 @@ def test_bundled_sets(name, train, test, size):
 @pytest.mark.parametrize("name", [name for name, (_, _, bundled) in DATASETS.items() if not bundled])
 def test_downloaded_sets_where_they_are_found(name):
     folders = {"fashion-mnist": "FashionMNIST/raw", "cifar10": "cifar-10-batches-py/data_batch_5", "cifar100": "cifar-100-python"}
-    folders["omniglot"] = "omniglot"
+    folders |= {"omniglot": "omniglot", "imagenet-lt": "imagenet", "inaturalist2018": "inaturalist2018"}
     if not (data_dir() / folders[name]).exists():
         pytest.skip(f"{name} is not under LOSSBOOK_DATA")
     data = load(name)
-    assert len(data.train) + len(data.test) in (60000, 70000, 32460)
+    assert len(data.train) + len(data.test) in (60000, 70000, 32460, 165846, 461939)
     assert len(data.train.labels.unique()) == data.num_classes
 
 
@@ -262,3 +262,37 @@ def test_omniglot_is_the_same_packed_and_as_folders(fresh_cache, monkeypatch, tm
     assert test.labels.bincount().tolist() == [5, 5, 5]
     assert train.images.shape == (45, 1, 35, 35)
     assert [int((image == 255).sum()) for image in test.images[:5]] == [16, 17, 18, 19, 20]
+
+
+@pytest.fixture
+def photographs(monkeypatch, tmp_path):
+    """Three photographs and the lists that name them, where ImageNet-LT is looked for."""
+    from PIL import Image
+
+    monkeypatch.setenv("LOSSBOOK_DATA", str(tmp_path))
+    folder = tmp_path / "imagenet"
+    (folder / "train" / "n 1").mkdir(parents=True)
+    for name, size, grey in (("a", (300, 400), 10), ("b", (500, 250), 200), ("c", (100, 100), 90)):
+        Image.new("RGB", size, (grey, grey, 0)).save(folder / "train" / "n 1" / f"{name}.png")
+    (folder / "ImageNet_LT_train.txt").write_text("train/n 1/a.png 0\ntrain/n 1/b.png 7\n")
+    (folder / "ImageNet_LT_test.txt").write_text("train/n 1/c.png 3\n")
+    return folder
+
+
+def test_photographs_by_their_published_lists(fresh_cache, monkeypatch, photographs):
+    monkeypatch.setattr("lossbook.data.sets.COUNTS", {"imagenet-lt": {"train": 2, "test": 1}})
+    data = load("imagenet-lt")
+    assert data.train.images.shape == (2, 3, 224, 224)
+    assert data.train.images[:, 0, 100, 100].tolist() == [10, 200]
+    assert (data.train.labels.tolist(), data.test.labels.tolist()) == ([0, 7], [3])
+    assert data.num_classes == 1000
+
+
+def test_photographs_are_counted(fresh_cache, photographs):
+    with pytest.raises(DataError, match=r"train images and labels have 2 images, expected 115,846 images; put the published"):
+        load("imagenet-lt")
+    (photographs / "train" / "n 1" / "b.png").unlink()
+    with pytest.raises(
+        DataError, match=r"'imagenet-lt' in .* is missing or damaged \(FileNotFoundError.*b\.png.*put the published"
+    ):
+        load("imagenet-lt")

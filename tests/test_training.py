@@ -85,6 +85,13 @@ def test_a_second_phase_goes_on_with_the_same_weights():
     assert both.curves["train_loss"][-1] < both.curves["train_loss"][0]
 
 
+def test_a_curve_of_one_phase_only_has_no_value_in_the_other():
+    spec = TINY.replace(objective="bce3s", then={"epochs": 3, "objective_args": {"contrastive": None}})
+    curves = train(spec).curves
+    assert {len(values) for values in curves.values()} == {TINY.epochs + 3}
+    assert [np.isfinite(value) for value in curves["contrastive_loss"]] == [True] * TINY.epochs + [False] * 3
+
+
 def test_a_frozen_backbone_trains_on_cached_features():
     """With its features computed once, or anew for every batch: the same training."""
     cached = train(TINY.replace(then={"frozen": True, "epochs": 2}))

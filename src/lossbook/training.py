@@ -157,8 +157,7 @@ def train(spec: RunSpec) -> RunResult:
             objective = _objective(phase, num_features, class_counts, objective)
             if initial_bias is None and getattr(objective.head, "bias", None) is not None:
                 initial_bias = objective.head.bias.detach().clone()
-            for name, values in _fit(fabric, backbone, objective, split, phase).items():
-                curves.setdefault(name, []).extend(values)
+            _append(curves, _fit(fabric, backbone, objective, split, phase))
             diverged = not math.isfinite(curves["train_loss"][-1])
             if diverged:
                 break
@@ -169,6 +168,13 @@ def train(spec: RunSpec) -> RunResult:
                 metrics |= evaluation.metrics
                 frames |= evaluation.frames
     return RunResult(spec, metrics, curves, frames, time.perf_counter() - start, _device_name(fabric.device))
+
+
+def _append(curves: dict[str, list[float]], more: dict[str, list[float]]) -> None:
+    """Go on with the curves; what only one of two phases has measured is not a number in the other."""
+    before, added = len(curves.get("train_loss", [])), len(more["train_loss"])
+    for name in curves | more:
+        curves[name] = curves.get(name, [math.nan] * before) + more.get(name, [math.nan] * added)
 
 
 def _fit(fabric: Fabric, backbone: nn.Module, objective: Objective, split: Split, spec: RunSpec) -> dict[str, list[float]]:

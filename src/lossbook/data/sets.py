@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.data.hashes import SHA256
+from lossbook.data.hashes import COUNTS, SHA256
+from lossbook.data.lists import read_list
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,10 @@ def _omniglot_torchvision(background: bool) -> tuple[np.ndarray, np.ndarray]:
     return images, np.array([label for _, label in files])
 
 
+def _listed(folder: str, train: str, test: str) -> Callable[[], tuple[Split, Split]]:
+    return lambda: tuple(_split(*read_list(data_dir() / folder, name)) for name in (train, test))
+
+
 # name -> (loader, number of classes, bundled in a package)
 DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "mnist5k": (_mnist5k, 10, True),
@@ -190,6 +195,8 @@ DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "cifar10": (_torchvision("CIFAR10"), 10, False),
     "cifar100": (_torchvision("CIFAR100"), 100, False),
     "omniglot": (_omniglot, 964 + 659, False),
+    "imagenet-lt": (_listed("imagenet", "ImageNet_LT_train.txt", "ImageNet_LT_test.txt"), 1000, False),
+    "inaturalist2018": (_listed("inaturalist2018", "iNaturalist18_train.txt", "iNaturalist18_val.txt"), 8142, False),
 }
 
 
@@ -205,11 +212,12 @@ def load(name: str) -> ImageData:
         raise ValueError(f"unknown data set {name!r}; expected one of {', '.join(DATASETS)}")
     loader, num_classes, bundled = DATASETS[name]
     place = "an installed package" if bundled else str(data_dir())
-    cure = (
-        "reinstall the pinned versions of requirements.lock"
-        if bundled
-        else "delete its files there and run again with a network, or set LOSSBOOK_DATA to the folder that holds it"
-    )
+    if bundled:
+        cure = "reinstall the pinned versions of requirements.lock"
+    elif name in COUNTS:
+        cure = "put the published lists and the photographs that they name there (data/README.md)"
+    else:
+        cure = "delete its files there and run again with a network, or set LOSSBOOK_DATA to the folder that holds it"
     try:
         train, test = loader()
     except Exception as error:  # torchvision raises all kinds: no network, a cut archive, a damaged pickle
@@ -217,10 +225,12 @@ def load(name: str) -> ImageData:
             f"data set {name!r} in {place} is missing or damaged ({type(error).__name__}: {error}); {cure}"
         ) from error
     for part, split in (("train", train), ("test", test)):
-        found = content_hash(split)
-        if found != SHA256[name][part]:
+        if name in COUNTS:
+            found, expected = f"{len(split):,} images", f"{COUNTS[name][part]:,} images"
+        else:
+            found, expected = f"SHA-256 {content_hash(split)}", f"SHA-256 {SHA256[name][part]}"
+        if found != expected:
             raise DataError(
-                f"data set {name!r} in {place}: the {part} images and labels have SHA-256 {found[:12]}…, "
-                f"expected {SHA256[name][part][:12]}…; {cure}"
+                f"data set {name!r} in {place}: the {part} images and labels have {found[:20]}, expected {expected[:20]}; {cure}"
             )
     return ImageData(name, train, test, num_classes)
