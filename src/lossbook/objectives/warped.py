@@ -1,0 +1,52 @@
+"""Objectives of `warped`: the Euclidean softmax (Eq. 4) and the warped one (Eqs. 7 and 8).
+
+The losses that the paper compares with are in :mod:`lossbook.objectives.metric_learning`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from torch import Tensor
+
+from lossbook.heads import EuclideanHead
+from lossbook.losses import warped
+from lossbook.objectives import Loss, Objective
+
+
+class EuclideanObjective(Objective):
+    """A loss of the distances to the proxies; prediction takes the nearest proxy.
+
+    Measures ``avg_dtp``, Eq. 9 over the training batches: the mean distance to the true class's proxy.
+    """
+
+    def __init__(self, in_features: int, num_classes: int, loss: Loss) -> None:
+        super().__init__(EuclideanHead(in_features, num_classes), loss)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        distances = self.head.distances(features)
+        loss = self.loss(distances, labels)
+        self.measured["avg_dtp"] = distances.detach().gather(1, labels.unsqueeze(1)).mean()
+        return loss
+
+
+def _euclidean_softmax(in_features: int, num_classes: int, temperature: float = 1.0) -> Objective:
+    loss = functools.partial(warped.euclidean_softmax, temperature=temperature)
+    return EuclideanObjective(in_features, num_classes, loss)
+
+
+def _warped_softmax(
+    in_features: int,
+    num_classes: int,
+    alpha: float = 28.40,
+    k1: float = 0.93,
+    k2: float = 1.15,
+    temperature: float = 4.525,
+    margin: float = 1.30,
+) -> Objective:
+    """The defaults are the authors' first phase on CUB with 512 features; alpha is a length and scales with the features."""
+    arguments = {"alpha": alpha, "k1": k1, "k2": k2, "temperature": temperature, "margin": margin}
+    return EuclideanObjective(in_features, num_classes, functools.partial(warped.warped_softmax, **arguments))
+
+
+OBJECTIVES = {"euclidean-softmax": _euclidean_softmax, "warped-softmax": _warped_softmax}
