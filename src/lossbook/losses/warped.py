@@ -84,6 +84,11 @@ def generalized_softmax(distances: Tensor, labels: Tensor, f1: Warp, f2: Warp, t
     return F.cross_entropy(-temperature * logits, labels)
 
 
+def _check_warp(alpha: float, k1: float, k2: float, margin: float) -> None:
+    if not (alpha >= 0 and 0 < k1 <= 1 <= k2 and margin >= 0):
+        raise ValueError(f"expected alpha >= 0, 0 < k1 <= 1 <= k2 and margin >= 0, got {alpha}, {k1}, {k2} and {margin}")
+
+
 def warp(distances: Tensor, alpha: float, k1: float, k2: float, margin: float = 1.0) -> Tensor:
     r"""The warping function, Eq. 7.
 
@@ -92,15 +97,15 @@ def warp(distances: Tensor, alpha: float, k1: float, k2: float, margin: float = 
         \qquad \Delta = m\,\operatorname{sg}[(1 - k_1) x]
 
     sg stops the gradient: :math:`\Delta` lifts the value back to :math:`x` for :math:`m = 1`, and leaves the slope
-    :math:`k_1`.  At :math:`\alpha` the value jumps by :math:`-(m - 1)(1 - k_1)\alpha`; ``margin=0`` leaves
-    :math:`\Delta` out: the function whose gradient is followed, up to a constant.
+    :math:`k_1`.  At :math:`\alpha` the value jumps by :math:`-(m - 1)(1 - k_1)\alpha`: it is continuous for
+    :math:`m = 1` only.  :func:`warp_slope_integral` is the continuous function with these slopes.
 
     Args:
         distances: any shape, each >= 0.
         alpha: :math:`\alpha \ge 0`, the point of attraction, in the distances' unit; ``inf``: everything is pushed out.
         k1: slope within alpha, :math:`0 < k_1 \le 1`: less pulls less than the other classes push (separability).
         k2: slope beyond alpha, :math:`k_2 \ge 1`: more pulls more than they push (compactness).
-        margin: :math:`m \ge 0`, the factor of Delta.
+        margin: :math:`m \ge 0`, the factor of Delta; the paper takes 1 or more.
 
     Returns:
         A tensor of the distances' shape.
@@ -109,10 +114,29 @@ def warp(distances: Tensor, alpha: float, k1: float, k2: float, margin: float = 
         >>> warp(torch.tensor([1.0, 2.0, 4.0]), alpha=2.0, k1=0.5, k2=3.0)
         tensor([1., 2., 8.])
     """
-    if not (alpha >= 0 and 0 < k1 <= 1 <= k2 and margin >= 0):
-        raise ValueError(f"expected alpha >= 0, 0 < k1 <= 1 <= k2 and margin >= 0, got {alpha}, {k1}, {k2} and {margin}")
+    _check_warp(alpha, k1, k2, margin)
     within = k1 * distances + margin * (1 - k1) * distances.detach()
     return torch.where(distances < alpha, within, k2 * distances + alpha * (1 - k2))
+
+
+def warp_slope_integral(distances: Tensor, alpha: float, k1: float, k2: float) -> Tensor:
+    r"""The continuous function with the slopes of Eq. 7: what the gradient of :func:`warp` descends.
+
+    .. math:: \int_0^x f_1' = k_1 \min(x, \alpha) + k_2 \max(x - \alpha, 0)
+
+    The value of Eq. 7 hides its minima, as Delta lifts it; with this one as f1, :func:`generalized_softmax` shows them: for two
+    classes the landscape's lowest point is at alpha from the own proxy, away from the other.
+
+    Args:
+        distances: any shape, each >= 0.
+        alpha, k1, k2: see :func:`warp`.
+
+    Example:
+        >>> warp_slope_integral(torch.tensor([1.0, 2.0, 4.0]), alpha=2.0, k1=0.5, k2=3.0)
+        tensor([0.5000, 1.0000, 7.0000])
+    """
+    _check_warp(alpha, k1, k2, margin=1.0)
+    return k1 * distances.clamp_max(alpha) + k2 * (distances - alpha).clamp_min(0)
 
 
 def warped_softmax(
