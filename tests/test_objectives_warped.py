@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from lossbook.losses.warped import euclidean_softmax, warped_softmax
+from lossbook.losses.warped import euclidean_softmax, generalized_softmax, warped_softmax
 from lossbook.objectives import create_objective, list_objectives
+from lossbook.objectives.warped import FUNCTIONS
 from lossbook.specs import RunSpec
 from lossbook.training import train
 
@@ -19,8 +20,8 @@ def build(name, **arguments):
     return objective, torch.randn(BATCH, FEATURES), torch.arange(BATCH) % CLASSES
 
 
-def test_there_are_two():
-    assert NAMES == ["euclidean-softmax", "warped-softmax"]
+def test_there_are_three():
+    assert NAMES == ["euclidean-softmax", "warped-softmax", "generalized-softmax"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,6 +57,29 @@ def test_the_defaults_are_the_authors_first_phase_on_cub():
     distances = torch.cdist(features, objective.head.weight)
     expected = warped_softmax(distances, labels, 28.40, 0.93, 1.15, temperature=4.525, margin=1.30)
     torch.testing.assert_close(objective(features, labels), expected)
+
+
+@pytest.mark.parametrize("f1", FUNCTIONS)
+@pytest.mark.parametrize("f2", FUNCTIONS)
+def test_functions_by_name(f1, f2):
+    objective, features, labels = build("generalized-softmax", f1=f1, f2=f2, temperature=0.5)
+    distances = torch.cdist(features, objective.head.weight)
+    expected = generalized_softmax(distances, labels, FUNCTIONS[f1], FUNCTIONS[f2], 0.5)
+    torch.testing.assert_close(objective(features, labels), expected)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_strictly_increasing_from_zero_with_a_finite_slope(name):
+    x = torch.linspace(0, 20, 200, dtype=torch.float64, requires_grad=True)
+    value = FUNCTIONS[name](x)
+    assert value[0] == 0
+    assert (value.diff() > 0).all()
+    assert torch.autograd.grad(value.sum(), x)[0].isfinite().all()
+
+
+def test_an_unknown_function_is_named():
+    with pytest.raises(ValueError, match="unknown function 'cube'; expected one of identity, log1p"):
+        create_objective("generalized-softmax", FEATURES, CLASSES, f2="cube")
 
 
 @pytest.mark.parametrize("name", NAMES)

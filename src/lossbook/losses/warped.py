@@ -47,10 +47,11 @@ def euclidean_softmax(distances: Tensor, labels: Tensor, temperature: float = 1.
         >>> euclidean_softmax(torch.tensor([[1.0, 1.0]]), torch.tensor([0]))  # halfway between two proxies: log 2
         tensor(0.6931)
     """
-    return generalized_softmax(distances, labels, _identity, _identity, temperature)
+    return generalized_softmax(distances, labels, identity, identity, temperature)
 
 
-def _identity(x: Tensor) -> Tensor:
+def identity(x: Tensor) -> Tensor:
+    """f(x) = x, the function of Eq. 4."""
     return x
 
 
@@ -169,7 +170,7 @@ def warped_softmax(
         >>> distances.grad  # the push is twice the pull
         tensor([[ 0.1345, -0.2689]])
     """
-    return generalized_softmax(distances, labels, lambda own: warp(own, alpha, k1, k2, margin), _identity, temperature)
+    return generalized_softmax(distances, labels, lambda own: warp(own, alpha, k1, k2, margin), identity, temperature)
 
 
 def r_disk_ends(proxy: Tensor, other: Tensor, radius: float) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Objectives of `warped`: the Euclidean softmax (Eq. 4) and the warped one (Eqs. 7 and 8).
+"""Objectives of `warped`: the Euclidean softmax (Eq. 4), the warped one (Eqs. 7 and 8), any two functions (Eq. 6).
 
 The losses that the paper compares with are in :mod:`lossbook.objectives.metric_learning`.
 """
@@ -7,11 +7,25 @@ from __future__ import annotations
 
 import functools
 
+import torch
 from torch import Tensor
 
 from lossbook.heads import EuclideanHead
 from lossbook.losses import warped
 from lossbook.objectives import Loss, Objective
+
+
+def _power(x: Tensor) -> Tensor:
+    return x**1.5
+
+
+# Monotone functions with a finite slope at 0, for Table III.
+FUNCTIONS: dict[str, warped.Warp] = {
+    "identity": warped.identity,
+    "log1p": torch.log1p,  # concave
+    "power-1.5": _power,  # convex
+    "square": torch.square,  # convex
+}
 
 
 class EuclideanObjective(Objective):
@@ -49,4 +63,19 @@ def _warped_softmax(
     return EuclideanObjective(in_features, num_classes, functools.partial(warped.warped_softmax, **arguments))
 
 
-OBJECTIVES = {"euclidean-softmax": _euclidean_softmax, "warped-softmax": _warped_softmax}
+def _generalized_softmax(
+    in_features: int, num_classes: int, f1: str = "identity", f2: str = "identity", temperature: float = 1.0
+) -> Objective:
+    """``f1`` and ``f2`` are names in ``FUNCTIONS``."""
+    for name in (f1, f2):
+        if name not in FUNCTIONS:
+            raise ValueError(f"unknown function {name!r}; expected one of {', '.join(FUNCTIONS)}")
+    arguments = {"f1": FUNCTIONS[f1], "f2": FUNCTIONS[f2], "temperature": temperature}
+    return EuclideanObjective(in_features, num_classes, functools.partial(warped.generalized_softmax, **arguments))
+
+
+OBJECTIVES = {
+    "euclidean-softmax": _euclidean_softmax,
+    "warped-softmax": _warped_softmax,
+    "generalized-softmax": _generalized_softmax,
+}
