@@ -25,7 +25,8 @@ pages-check: $(READY)  ## look at the built book in a headless browser (after `m
 bench: $(READY)  ## ratios against named peers, into results/bench
 	python -m benchmarks
 
-reference: book  ## make this build's quick results the committed reference, and the notebooks' outputs from it
+reference: $(READY)  ## make this build's quick results the committed reference, and the notebooks' outputs from it
+	python -m lossbook.book build -- --profile profiles/local results
 	mkdir -p results/quick && cp _build/results/quick/*.csv results/quick/
 	python -m lossbook.book sync --force
 

@@ -47,10 +47,11 @@ def test_bundled_sets(name, train, test, size):
 @pytest.mark.parametrize("name", [name for name, (_, _, bundled) in DATASETS.items() if not bundled])
 def test_downloaded_sets_where_they_are_found(name):
     folders = {"fashion-mnist": "FashionMNIST/raw", "cifar10": "cifar-10-batches-py/data_batch_5", "cifar100": "cifar-100-python"}
+    folders["omniglot"] = "omniglot"
     if not (data_dir() / folders[name]).exists():
         pytest.skip(f"{name} is not under LOSSBOOK_DATA")
     data = load(name)
-    assert len(data.train) + len(data.test) in (60000, 70000)
+    assert len(data.train) + len(data.test) in (60000, 70000, 32460)
     assert len(data.train.labels.unique()) == data.num_classes
 
 
@@ -237,3 +238,27 @@ def test_class_balanced_batches():
     assert {k for _, chosen in seen for k in chosen.tolist()} == {0, 1, 2, 3}
     with pytest.raises(ValueError, match=r"batches of 1\.\.4 classes"):
         next(batches(split, 10, torch.Generator(), num_classes=5))
+
+
+def test_omniglot_is_the_same_packed_and_as_folders(fresh_cache, monkeypatch, tmp_path):
+    """A small copy in torchvision's layout: block means, drawers 1-15 train, evaluation characters counted on."""
+    from PIL import Image
+
+    from lossbook.data import sets
+
+    for part, characters in (("background", ("B/character01", "A/character02")), ("evaluation", ("C/character01",))):
+        for number, name in enumerate(characters):
+            folder = tmp_path / "omniglot-py" / f"images_{part}" / name
+            folder.mkdir(parents=True)
+            for drawer in range(1, 21):
+                ink = np.zeros((105, 105), dtype=bool)
+                ink[: 3 * drawer, :3] = True
+                Image.fromarray(~ink).save(folder / f"{number:04d}_{drawer:02d}.png")
+    monkeypatch.setenv("LOSSBOOK_DATA", str(tmp_path))
+    monkeypatch.setattr("lossbook._torchvision.datasets.Omniglot._check_integrity", lambda self: True)
+    monkeypatch.setattr("lossbook._torchvision.datasets.Omniglot.download", lambda self: None)
+    train, test = sets._omniglot()
+    assert train.labels.bincount().tolist() == [15, 15, 15]
+    assert test.labels.bincount().tolist() == [5, 5, 5]
+    assert train.images.shape == (45, 1, 35, 35)
+    assert [int((image == 255).sum()) for image in test.images[:5]] == [16, 17, 18, 19, 20]

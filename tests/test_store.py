@@ -104,3 +104,22 @@ def test_killed_while_running_leaves_whole_records_and_resumes(tmp_path):
         json.loads(Path(path).read_text())
     specs = [TINY.replace(seed=seed) for seed in range(len(done) + 1)]
     assert len(Store(tmp_path).missing(specs)) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [([1, 3, 5], "1 3 5"), ([[0, 5], [1, 6]], "0+5 1+6"), (list(range(964)), "0..963"), (["flip"], "flip"), ([], ""), (3, 3)],
+)
+def test_lists_of_a_spec_as_text(value, text):
+    assert store_module._flat(value) == text
+
+
+def test_columns_of_the_spec(result):
+    record = {"spec": TINY.replace(then={"lr": 0.1, "objective_args": {"bias_start": 2}}).to_dict(), "run_id": "", "code": ""}
+    record |= {"metrics": {}, "seconds": 0.0, "device": "cpu", "provenance": {}}
+    frame = store_module.without_defaults(runs_frame([record], "II"))
+    assert frame["then_lr"].tolist() == [0.1]
+    assert frame["then_arg_bias_start"].tolist() == [2.0]
+    assert frame["lr"].tolist() == [0.03]
+    assert "weight_decay" not in frame, "a field that no run has changed"
+    assert {"objective", "dataset", "model", "seed"} <= set(frame)

@@ -169,9 +169,11 @@ def without_defaults(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _flat(value: Any) -> Any:
-    """Lists as text: ``1 3 5``; lists of lists: ``0+5 1+6``."""
+    """Lists as text: ``1 3 5``; many numbers in a row: ``0..963``; lists of lists: ``0+5 1+6``."""
     if not isinstance(value, list | tuple):
         return value
+    if len(value) > 20 and list(value) == list(range(value[0], value[0] + len(value))):
+        return f"{value[0]}..{value[-1]}"
     return " ".join("+".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for v in value)
 
 

@@ -21,4 +21,8 @@ SHA256 = {
         "train": "f317bded07d1d3a909562a1178725e166e72f0c555c98e0a08304de390c326c2",
         "test": "c4e5d0f8abe8dec50f355ad5e622c815abd93293ca7b5ab9fd56af32924c2061",
     },
+    "omniglot": {
+        "train": "1c23a56a57944e44474be2746fa22b2ea93a7e1a4c9bcb593c7761ed1d1ac7c7",
+        "test": "aeff99f6d9c89dcf4ae87f44fcc8704ea5f50408673b0788d69ccdf79f5a03ca",
+    },
 }

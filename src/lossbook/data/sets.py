@@ -146,6 +146,42 @@ def _torchvision(class_name: str) -> Callable[[], tuple[Split, Split]]:
     return load_splits
 
 
+def _omniglot() -> tuple[Split, Split]:
+    """Both parts: 964 background and then 659 evaluation characters, 15 drawers train and 5 test; ink is 255.
+
+    105 x 105 pixels become 35 x 35 means of 3 x 3 blocks, exact on every machine.
+    """
+    folder = data_dir() / "omniglot"
+    parts = [_omniglot_packed(folder / f"images_{part}.npz") for part in ("background", "evaluation")]
+    if None in parts:
+        parts = [_omniglot_torchvision(background) for background in (True, False)]
+    (images, labels), (more_images, more_labels) = parts
+    images, labels = np.concatenate([images, more_images]), np.concatenate([labels, more_labels + labels.max() + 1])
+    blocks = images.reshape(-1, 35, 3, 35, 3).sum((2, 4), dtype=np.uint16)
+    return _per_class_split((blocks * 255 // 9).astype(np.uint8), labels, train_per_class=15)
+
+
+def _omniglot_packed(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """Images (n, 105, 105), 1 = ink, and labels from a file of packed bits, None where it is not."""
+    if not path.is_file():
+        return None
+    with np.load(path) as file:
+        return np.unpackbits(file["packed"], axis=1)[:, : 105 * 105].reshape(-1, 105, 105), file["label"].astype(np.int64)
+
+
+def _omniglot_torchvision(background: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The same from torchvision's folders, in the order of their names (torchvision's own is the file system's)."""
+    from PIL import Image
+
+    from lossbook._torchvision import datasets
+
+    folder = Path(datasets.Omniglot(data_dir(), background=background, download=True).target_folder)
+    characters = sorted(path for path in folder.glob("*/*") if path.is_dir())
+    files = [(drawing, label) for label, path in enumerate(characters) for drawing in sorted(path.glob("*.png"))]
+    images = np.stack([np.asarray(Image.open(drawing).convert("L")) < 128 for drawing, _ in files])
+    return images, np.array([label for _, label in files])
+
+
 # name -> (loader, number of classes, bundled in a package)
 DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "mnist5k": (_mnist5k, 10, True),
@@ -153,6 +189,7 @@ DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "fashion-mnist": (_torchvision("FashionMNIST"), 10, False),
     "cifar10": (_torchvision("CIFAR10"), 10, False),
     "cifar100": (_torchvision("CIFAR100"), 100, False),
+    "omniglot": (_omniglot, 964 + 659, False),
 }
 
 
