@@ -1,7 +1,6 @@
-"""The adapter for losses of pytorch-metric-learning, on modules of the same shape, and on the library itself where installed."""
+"""The adapter for losses of pytorch-metric-learning, on modules of the same shape and on the library itself."""
 
 import copy
-import importlib.util
 
 import pytest
 import torch
@@ -12,8 +11,6 @@ from lossbook.objectives import create_objective, list_objectives
 from lossbook.objectives.metric_learning import PairObjective, ProxyObjective
 
 NAMES = {"proxy-nca++", "proxy-anchor", "normalized-softmax", "arcface", "cosface", "multi-similarity", "contrastive"}
-INSTALLED = importlib.util.find_spec("pytorch_metric_learning") is not None
-with_library = pytest.mark.skipif(not INSTALLED, reason="pytorch-metric-learning is not installed")
 
 
 class Proxies(nn.Module):
@@ -121,7 +118,6 @@ def test_separated_classes_are_predicted_from_their_means():
     assert torch.equal(objective.logits(features).argmax(1), labels)
 
 
-@with_library
 @pytest.mark.parametrize(
     ("name", "margin"), [("arcface", 0.0), ("cosface", 0.0), ("normalized-softmax", None), ("proxy-nca++", None)]
 )
@@ -134,7 +130,6 @@ def test_logits_are_the_losses_own(name, margin):
     torch.testing.assert_close(objective(features, labels), expected, rtol=1e-4, atol=1e-4)
 
 
-@with_library
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_a_few_steps_separate_the_classes(name):
     torch.manual_seed(0)

@@ -10,6 +10,9 @@ import reference_warped as longhand
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pytorch_metric_learning import distances
+from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+from pytorch_metric_learning.utils.inference import CustomKNN
 
 from lossbook.evaluations import evaluate
 from lossbook.heads import CosineHead, EuclideanHead
@@ -91,12 +94,9 @@ def test_every_function_alone_gives_the_number_of_the_one_pass(distance):
 @pytest.mark.parametrize("distance", ["euclidean", "cosine"])
 def test_equal_to_pytorch_metric_learning(distance):
     """Its AccuracyCalculator on the same neighbours' definition; a lone class is left out there too."""
-    calculators = pytest.importorskip("pytorch_metric_learning.utils.accuracy_calculator")
-    distances = pytest.importorskip("pytorch_metric_learning.distances")
-    inference = pytest.importorskip("pytorch_metric_learning.utils.inference")
     own = distances.CosineSimilarity() if distance == "cosine" else distances.LpDistance(normalize_embeddings=False)
     metrics = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
-    calculator = calculators.AccuracyCalculator(metrics, k="max_bin_count", knn_func=inference.CustomKNN(own))
+    calculator = AccuracyCalculator(metrics, k="max_bin_count", knn_func=CustomKNN(own))
     features, labels = clusters(samples=300, classes=12)
     labels[-1] = 99
     expected = calculator.get_accuracy(features, labels)

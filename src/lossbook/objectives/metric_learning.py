@@ -1,11 +1,9 @@
 """Losses of pytorch-metric-learning behind the registry's interface: what `warped` compares with.
 
-They are registered where that library is installed.  All compare directions: prediction takes the largest cosine.
+All compare directions: prediction takes the largest cosine.
 """
 
 from __future__ import annotations
-
-import importlib.util
 
 import torch
 import torch.nn.functional as F
@@ -129,7 +127,7 @@ def _contrastive(in_features: int, num_classes: int, pos_margin: float = 0.0, ne
     return PairObjective(in_features, num_classes, _losses().ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin))
 
 
-_BUILDERS = {
+OBJECTIVES = {
     "proxy-nca++": _proxy_nca,
     "proxy-anchor": _proxy_anchor,
     "normalized-softmax": _normalized_softmax,
@@ -138,4 +136,3 @@ _BUILDERS = {
     "multi-similarity": _multi_similarity,
     "contrastive": _contrastive,
 }
-OBJECTIVES = _BUILDERS if importlib.util.find_spec("pytorch_metric_learning") else {}
