@@ -19,6 +19,8 @@ from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads import EuclideanHead
 from lossbook.metrics import precision_at_1
 
+_CHUNK = 1000  # images at a time: some corruptions work in float32
+
 
 def _to_uint8(images: Tensor) -> Tensor:
     return images.round().clamp(0, 255).to(torch.uint8)
@@ -81,13 +83,12 @@ def _jigsaw(images: Tensor) -> Tensor:
 
 def _hue_and_saturation(images: Tensor) -> Tensor:
     """Every fourth image the same shift of hue (a turn is 1) and factor of saturation."""
-    from torchvision.transforms.v2 import functional as transforms
+    from lossbook._torchvision import torchvision  # not needed by the others
 
-    from lossbook._torchvision import torchvision  # noqa: F401  its cure comes before the transforms
-
+    colours = torchvision.transforms.functional
     result = images.clone()
     for start, (hue, saturation) in enumerate(((-0.2, 0.5), (-0.1, 1.5), (0.1, 0.5), (0.2, 1.5))):
-        result[start::4] = transforms.adjust_saturation(transforms.adjust_hue(images[start::4], hue), saturation)
+        result[start::4] = colours.adjust_saturation(colours.adjust_hue(images[start::4], hue), saturation)
     return result
 
 
@@ -128,7 +129,7 @@ def corrupt(name: str, images: Tensor) -> Tensor:
         raise ValueError(f"{name} needs images of three channels, got {images.shape[1]}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return CORRUPTIONS[name](images)
+        return torch.cat([CORRUPTIONS[name](chunk) for chunk in images.split(_CHUNK)])
 
 
 def evaluate(outputs: Outputs) -> Evaluation:
