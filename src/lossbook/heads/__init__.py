@@ -1,6 +1,7 @@
 """Heads: features (B, d) to class metrics (B, N), one file a kind; the names below are the public ones."""
 
 from lossbook.heads.dual import DualHead
+from lossbook.heads.euclidean import EuclideanHead
 from lossbook.heads.linear import Bias, CosineHead, LinearHead, diverse_bias
 from lossbook.heads.multicenter import MultiCenterCosineHead, MultiCenterHead, sample_subcenters
 
@@ -8,6 +9,7 @@ __all__ = [
     "Bias",
     "CosineHead",
     "DualHead",
+    "EuclideanHead",
     "LinearHead",
     "MultiCenterCosineHead",
     "MultiCenterHead",

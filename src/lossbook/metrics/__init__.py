@@ -5,6 +5,16 @@ from lossbook.metrics.diversity import effective_rank, intra_class_diversity, su
 from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
 from lossbook.metrics.longtail import class_groups, group_accuracy
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr
+from lossbook.metrics.retrieval import (
+    avg_dtp,
+    map_at_r,
+    nearest_neighbours,
+    nmi,
+    precision_at_1,
+    r_precision,
+    recall_at_k,
+    retrieval_scores,
+)
 from lossbook.metrics.similarity import jacobian_ranks, linear_cka
 from lossbook.metrics.uniformity import (
     class_ranges,
@@ -20,6 +30,7 @@ from lossbook.metrics.verification import threshold_accuracy, verification_accur
 
 __all__ = [
     "auroc",
+    "avg_dtp",
     "class_groups",
     "class_ranges",
     "classifier_separability",
@@ -35,14 +46,21 @@ __all__ = [
     "intra_class_diversity",
     "jacobian_ranks",
     "linear_cka",
+    "map_at_r",
     "metric_matrix_dominance",
     "nc1",
     "nc2",
     "nc3",
     "nc4",
+    "nearest_neighbours",
+    "nmi",
     "oscr",
     "overlap",
+    "precision_at_1",
     "principal_accuracies",
+    "r_precision",
+    "recall_at_k",
+    "retrieval_scores",
     "samplewise_accuracy",
     "separability_matrix",
     "split_metrics",

@@ -1,0 +1,34 @@
+"""Retrieval and clustering (`warped`): among the images of classes that training never saw, and of those it saw."""
+
+from __future__ import annotations
+
+from lossbook.evaluations import Evaluation, Outputs
+from lossbook.heads.euclidean import EuclideanHead
+from lossbook.metrics.retrieval import avg_dtp, nmi, retrieval_scores
+
+# k-means with more clusters takes hours; the papers print no NMI there (Stanford Online Products) either.
+_MAX_CLUSTERS = 1000
+
+
+def evaluate(outputs: Outputs) -> Evaluation:
+    """``unknown_*``: test images of the classes that ``RunSpec.classes`` leaves out, the paper's setting, if there are any;
+    ``known_*``: test images of the trained classes.  Each with ``recall@{1,2,4,8}``, ``P@1``, ``R-precision``, ``MAP@R``,
+    ``NMI`` and ``AMI`` by Euclidean distance of the raw features, and with ``_cosine`` at the end by cosine.
+    ``train_avg_dtp`` (as Table III) and ``known_avg_dtp``: the mean distance to the true class's proxy, Euclidean heads only.
+    """
+    parts = {"known": (outputs.test_features, outputs.test_labels)}
+    if outputs.unknown_features is not None:
+        parts["unknown"] = (outputs.unknown_features, outputs.unknown_labels)
+    values: dict[str, float] = {}
+    for part, (features, labels) in parts.items():
+        for distance, ending in (("euclidean", ""), ("cosine", "_cosine")):
+            scores = retrieval_scores(features, labels, distance=distance)
+            if len(labels.unique()) <= _MAX_CLUSTERS:
+                clusters = nmi(features, labels, distance)
+                scores |= {"NMI": clusters.nmi, "AMI": clusters.ami}
+            values |= {f"{part}_{name}{ending}": value for name, value in scores.items()}
+    if isinstance(outputs.objective.head, EuclideanHead):
+        proxies = outputs.objective.head.weight
+        values["train_avg_dtp"] = avg_dtp(outputs.train_features, outputs.train_labels, proxies)
+        values["known_avg_dtp"] = avg_dtp(outputs.test_features, outputs.test_labels, proxies)
+    return Evaluation(values)

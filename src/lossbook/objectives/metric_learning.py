@@ -1,0 +1,138 @@
+"""Losses of pytorch-metric-learning behind the registry's interface: what `warped` compares with.
+
+All compare directions: prediction takes the largest cosine.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lossbook.heads.linear import CosineHead
+from lossbook.objectives import Objective
+
+
+def _losses():
+    from pytorch_metric_learning import losses  # takes a second to import, and no other objective needs it
+
+    return losses
+
+
+class _Borrowed:
+    """A loss module whose only parameter is replaced by the head's weight at every call.
+
+    It is no ``nn.Module`` itself, so its own parameter is neither trained nor stored.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        ((self.name, _),) = module.named_parameters()
+        self.module = module
+
+    def start(self) -> Tensor:
+        """The module's own start values, (N, d)."""
+        return self._turned(self.module.get_parameter(self.name).detach())
+
+    def _turned(self, weight: Tensor) -> Tensor:
+        """(N, d) to the module's own layout, or back: ``proxies`` are (N, d), ``W`` is (d, N)."""
+        return weight.T if self.name == "W" else weight
+
+    def __call__(self, weight: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        return torch.func.functional_call(self.module, {self.name: self._turned(weight)}, (features, labels))
+
+
+class ProxyObjective(Objective):
+    """A loss with one proxy a class.
+
+    Args:
+        loss: a module of one parameter, (features, labels) to a scalar: ``proxies`` (N, d) or ``W`` (d, N).
+        scale: of the cosines in ``logits``, which makes them those of the loss up to margins and constants.
+    """
+
+    def __init__(self, in_features: int, num_classes: int, loss: nn.Module, scale: float) -> None:
+        super().__init__(CosineHead(in_features, num_classes, "zero", scale), _Borrowed(loss))
+        self.head.weight.data.copy_(self.loss.start())
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            return self.loss(self.head.weight, features.to(self.head.weight.dtype), labels)
+
+
+class PairObjective(Objective):
+    """A loss of pairs of samples, without proxies.
+
+    ``head.weight`` holds a running mean of every class's directions instead, not trained: a batch's mean counts for a
+    tenth, the first one wholly.  Until a class is seen its mean is zero, and so is its cosine.
+
+    Args:
+        loss: (features, labels) to a scalar, no parameters.
+    """
+
+    def __init__(self, in_features: int, num_classes: int, loss: nn.Module) -> None:
+        super().__init__(CosineHead(in_features, num_classes, "zero", scale=1.0), loss)
+        self.head.weight.requires_grad_(False)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        features = features.to(self.head.weight.dtype)
+        if self.training:
+            self._follow(features.detach(), labels)
+        with torch.autocast(features.device.type, enabled=False):
+            return self.loss(features, labels)
+
+    @torch.no_grad()
+    def _follow(self, features: Tensor, labels: Tensor) -> None:
+        means = self.head.weight
+        sums = torch.zeros_like(means).index_add_(0, labels, F.normalize(features))
+        counts = means.new_zeros(len(means)).index_add_(0, labels, means.new_ones(len(labels)))
+        share = torch.where(means.any(1), 0.1, 1.0).to(means.dtype) * (counts > 0)
+        means.lerp_(sums / counts.clamp_min(1).unsqueeze(1), share.unsqueeze(1))
+
+
+def _proxy_nca(in_features: int, num_classes: int, scale: float = 9.0) -> Objective:
+    """ProxyNCA++: a softmax of squared distances on the sphere; its temperature of 1/9 is the scale of 9."""
+    loss = _losses().ProxyNCALoss(num_classes, in_features, softmax_scale=scale)
+    return ProxyObjective(in_features, num_classes, loss, 2 * scale)  # |x - p|^2 = 2 - 2 cos
+
+
+def _proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha: float = 32.0) -> Objective:
+    loss = _losses().ProxyAnchorLoss(num_classes, in_features, margin=margin, alpha=alpha)
+    return ProxyObjective(in_features, num_classes, loss, alpha)
+
+
+def _normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:
+    """The temperature divides, as in its paper."""
+    loss = _losses().NormalizedSoftmaxLoss(num_classes, in_features, temperature=temperature)
+    return ProxyObjective(in_features, num_classes, loss, 1 / temperature)
+
+
+def _arcface(in_features: int, num_classes: int, margin: float = 28.6, scale: float = 64.0) -> Objective:
+    """The margin is in degrees."""
+    return ProxyObjective(
+        in_features, num_classes, _losses().ArcFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
+    )
+
+
+def _cosface(in_features: int, num_classes: int, margin: float = 0.35, scale: float = 64.0) -> Objective:
+    return ProxyObjective(
+        in_features, num_classes, _losses().CosFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
+    )
+
+
+def _multi_similarity(in_features: int, num_classes: int, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> Objective:
+    return PairObjective(in_features, num_classes, _losses().MultiSimilarityLoss(alpha=alpha, beta=beta, base=base))
+
+
+def _contrastive(in_features: int, num_classes: int, pos_margin: float = 0.0, neg_margin: float = 1.0) -> Objective:
+    return PairObjective(in_features, num_classes, _losses().ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin))
+
+
+OBJECTIVES = {
+    "proxy-nca++": _proxy_nca,
+    "proxy-anchor": _proxy_anchor,
+    "normalized-softmax": _normalized_softmax,
+    "arcface": _arcface,
+    "cosface": _cosface,
+    "multi-similarity": _multi_similarity,
+    "contrastive": _contrastive,
+}

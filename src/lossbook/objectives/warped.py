@@ -1,0 +1,81 @@
+"""Objectives of `warped`: the Euclidean softmax (Eq. 4), the warped one (Eqs. 7 and 8), any two functions (Eq. 6).
+
+The losses that the paper compares with are in :mod:`lossbook.objectives.metric_learning`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from lossbook.heads.euclidean import EuclideanHead
+from lossbook.losses import warped
+from lossbook.objectives import Loss, Objective
+
+
+def _power(x: Tensor) -> Tensor:
+    return x**1.5
+
+
+# Monotone functions with a finite slope at 0, for Table III.
+FUNCTIONS: dict[str, warped.Warp] = {
+    "identity": warped.identity,
+    "log1p": torch.log1p,  # concave
+    "power-1.5": _power,  # convex
+    "square": torch.square,  # convex
+}
+
+
+class EuclideanObjective(Objective):
+    """A loss of the distances to the proxies; prediction takes the nearest proxy.
+
+    Measures ``avg_dtp``, Eq. 9 over the training batches: the mean distance to the true class's proxy.
+    """
+
+    def __init__(self, in_features: int, num_classes: int, loss: Loss) -> None:
+        super().__init__(EuclideanHead(in_features, num_classes), loss)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        distances = self.head.distances(features)
+        loss = self.loss(distances, labels)
+        self.measured["avg_dtp"] = distances.detach().gather(1, labels.unsqueeze(1)).mean()
+        return loss
+
+
+def _euclidean_softmax(in_features: int, num_classes: int, temperature: float = 1.0) -> Objective:
+    loss = functools.partial(warped.euclidean_softmax, temperature=temperature)
+    return EuclideanObjective(in_features, num_classes, loss)
+
+
+def _warped_softmax(
+    in_features: int,
+    num_classes: int,
+    alpha: float = 28.40,
+    k1: float = 0.93,
+    k2: float = 1.15,
+    temperature: float = 4.525,
+    margin: float = 1.30,
+) -> Objective:
+    """The defaults are the authors' first phase on CUB with 512 features; alpha is a length and scales with the features."""
+    arguments = {"alpha": alpha, "k1": k1, "k2": k2, "temperature": temperature, "margin": margin}
+    return EuclideanObjective(in_features, num_classes, functools.partial(warped.warped_softmax, **arguments))
+
+
+def _generalized_softmax(
+    in_features: int, num_classes: int, f1: str = "identity", f2: str = "identity", temperature: float = 1.0
+) -> Objective:
+    """``f1`` and ``f2`` are names in ``FUNCTIONS``."""
+    for name in (f1, f2):
+        if name not in FUNCTIONS:
+            raise ValueError(f"unknown function {name!r}; expected one of {', '.join(FUNCTIONS)}")
+    arguments = {"f1": FUNCTIONS[f1], "f2": FUNCTIONS[f2], "temperature": temperature}
+    return EuclideanObjective(in_features, num_classes, functools.partial(warped.generalized_softmax, **arguments))
+
+
+OBJECTIVES = {
+    "euclidean-softmax": _euclidean_softmax,
+    "warped-softmax": _warped_softmax,
+    "generalized-softmax": _generalized_softmax,
+}
