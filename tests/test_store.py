@@ -85,6 +85,14 @@ def test_frames(result, tmp_path):
     assert list(classes["class"]) == list(range(10))
 
 
+def test_curves_come_as_a_small_table(tmp_path):
+    spec = TINY.replace(epochs=2)
+    curves = frames_frame(Store(tmp_path).run([spec]), "II", "curves")
+    assert curves["epoch"].tolist() == [1, 2]
+    assert {"train_loss", "train_accuracy"} <= set(curves)
+    assert set(curves["run_id"]) == {spec.run_id}
+
+
 @pytest.mark.slow
 def test_killed_while_running_leaves_whole_records_and_resumes(tmp_path):
     program = (

@@ -177,13 +177,23 @@ def _flat(value: Any) -> Any:
     return " ".join("+".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for v in value)
 
 
+def _epochs(curves: dict[str, list[float]]) -> list[dict[str, float]]:
+    return [
+        {"epoch": epoch} | dict(zip(curves, values, strict=True))
+        for epoch, values in enumerate(zip(*curves.values(), strict=True), 1)
+    ]
+
+
 def frames_frame(records: Iterable[dict[str, Any]], table: str, name: str) -> pd.DataFrame:
-    """The rows of one small table (``name``) of many runs, with the run's objective, arguments and seed."""
+    """The rows of one small table (``name``) of many runs, with the run's objective, arguments and seed.
+
+    ``"curves"`` is what was measured while training, one row an epoch.
+    """
     rows = [
         {"table": table, "run_id": record["run_id"], "objective": record["spec"]["objective"], "seed": record["spec"]["seed"]}
         | {f"arg_{key}": value for key, value in record["spec"]["objective_args"].items()}
         | row
         for record in records
-        for row in record["frames"].get(name, [])
+        for row in (_epochs(record["curves"]) if name == "curves" else record["frames"].get(name, []))
     ]
     return pd.DataFrame(rows)
