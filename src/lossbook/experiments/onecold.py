@@ -159,7 +159,8 @@ TABLES = (
         "3",
         "Open-set recognition with one and two heads",
         {
-            "quick": (*_open_set(_MLP, 10, 4), *_open_set(_MLP, 10, 2)),
+            # With two known classes OCCE is the cross entropy.
+            "quick": (*_open_set(_MLP, 10, 4), *_open_set(_MLP, 10, 6)),
             "standard": (*_open_set(_STANDARD.replace(dataset="fashion-mnist"), 10, 4), *_open_set(_STANDARD, 100, 20)),
             "paper": (
                 *_open_set(_CIFAR100.replace(dataset="fashion-mnist"), 10, 4),
