@@ -222,12 +222,18 @@ def _at_gamma(results: pd.DataFrame, gamma: float, metric: str, unit: float = 10
     return _pick(rows_of(results, "gamma"), "ce+occe", metric, unit, arg_occe_weight=gamma)
 
 
-def _lower_error(results: pd.DataFrame) -> Verdict:
-    """The baselines of the paper, each with the same weight."""
+def _gains(results: pd.DataFrame) -> pd.DataFrame:
+    """How much lower the error of the paper's baselines is with OCCE: one row a seed, one column a baseline."""
     rows = rows_of(results, "1")
-    pairs = [PAIRS[name] for name in _PRINTED]
-    gains = pd.concat([_pick(rows, without, "error") - _pick(rows, with_, "error") for without, with_ in pairs], axis=1)
-    return decide(gains.mean(axis=1).to_numpy(), unit="points of error less, mean of nine baselines")
+    return pd.DataFrame({name: _pick(rows, PAIRS[name][0], "error") - _pick(rows, PAIRS[name][1], "error") for name in _PRINTED})
+
+
+def _lower_error(results: pd.DataFrame) -> Verdict:
+    return decide(_gains(results).mean(axis=1).to_numpy(), unit="points of error less, mean of nine baselines")
+
+
+def _almost_all(results: pd.DataFrame) -> Verdict:
+    return decide((_gains(results) > 0).sum(axis=1).to_numpy(), bound=7.0, unit="baselines of nine, a seed")
 
 
 def _rce_behind(results: pd.DataFrame) -> Verdict:
@@ -436,9 +442,16 @@ CLAIMS = (
     Claim(
         "onecold-lower-error",
         "Table 1",
-        "Adding OCCE with γ = 1 lowers the test error of almost all baselines.",
+        "Adding OCCE with γ = 1 lowers the test error, on average over the baselines.",
         "05-baselines",
         _lower_error,
+    ),
+    Claim(
+        "onecold-almost-all",
+        "Table 1",
+        "It does so for almost all of them (more than seven of nine).",
+        "05-baselines",
+        _almost_all,
     ),
     Claim(
         "onecold-instance",

@@ -128,29 +128,32 @@ def gains(published: pd.DataFrame, results: pd.DataFrame) -> None:
 def open_set(published: pd.DataFrame, results: pd.DataFrame, metrics: Mapping[str, str]) -> None:
     """Table 3 as differences to CE in points: a row a method, a column a metric; published above, ours below.
 
-    Both frames: ``case``, ``method`` and the metrics; ours has a row a draw and column ``draw``.
+    Both frames: ``case``, ``method`` and the metrics; ours has a row a draw and column ``draw``.  RCE alone is left out:
+    it lies so far behind that the others could not be told apart.
     """
-    methods = [name for name in dict.fromkeys(results["method"]) if name != "soft-d"]
-    rows = {name: len(methods) - 1 - k for k, name in enumerate(methods)}
-    _, axes = plt.subplots(2, len(metrics), figsize=(7.2, 6.4), sharey=True, sharex=False)
+    methods = [name for name in dict.fromkeys(results["method"]) if name not in ("soft-d", "occe")]
+    rows = np.arange(len(methods))[::-1]
+    figure, axes = plt.subplots(2, len(metrics), figsize=(7.2, 6.0), sharey=True, sharex="col")
     for column, (metric, title) in enumerate(metrics.items()):
-        for axis, frame, draws in ((axes[0, column], published, []), (axes[1, column], results, ["draw"])):
-            wide = frame.pivot(index=["case", *draws], columns="method", values=metric)
+        first = 0
+        for axis, frame, keys in ((axes[0, column], published, ["case"]), (axes[1, column], results, ["case", "draw"])):
+            wide = frame.pivot(index=keys, columns="method", values=metric)
             wide = wide.sub(wide["soft-d"], axis=0)[methods]
             for k, case in enumerate(dict.fromkeys(frame["case"])):
-                part, color, shift = wide.loc[[case]], PALETTE[k], 0.2 * (1 - k)
-                y = np.array([rows[name] for name in methods]) + shift
-                if draws:
-                    for values in part.to_numpy():
-                        axis.plot(values, y, "|", color=color, markersize=7, alpha=0.7)
-                axis.plot(part.mean(), y, _MARKERS[k], color=color, markersize=5.5, label=case)
+                part, y, color = wide.loc[[case]], rows + 0.22 * (1 - k), PALETTE[first + k]
+                if len(part) > 1:
+                    axis.plot(part.T, y, "|", color=color, markersize=7, alpha=0.7)
+                label = f"{case} ({'here' if first else 'published'})"
+                axis.plot(part.mean(), y, _MARKERS[first + k], color=color, markersize=5.5, label=label)
             axis.axvline(0, color="0.3", linewidth=1)
-            axis.set_title(f"{'here' if draws else 'published'}: {title}")
-        axes[1, column].set_xlabel("points above CE")
-    for axis in axes[:, 0]:
-        axis.set_yticks(list(rows.values()), list(rows))
-    for side in range(2):
-        axes[side, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+            first += k + 1
+        axes[0, column].set_title(title)
+        axes[1, column].set_xlabel("less CE (points)")
+    for axis, name in zip(axes[:, 0], ("published", "here"), strict=True):
+        axis.set_yticks(rows, [method.replace("ce+occe-dual", "dual") for method in methods])
+        axis.set_ylabel(name)
+    handles = [pair for axis in axes[:, 0] for pair in zip(*axis.get_legend_handles_labels(), strict=True)]
+    figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3)
 
 
 def scores(published: pd.DataFrame, results: pd.DataFrame) -> None:
