@@ -182,7 +182,7 @@ def scores(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 def activations(frame: pd.DataFrame, titles: Mapping[str, str]) -> None:
     """Fig. 11: the distribution of the logits of the label and of the other classes; ``titles``: run_id -> title."""
-    _, axes = plt.subplots(1, len(titles), figsize=(7.2, 2.9))
+    figure, axes = plt.subplots(1, len(titles), figsize=(7.2, 3.1))
     for axis, (run, title) in zip(axes, titles.items(), strict=True):
         part = frame[frame["run_id"] == run]
         for column, color, label in (("others", CE, "other classes"), ("label", OCCE, "label")):
@@ -190,7 +190,7 @@ def activations(frame: pd.DataFrame, titles: Mapping[str, str]) -> None:
         axis.set(title=title, xlabel="logit", yticks=[])
         axis.grid(visible=False, axis="y")
     axes[0].set_ylabel("density")
-    axes[0].legend(fontsize=8, loc="upper right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def curves(frame: pd.DataFrame) -> None:
@@ -201,7 +201,7 @@ def curves(frame: pd.DataFrame) -> None:
         base = part["loss_base"].fillna(part["train_loss"])  # without the one-cold term the loss is the cross entropy
         accuracy.plot(part["epoch"], 100 * part["train_accuracy"], color=color, label=f"γ = {gamma:g}")
         loss.plot(part["epoch"], base, color=color)
-    accuracy.set(xlabel="epoch", ylabel="training accuracy (%)", ylim=(70, 101))
+    accuracy.set(xlabel="epoch", ylabel="training accuracy (%)", ylim=(80, 101))
     loss.set(xlabel="epoch", ylabel="cross entropy (nats)", yscale="log")
     accuracy.legend()
 
@@ -231,4 +231,4 @@ def maps(points: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
         for label in np.unique(labels):
             axis.plot(*xy[labels == label].T, ".", color=PALETTE[label % len(PALETTE)], markersize=3, label=str(label))
         axis.set(title=title, xticks=[], yticks=[])
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, markerscale=3, title="class")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, markerscale=3)
