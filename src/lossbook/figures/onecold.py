@@ -231,4 +231,11 @@ def maps(points: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
         for label in np.unique(labels):
             axis.plot(*xy[labels == label].T, ".", color=PALETTE[label % len(PALETTE)], markersize=3, label=str(label))
         axis.set(title=title, xticks=[], yticks=[])
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, markerscale=3)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=10,
+        markerscale=3,
+        handletextpad=0,
+        columnspacing=1,
+    )
