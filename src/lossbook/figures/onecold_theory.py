@@ -51,7 +51,9 @@ def pulls(margins: Tensor, curves: dict[int, tuple[Tensor, Tensor]]) -> None:
     axis.plot([], [], "-", color="0.3", label="OCCE")
     axis.axvline(0, color="0.6", linewidth=0.8)
     axis.set(
-        xlabel="lead m of the label's logit over the others, all equal (nats)", ylabel=r"$|\partial L / \partial z_y|$", ylim=(0, 1.02)
+        xlabel="lead m of the label's logit over the others, all equal (nats)",
+        ylabel=r"$|\partial L / \partial z_y|$",
+        ylim=(0, 1.02),
     )
     figure.legend(loc="outside right center")
 
@@ -61,12 +63,14 @@ def free_features(curves: pd.DataFrame) -> None:
     panels = {"nc1": r"$NC_1$", "nc2": r"$NC_2$", "nc3": r"$NC_3$", "fisher": r"tr $S_B$ / tr $S_W$"}
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 4.8), sharex=True)
     for axis, (metric, title) in zip(axes.flat, panels.items(), strict=True):
-        for color, style, (loss, part) in zip(PALETTE, ("-", "--", "-.", ":", "-"), curves.groupby("loss", sort=False), strict=False):
+        for color, style, (loss, part) in zip(
+            PALETTE, ("-", "--", "-.", ":", "-"), curves.groupby("loss", sort=False), strict=False
+        ):
             axis.plot(part["step"], part[metric], style, color=color, label=loss)
         axis.set(xscale="log", yscale="log", title=title)
     for axis in axes[1]:
         axis.set_xlabel("step")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
 def directions_kept(curves: dict[str, np.ndarray]) -> None:
