@@ -150,7 +150,7 @@ def open_set(published: pd.DataFrame, results: pd.DataFrame, metrics: Mapping[st
         axes[0, column].set_title(title)
         axes[1, column].set_xlabel("less CE (points)")
     for axis, name in zip(axes[:, 0], ("published", "here"), strict=True):
-        axis.set_yticks(rows, [method.replace("ce+occe-dual", "dual") for method in methods])
+        axis.set_yticks(rows, methods)
         axis.set_ylabel(name)
     handles = [pair for axis in axes[:, 0] for pair in zip(*axis.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3)
