@@ -63,11 +63,11 @@
         data.push({ x, y, mode: "lines", xaxis, yaxis, hoverinfo: "skip", showlegend: false, line: { color: theme.text, width: 1.2 } });
         data.push({ x: [z1], y: [z2], mode: "markers", xaxis, yaxis, hoverinfo: "skip", showlegend: false, cliponaxis: false,
           marker: { color: theme.accent, size: 11, symbol: "diamond", line: { color: theme.background, width: 1 } } });
-        const [from, to] = [index / 3 + (index ? 0.03 : 0), (index + 1) / 3 - (index < 2 ? 0.03 : 0)];
+        const [from, to] = [index * 0.355, index * 0.355 + 0.29];
         const free = { range: [-EDGE, EDGE], dtick: 5, zeroline: false, showgrid: false };
         axes[`xaxis${suffix}`] = { ...free, domain: stacked ? [0, 1] : [from, to], anchor: yaxis,
           title: { text: stacked && index < 2 ? "" : "logit z<sub>1</sub>" } };
-        axes[`yaxis${suffix}`] = { ...free, domain: stacked ? [1 - to + (index < 2 ? 0.02 : 0), 1 - from] : [0, 1], anchor: xaxis,
+        axes[`yaxis${suffix}`] = { ...free, domain: stacked ? [1 - to, 1 - from] : [0, 1], anchor: xaxis,
           title: { text: stacked || index === 0 ? "logit z<sub>2</sub>" : "" } };
         annotations.push({ xref: `${xaxis} domain`, yref: `${yaxis} domain`, x: 0.5, y: 1, yanchor: "bottom", showarrow: false,
           text: `<b>${name}</b>` });
