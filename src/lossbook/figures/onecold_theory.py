@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
+from matplotlib.ticker import NullFormatter
 from torch import Tensor
 
 from lossbook.losses.onecold import anti_class_probabilities
@@ -68,6 +69,8 @@ def free_features(curves: pd.DataFrame) -> None:
         ):
             axis.plot(part["step"], part[metric], style, color=color, label=loss)
         axis.set(xscale="log", yscale="log", title=title)
+        axis.yaxis.set_minor_formatter(NullFormatter())
+    axes[1, 1].set_ylim(0.01, 1)
     for axis in axes[1]:
         axis.set_xlabel("step")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
