@@ -30,7 +30,7 @@ def test_every_objective_named_by_a_run_exists():
 
 def test_quick_tables_run_at_least_three_seeds_or_draws():
     for paper in papers().values():
-        for table in paper.tables:
+        for table in (table for table in paper.tables if table.runs("quick")):
             rows = pd.DataFrame([s.to_dict() for s in table.runs("quick")]).astype(str)
             repeats = rows.groupby([c for c in rows if c not in ("seed", "classes")]).size()
             assert repeats.min() >= 3, table.name
