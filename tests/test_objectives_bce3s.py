@@ -3,6 +3,7 @@
 import itertools
 import statistics
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -366,8 +367,8 @@ def test_a_second_stage_moves_the_classifier_only(form):
     one, two = train(spec), train(spec.replace(then={"frozen": True, "epochs": 2, "lr": 0.5, "objective_args": terms}))
     assert one.metrics["compactness_test"] == two.metrics["compactness_test"]
     assert one.metrics["classifier_separability_std"] != two.metrics["classifier_separability_std"]
-    assert len(two.curves["joint_loss"]) == 5
-    assert len(two.curves["uniform_loss"]) == 3
+    assert np.isfinite(two.curves["joint_loss"]).all()
+    assert np.isfinite(two.curves["uniform_loss"]).tolist() == [True] * 3 + [False] * 2, "only the first stage has the term"
 
 
 def test_views_and_determinism():
