@@ -7,7 +7,8 @@ from scipy.special import logsumexp
 from sklearn.datasets import load_sample_images
 
 from lossbook.data import DATASETS
-from lossbook.evaluations.ood import UNKNOWN, photographs
+from lossbook.data.unknown import UNKNOWN_SETS, photographs
+from lossbook.evaluations.ood import UNKNOWN
 from lossbook.metrics import auroc, ood
 from lossbook.specs import RunSpec
 from lossbook.training import train
@@ -248,7 +249,7 @@ def run(**changes):
 def test_suite_on_a_run():
     values = run()
     methods = ["msp", "odin", "rmds", "energy", "vim", "knn", "dice", "she", "relation", "scale"]
-    for name in ("digits", "photographs"):
+    for name in ("digits", "faces", "photographs"):
         areas = [values[f"ood_{name}_{method}"] for method in methods]
         assert all(0 <= area <= 1 for area in areas)
         assert values[f"ood_{name}"] == pytest.approx(sum(areas) / 10)
@@ -262,7 +263,7 @@ def test_suite_needs_a_linear_head():
 
 def test_suite_knows_what_is_unknown(monkeypatch):
     assert set(UNKNOWN) <= set(DATASETS)
-    assert {name for names in UNKNOWN.values() for name in names} <= {*DATASETS, "photographs"}
+    assert {name for names in UNKNOWN.values() for name in names} <= {*DATASETS, *UNKNOWN_SETS}
     assert all(name not in names for name, names in UNKNOWN.items())
     monkeypatch.delitem(UNKNOWN, "mnist5k")
     with pytest.raises(ValueError, match="no unknown data sets for 'mnist5k'; expected one of digits"):

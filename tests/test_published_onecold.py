@@ -71,7 +71,15 @@ def load(table: str) -> pd.DataFrame:
 
 
 def test_files() -> None:
-    assert {path.stem for path in FOLDER.glob("*.csv")} == {f"table-{table}" for table in EXPECTED}
+    assert {path.stem for path in FOLDER.glob("*.csv")} == {f"table-{table}" for table in EXPECTED} | {"fig-5"}
+
+
+def test_figure_5_has_the_six_numbers_of_its_text() -> None:
+    """Sec. 3.1: dimensions of the 100 that restore 80, 90 and 99 % of the accuracy."""
+    frame = pd.read_csv(FOLDER / "fig-5.csv")
+    assert set(frame["metric"]) == {"dimensions"} and set(frame["loss"]) == {"soft-d", "ce+occe"}
+    needed = frame.pivot(index="occe_weight", columns="share", values="value")
+    assert needed.to_dict("index") == {0: {80: 22, 90: 37, 99: 64}, 10: {80: 73, 90: 89, 99: 98}}
 
 
 @every_table

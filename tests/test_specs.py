@@ -46,6 +46,7 @@ def test_lists_and_tuples_are_the_same():
         {"then": {"lr": 0.01, "objective_args": {"bias_start": 2.0}}},
         {"seed": 1},
         {"evaluations": ()},
+        {"evaluate_every": 1},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -75,6 +76,7 @@ def test_an_unknown_field_is_named():
     ("values", "message"),
     [
         ({"epochs": 0}, "RunSpec.epochs must be at least 1, got 0"),
+        ({"evaluate_every": -1}, "RunSpec.evaluate_every must be at least 0, got -1"),
         ({"batch_size": -1}, "RunSpec.batch_size must be at least 1, got -1"),
         ({"lr": 0.0}, "RunSpec.lr must be positive, got 0.0"),
         ({"lr": float("nan")}, "RunSpec.lr must be positive, got nan"),

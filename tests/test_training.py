@@ -92,6 +92,25 @@ def test_a_curve_of_one_phase_only_has_no_value_in_the_other():
     assert [np.isfinite(value) for value in curves["contrastive_loss"]] == [True] * TINY.epochs + [False] * 3
 
 
+def test_measuring_in_the_course_of_training_changes_nothing_else():
+    """With dropout-like randomness in the batches: order and augmentation go on as if nothing had been measured."""
+    spec = TINY.replace(epochs=5, augment=("shift",))
+    plain, measured = train(spec), train(spec.replace(evaluate_every=2))
+    assert measured.metrics == plain.metrics
+    assert measured.curves["train_loss"] == plain.curves["train_loss"]
+    course = np.array(measured.curves["A_SW"])
+    assert np.isnan(course).tolist() == [True, False, True, False, True]
+    assert course[3] > course[1]
+    assert train(spec.replace(evaluate_every=5)).curves["A_SW"][-1] == plain.metrics["A_SW"]
+
+
+def test_a_frozen_run_and_both_phases_are_measured_too():
+    spec = TINY.replace(frozen=True, evaluate_every=1, then={"lr": 0.01, "epochs": 1, "frozen": False})
+    curves = train(spec).curves
+    assert len(curves["A_SW"]) == 3
+    assert np.isfinite(curves["A_SW"]).all()
+
+
 def test_a_frozen_backbone_trains_on_cached_features():
     """With its features computed once, or anew for every batch: the same training."""
     cached = train(TINY.replace(then={"frozen": True, "epochs": 2}))

@@ -62,6 +62,7 @@ class RunSpec:
         then: a second phase of training that goes on with the same weights: the fields that change in it, e.g.
             ``{"epochs": 5, "lr": 1e-3, "frozen": True, "objective_args": {"alpha": 2.0}}`` (arguments are merged).
         evaluations: what is measured on the test images, names in ``lossbook.evaluations``.
+        evaluate_every: measure it after so many epochs too: every number becomes a curve; 0 = at the end only.
         seed: seeds initialisation, order and augmentation.
     """
 
@@ -94,6 +95,7 @@ class RunSpec:
     gradient_clip: float = 0.0
     then: dict[str, Any] = field(default_factory=dict)
     evaluations: tuple[str, ...] = ("uniformity",)
+    evaluate_every: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -112,6 +114,8 @@ class RunSpec:
         for name in ("lr", "imbalance", "mix_alpha"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"RunSpec.{name} must be positive, got {getattr(self, name)}")
+        if self.evaluate_every < 0:
+            raise ValueError(f"RunSpec.evaluate_every must be at least 0, got {self.evaluate_every}")
         if self.classes and self.groups:
             raise ValueError("RunSpec takes classes or groups, not both")
         if not self.views:

@@ -9,6 +9,10 @@ SHA256 = {
         "train": "2d892ad0f9c2dd29d7ff27ac5adc17b94a9287187b7fc023238c815db02e287d",
         "test": "b89b944b1480fe43a63d916b349ba9e96d356792185770cf65183d5356a476db",
     },
+    "patches": {
+        "train": "1daaad1df9465ca93f900538e728c279b05423726a3c96fe9c2450af4e89aef4",
+        "test": "98d0b5c8ee907faa621c2add74c76bf6b268bf6e1adc7b5eabb88e7c1170ac33",
+    },
     "fashion-mnist": {
         "train": "a8007d7be041707b663947cf4c2d8a73d1704ccde85043273b866d5181bde6c2",
         "test": "3581bf52f521803120533f28e81ae934decd1771980630083c739dc6da7d3bc6",

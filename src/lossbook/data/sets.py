@@ -125,8 +125,32 @@ def _digits() -> tuple[Split, Split]:
     return _per_class_split(images, bunch.target, train_per_class=90)
 
 
-def _torchvision(class_name: str) -> Callable[[], tuple[Split, Split]]:
-    def load_splits() -> tuple[Split, Split]:
+_PHOTOGRAPHS = (
+    *("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "immunohistochemistry", "moon"),
+    *("stereo_motorcycle", "text"),
+)
+
+
+def _patches() -> tuple[Split, Split]:
+    """Which of twelve photographs in scikit-image is a patch cut from?  Grey, 32 x 32, evenly spread over the photograph:
+    ten of its left half train, twenty of its right half test."""
+    from skimage import data
+
+    parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for name in _PHOTOGRAPHS:
+        found = getattr(data, name)()
+        photograph = found[0] if isinstance(found, tuple) else found  # a stereo pair: the left one
+        grey = photograph if photograph.ndim == 2 else photograph.mean(2).astype(np.uint8)
+        rows, columns = grey.shape[0] // 32, grey.shape[1] // 32
+        grid = grey[: 32 * rows, : 32 * columns].reshape(rows, 32, columns, 32).swapaxes(1, 2)
+        halves = grid[:, : columns // 2].reshape(-1, 32, 32), grid[:, columns // 2 :].reshape(-1, 32, 32)
+        for part, half, count in zip(parts, halves, (10, 20), strict=True):
+            part.append(half[np.linspace(0, len(half) - 1, count).round().astype(int)])
+    return tuple(_split(np.concatenate(part), np.repeat(np.arange(len(part)), len(part[0]))) for part in parts)
+
+
+def _torchvision(class_name: str) -> Callable[..., tuple[Split, ...]]:
+    def load_splits(parts: tuple[str, ...] = ("train", "test")) -> tuple[Split, ...]:
         from lossbook._torchvision import datasets
 
         base = getattr(datasets, class_name)
@@ -138,11 +162,11 @@ def _torchvision(class_name: str) -> Callable[[], tuple[Split, Split]]:
 
             def _check_integrity(self) -> bool:
                 folder = Path(self.root) / self.base_folder
-                return all((folder / name).is_file() for name, _ in self.train_list + self.test_list)
+                return all((folder / name).is_file() for name, _ in (self.train_list if self.train else self.test_list))
 
         ByContent.__name__ = class_name  # torchvision's folder of FashionMNIST is named after the class
-        parts = [ByContent(data_dir(), train=train, download=True) for train in (True, False)]
-        return tuple(_split(np.asarray(p.data), np.asarray(p.targets)) for p in parts)
+        found = [ByContent(data_dir(), train=part == "train", download=True) for part in parts]
+        return tuple(_split(np.asarray(f.data), np.asarray(f.targets)) for f in found)
 
     return load_splits
 
@@ -191,6 +215,7 @@ def _listed(folder: str, train: str, test: str) -> Callable[[], tuple[Split, Spl
 DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "mnist5k": (_mnist5k, 10, True),
     "digits": (_digits, 10, True),
+    "patches": (_patches, len(_PHOTOGRAPHS), True),
     "fashion-mnist": (_torchvision("FashionMNIST"), 10, False),
     "cifar10": (_torchvision("CIFAR10"), 10, False),
     "cifar100": (_torchvision("CIFAR100"), 100, False),
@@ -198,6 +223,10 @@ DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "imagenet-lt": (_listed("imagenet", "ImageNet_LT_train.txt", "ImageNet_LT_test.txt"), 1000, False),
     "inaturalist2018": (_listed("inaturalist2018", "iNaturalist18_train.txt", "iNaturalist18_val.txt"), 8142, False),
 }
+
+
+# Of these the test images can be read where the training images are not.
+_TEST_ALONE = ("fashion-mnist", "cifar10", "cifar100")
 
 
 @functools.lru_cache(maxsize=2)
@@ -208,9 +237,24 @@ def load(name: str) -> ImageData:
         ValueError: for an unknown name, listing the known ones.
         DataError: for a missing or damaged file, with the data set, the folder and the cure.
     """
+    train, test = _read(name, ("train", "test"))
+    return ImageData(name, train, test, DATASETS[name][1])
+
+
+@functools.lru_cache(maxsize=2)
+def load_test(name: str) -> Split:
+    """The test images of a data set, verified; the training images need not be there if torchvision reads it.
+
+    Raises:
+        ValueError, DataError: like :func:`load`.
+    """
+    return _read(name, ("test",))[0] if name in _TEST_ALONE else load(name).test
+
+
+def _read(name: str, parts: tuple[str, ...]) -> tuple[Split, ...]:
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; expected one of {', '.join(DATASETS)}")
-    loader, num_classes, bundled = DATASETS[name]
+    loader, _, bundled = DATASETS[name]
     place = "an installed package" if bundled else str(data_dir())
     if bundled:
         cure = "reinstall the pinned versions of requirements.lock"
@@ -219,12 +263,12 @@ def load(name: str) -> ImageData:
     else:
         cure = "delete its files there and run again with a network, or set LOSSBOOK_DATA to the folder that holds it"
     try:
-        train, test = loader()
+        splits = loader() if parts == ("train", "test") else loader(parts)
     except Exception as error:  # torchvision raises all kinds: no network, a cut archive, a damaged pickle
         raise DataError(
             f"data set {name!r} in {place} is missing or damaged ({type(error).__name__}: {error}); {cure}"
         ) from error
-    for part, split in (("train", train), ("test", test)):
+    for part, split in zip(parts, splits, strict=True):
         if name in COUNTS:
             found, expected = f"{len(split):,} images", f"{COUNTS[name][part]:,} images"
         else:
@@ -233,4 +277,4 @@ def load(name: str) -> ImageData:
             raise DataError(
                 f"data set {name!r} in {place}: the {part} images and labels have {found[:20]}, expected {expected[:20]}; {cure}"
             )
-    return ImageData(name, train, test, num_classes)
+    return splits

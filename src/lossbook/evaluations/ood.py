@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.data import Split, load, resize, to_float
+from lossbook.data import Split, resize, to_float
+from lossbook.data.unknown import unknown_images
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads.dual import DualHead
 from lossbook.heads.linear import LinearHead
@@ -14,13 +15,13 @@ from lossbook.metrics import ood
 from lossbook.metrics.openset import auroc
 from lossbook.metrics.uniformity import samplewise_accuracy
 
-# What is unknown to a model trained on these.  "photographs" are patches of the two photographs in scikit-learn.
+# What is unknown to a model trained on these: names for `lossbook.data.unknown`.
 UNKNOWN = {
-    "mnist5k": ("digits", "photographs"),
-    "digits": ("mnist5k", "photographs"),
-    "fashion-mnist": ("mnist5k", "photographs"),
-    "cifar10": ("cifar100", "fashion-mnist", "photographs"),
-    "cifar100": ("cifar10", "fashion-mnist", "photographs"),
+    "mnist5k": ("digits", "faces", "photographs"),
+    "digits": ("mnist5k", "faces", "photographs"),
+    "fashion-mnist": ("mnist5k", "faces", "photographs"),
+    "cifar10": ("cifar100", "gtsrb", "fashion-mnist"),
+    "cifar100": ("cifar10", "gtsrb", "fashion-mnist"),
 }
 _NEIGHBOURS = 50
 _ODIN_NOISE = 2 * 0.0014  # 0.0014 of the range of a pixel, which is 2 after `to_float`
@@ -33,33 +34,27 @@ def evaluate(outputs: Outputs) -> Evaluation:
 
     Needs a linear head; of a dual head, the cross entropy's.
     """
+    if outputs.spec.dataset not in UNKNOWN:
+        raise ValueError(f"no unknown data sets for {outputs.spec.dataset!r}; expected one of {', '.join(UNKNOWN)}")
+    return Evaluation(measure(outputs, UNKNOWN[outputs.spec.dataset]))
+
+
+def measure(outputs: Outputs, unknown: tuple[str, ...]) -> dict[str, float]:
+    """The numbers of :func:`evaluate` for these unknown sets."""
     head = outputs.objective.head.ce if isinstance(outputs.objective.head, DualHead) else outputs.objective.head
     if not isinstance(head, LinearHead):
         raise ValueError(f"the evaluation 'ood' needs a linear head, got {type(head).__name__}")
-    if outputs.spec.dataset not in UNKNOWN:
-        raise ValueError(f"no unknown data sets for {outputs.spec.dataset!r}; expected one of {', '.join(UNKNOWN)}")
     known = outputs.data.test.images
     scores = _scores(outputs, head, known, outputs.test_features)
     with torch.no_grad():
         values = {"error": 1 - samplewise_accuracy(head(outputs.test_features), outputs.test_labels)}
-    for name in UNKNOWN[outputs.spec.dataset]:
-        images = _like(photographs(known.shape[-1]) if name == "photographs" else load(name).test.images, known)
+    for name in unknown:
+        images = _like(unknown_images(name, known.shape[-1]), known)
         others = _scores(outputs, head, images, outputs.extract(images))
         areas = {method: auroc(scores[method], others[method]) for method in scores}
         values[f"ood_{name}"] = sum(areas.values()) / len(areas)
         values |= {f"ood_{name}_{method}": area for method, area in areas.items()}
-    return Evaluation(values)
-
-
-def photographs(size: int) -> Tensor:
-    """Every whole ``size`` x ``size`` patch of scikit-learn's two photographs, (n, 3, size, size) uint8."""
-    from sklearn.datasets import load_sample_images
-
-    patches = []
-    for photograph in load_sample_images().images:
-        image = torch.tensor(photograph).permute(2, 0, 1)
-        patches.append(image.unfold(1, size, size).unfold(2, size, size).permute(1, 2, 0, 3, 4).reshape(-1, 3, size, size))
-    return torch.cat(patches)
+    return values
 
 
 def _like(images: Tensor, known: Tensor) -> Tensor:

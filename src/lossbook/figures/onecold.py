@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
+from matplotlib.ticker import NullFormatter
 
 from lossbook.report import PALETTE
 
@@ -57,6 +58,32 @@ def collapse(results: pd.DataFrame) -> None:
             axis.set_ylim(bottom=0)
     axes[1, 2].set_axis_off()
     axes[1, 2].legend(*axes[0, 0].get_legend_handles_labels(), title="backbone", loc="center")
+
+
+def course(frame: pd.DataFrame, titles: Mapping[str, str], units: Mapping[str, float]) -> None:
+    """Metrics measured in the course of training: a row of panels a backbone, a column a metric, one line a gamma.
+
+    ``titles``: metric -> title; ``units``: metric -> factor, of the metrics that are not shown as they are (those stand
+    on a linear axis, the others on a logarithmic one).
+    """
+    models = list(frame.groupby("model", sort=False))
+    size = (7.2, 0.5 + 2.1 * len(models))
+    figure, axes = plt.subplots(len(models), len(titles), figsize=size, sharex=True, sharey="col", squeeze=False)
+    for row, (model, part) in zip(axes, models, strict=True):
+        lines = list(part.groupby("arg_occe_weight"))
+        for axis, metric in zip(row, titles, strict=True):
+            for color, (gamma, line) in zip(_gammas(len(lines)), lines, strict=True):
+                found = line.dropna(subset=[metric])
+                axis.plot(found["epoch"], units.get(metric, 1.0) * found[metric], color=color, label=f"γ = {gamma:g}")
+            if metric not in units:
+                axis.set_yscale("log")
+                axis.yaxis.set_minor_formatter(NullFormatter())
+        row[0].set_ylabel(model)
+    for axis, title in zip(axes[0], titles.values(), strict=True):
+        axis.set_title(title)
+    for axis in axes[-1]:
+        axis.set_xlabel("epoch")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 
 
 def independence(frame: pd.DataFrame) -> None:
