@@ -104,3 +104,50 @@ def nmi(labels, clusters) -> float:
         for pair in set(pairs)
     )
     return information / math.sqrt(entropy(labels) * entropy(clusters))
+
+
+# Reality check and verification ------------------------------------------------------------------------------------
+
+
+def folds_of(classes, count) -> list[list[int]]:
+    """Consecutive parts; the first ones take what is left over."""
+    size, extra = divmod(len(classes), count)
+    parts, start = [], 0
+    for k in range(count):
+        stop = start + size + (1 if k < extra else 0)
+        parts.append(list(classes[start:stop]))
+        start = stop
+    return parts
+
+
+def side_by_side(embeddings, unit_length) -> list[list[float]]:
+    """Rows of several models one after the other, each divided by its length where that is asked for."""
+    rows = []
+    for parts in zip(*embeddings, strict=True):
+        row: list[float] = []
+        for part in parts:
+            length = math.sqrt(sum(float(x) ** 2 for x in part)) if unit_length else 1.0
+            row += [float(x) / length for x in part]
+        rows.append(row)
+    return rows
+
+
+def verification_by_folds(scores, same, fold) -> list[float]:
+    """Every threshold is tried on the other folds: below all scores, and at each of them; the first best one counts."""
+    found = []
+    for name in sorted(set(fold)):
+        other = [(s, p) for s, p, f in zip(scores, same, fold, strict=True) if f != name]
+        thresholds = [-math.inf, *sorted(s for s, _ in other)]
+        best = max(thresholds, key=lambda t: sum((s > t) == p for s, p in other))
+        own = [(s, p) for s, p, f in zip(scores, same, fold, strict=True) if f == name]
+        found.append(sum((s > best) == p for s, p in own) / len(own))
+    return found
+
+
+def tar_at_far(scores, same, allowed) -> float:
+    """The most same-class pairs accepted by any threshold with at most ``allowed`` of the others."""
+    best = 0.0
+    for t in [-math.inf, *scores]:
+        if sum(s > t for s, p in zip(scores, same, strict=True) if not p) <= allowed:
+            best = max(best, sum(s > t for s, p in zip(scores, same, strict=True) if p) / sum(same))
+    return best

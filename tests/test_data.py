@@ -48,10 +48,11 @@ def test_bundled_sets(name, train, test, size):
 def test_downloaded_sets_where_they_are_found(name):
     folders = {"fashion-mnist": "FashionMNIST/raw", "cifar10": "cifar-10-batches-py/data_batch_5", "cifar100": "cifar-100-python"}
     folders |= {"omniglot": "omniglot", "imagenet-lt": "imagenet", "inaturalist2018": "inaturalist2018"}
+    folders |= {"cub-retrieval": "CUB_200_2011", "cars-retrieval": "cars196", "sop": "Stanford_Online_Products"}
     if not (data_dir() / folders[name]).exists():
         pytest.skip(f"{name} is not under LOSSBOOK_DATA")
     data = load(name)
-    assert len(data.train) + len(data.test) in (60000, 70000, 32460, 165846, 461939)
+    assert len(data.train) + len(data.test) in (60000, 70000, 32460, 165846, 461939, 23576, 32370, 240106)
     assert len(data.train.labels.unique()) == data.num_classes
 
 
@@ -296,3 +297,81 @@ def test_photographs_are_counted(fresh_cache, photographs):
         DataError, match=r"'imagenet-lt' in .* is missing or damaged \(FileNotFoundError.*b\.png.*put the published"
     ):
         load("imagenet-lt")
+
+
+@pytest.fixture
+def cars(monkeypatch, tmp_path):
+    """Three cars in the published layout, the labels out of order."""
+    from PIL import Image
+    from scipy.io import savemat
+
+    monkeypatch.setenv("LOSSBOOK_DATA", str(tmp_path))
+    folder = tmp_path / "cars196"
+    (folder / "car_ims").mkdir(parents=True)
+    rows = np.zeros(3, dtype=[("relative_im_path", object), ("class", object), ("test", object)])
+    for k, (label, grey) in enumerate(((1, 10), (196, 90), (100, 200))):
+        Image.new("RGB", (300, 200), (grey, 0, 0)).save(folder / "car_ims" / f"{k}.png")
+        rows[k] = (f"car_ims/{k}.png", label, 0)
+    savemat(folder / "cars_annos.mat", {"annotations": rows})
+    return folder
+
+
+def _cub(folder: Path) -> None:
+    from PIL import Image
+
+    (folder / "images" / "001.a").mkdir(parents=True)
+    (folder / "images.txt").write_text("1 001.a/x.png\n2 001.a/y.png\n")
+    (folder / "image_class_labels.txt").write_text("1 1\n2 200\n")
+    for name, grey in (("x", 10), ("y", 90)):
+        Image.new("RGB", (50, 60), (grey, 0, 0)).save(folder / "images" / "001.a" / f"{name}.png")
+
+
+def _sop(folder: Path) -> None:
+    from PIL import Image
+
+    (folder / "bicycle_final").mkdir(parents=True)
+    for part, label, grey in (("train", 11318, 10), ("test", 22634, 90)):
+        Image.new("L", (50, 60), grey).save(folder / "bicycle_final" / f"{part}.png")
+        header = "image_id class_id super_class_id path\n"
+        (folder / f"Ebay_{part}.txt").write_text(f"{header}1 {label} 1 bicycle_final/{part}.png\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "make", "labels"),
+    [
+        ("cub-retrieval", "CUB_200_2011", _cub, [0, 199]),
+        ("sop", "Stanford_Online_Products", _sop, [11317, 22633]),
+    ],
+)
+def test_retrieval_sets_have_all_images_in_both_splits(fresh_cache, monkeypatch, tmp_path, name, folder, make, labels):
+    monkeypatch.setenv("LOSSBOOK_DATA", str(tmp_path))
+    monkeypatch.setattr("lossbook.data.sets.COUNTS", {name: {"train": 2, "test": 2}})
+    make(tmp_path / folder)
+    data = load(name)
+    assert data.train.labels.tolist() == data.test.labels.tolist() == labels
+    assert data.train.images.shape == (2, 3, 224, 224)
+    assert data.test.images[:, 0, 100, 100].tolist() == [10, 90]
+    assert data.num_classes > max(labels)
+
+
+def test_cars_by_their_published_layout(fresh_cache, monkeypatch, cars):
+    monkeypatch.setattr("lossbook.data.sets.COUNTS", {"cars-retrieval": {"train": 3, "test": 3}})
+    data = load("cars-retrieval")
+    assert data.train.labels.tolist() == [0, 195, 99]
+    assert data.test.images[:, 0, 100, 100].tolist() == [10, 90, 200]
+
+
+def test_retrieval_sets_are_counted_and_never_downloaded(fresh_cache, monkeypatch, cars):
+    with pytest.raises(DataError, match=r"'cars-retrieval' in .*: the train images .* 3 images, expected 16,185 images; put the"):
+        load("cars-retrieval")
+    (cars / "car_ims" / "1.png").unlink()
+    with pytest.raises(DataError, match=r"'cars-retrieval' in .* is missing or damaged \(FileNotFoundError.*1\.png.*put the"):
+        load("cars-retrieval")
+
+
+def test_an_unknown_half_of_a_retrieval_set(fresh_cache, monkeypatch, cars):
+    """Training sees the classes of the run, retrieval all images of the others."""
+    monkeypatch.setattr("lossbook.data.sets.COUNTS", {"cars-retrieval": {"train": 3, "test": 3}})
+    spec = RunSpec(dataset="cars-retrieval", classes=tuple(range(98)))
+    assert subset(spec).train.images[:, 0, 100, 100].tolist() == [10]
+    assert left_out(spec).images[:, 0, 100, 100].tolist() == [90, 200]

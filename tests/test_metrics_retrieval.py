@@ -318,3 +318,17 @@ def test_suite_of_a_collapsed_embedding():
         values = evaluate("retrieval", collapsed).metrics
     assert values["known_NMI"] == 0
     assert values["known_MAP@R"] < 0.3
+
+
+def test_suite_of_very_many_classes():
+    """As Stanford Online Products is reported: recall at powers of ten, no clusters."""
+    generator = torch.Generator().manual_seed(0)
+    given_outputs = outputs(CosineHead(8, 6), unknown=False)
+    given_outputs.test_labels = torch.arange(1001).repeat(2)
+    given_outputs.test_features = torch.randn(2002, 8, generator=generator)
+    values = evaluate("retrieval", given_outputs).metrics
+    assert {name for name in values if not name.endswith("_cosine")} == {
+        *("known_recall@1", "known_recall@10", "known_recall@100", "known_recall@1000"),
+        *("known_P@1", "known_R-precision", "known_MAP@R"),
+    }
+    assert values["known_recall@1"] < values["known_recall@100"] < values["known_recall@1000"] < 1

@@ -22,7 +22,8 @@ def proxies_of(values: dict[str, float]) -> torch.Tensor:
 
 
 def push_at_the_proxy(proxies: torch.Tensor, temperature: float) -> float:
-    """From the package's loss: 4 T q times the gradient of the others' distances, by autograd at distance 0 (alpha = inf)."""
+    """The length of the mean direction to the others, at the own proxy: the loss's gradient there, by autograd, over T q
+    with q = 1 - p_y.  The own distance is held at 0."""
     point = proxies[:1].clone().requires_grad_()
     others = torch.cdist(point, proxies[1:])
     own = torch.zeros(1, 1, dtype=torch.float64)

@@ -147,6 +147,11 @@ def train(spec: RunSpec) -> RunResult:
         ValueError: for an unknown name in the spec.
         DataError: for a missing or damaged data set.
     """
+    return _train(spec, _evaluate)
+
+
+def _train(spec: RunSpec, finish: Callable[..., list[Evaluation]]) -> RunResult:
+    """Train one run; ``finish`` measures what came out, unless it diverged."""
     start = time.perf_counter()
     data = subset(spec)
     on_cuda = torch.cuda.is_available()
@@ -169,7 +174,7 @@ def train(spec: RunSpec) -> RunResult:
         metrics = {"diverged": float(diverged), "train_loss": curves["train_loss"][-1]}
         frames: dict[str, list[dict[str, float]]] = {}
         if not diverged:
-            for evaluation in _evaluate(fabric, backbone, objective, initial_bias, data, spec):
+            for evaluation in finish(fabric, backbone, objective, initial_bias, data, spec):
                 metrics |= evaluation.metrics
                 frames |= evaluation.frames
     return RunResult(spec, metrics, curves, frames, time.perf_counter() - start, _device_name(fabric.device))
@@ -254,21 +259,38 @@ def _measure(*trained: Any) -> dict[str, float]:
         return {name: value for evaluation in _evaluate(*trained) for name, value in evaluation.metrics.items()}
 
 
-def _evaluate(
+def _evaluate(*trained: Any) -> list[Evaluation]:
+    outputs = _outputs(*trained)
+    return [evaluate(name, outputs) for name in outputs.spec.evaluations]
+
+
+def _outputs_of(spec: RunSpec) -> Outputs | None:
+    """Train one more run and keep what its model makes of the images; None if it diverged."""
+    kept: list[Outputs] = []
+
+    def keep(*trained: Any) -> list[Evaluation]:
+        kept.append(_outputs(*trained))
+        return []
+
+    _train(spec, keep)
+    return kept[0] if kept else None
+
+
+def _outputs(
     fabric: Fabric,
     backbone: nn.Module,
     objective: Objective,
     initial_bias: Tensor | None,
     data: ImageData,
     spec: RunSpec,
-) -> list[Evaluation]:
+) -> Outputs:
     backbone.eval()
 
     def extract(images: Tensor) -> Tensor:
         return _features(backbone, images, spec, fabric.device).cpu()
 
     unknown = left_out(spec)
-    outputs = Outputs(
+    return Outputs(
         spec=spec,
         data=data,
         backbone=backbone,
@@ -281,8 +303,8 @@ def _evaluate(
         test_labels=data.test.labels,
         unknown_features=None if unknown is None else extract(unknown.images),
         unknown_labels=None if unknown is None else unknown.labels,
+        train_another=_outputs_of,
     )
-    return [evaluate(name, outputs) for name in spec.evaluations]
 
 
 def _device_name(device: torch.device) -> str:

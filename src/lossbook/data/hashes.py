@@ -35,4 +35,7 @@ SHA256 = {
 COUNTS = {
     "imagenet-lt": {"train": 115_846, "test": 50_000},
     "inaturalist2018": {"train": 437_513, "test": 24_426},
+    "cub-retrieval": {"train": 11_788, "test": 11_788},
+    "cars-retrieval": {"train": 16_185, "test": 16_185},
+    "sop": {"train": 120_053, "test": 120_053},
 }

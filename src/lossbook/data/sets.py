@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lossbook.data.hashes import COUNTS, SHA256
 from lossbook.data.lists import read_list
+from lossbook.data.retrieval_sets import read_cars, read_cub, read_sop
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,11 @@ def _listed(folder: str, train: str, test: str) -> Callable[[], tuple[Split, Spl
     return lambda: tuple(_split(*read_list(data_dir() / folder, name)) for name in (train, test))
 
 
+def _whole(read: Callable[[Path], tuple[np.ndarray, np.ndarray]], folder: str) -> Callable[[], tuple[Split, Split]]:
+    """All images in both splits: the classes of a run tell training from retrieval."""
+    return lambda: (_split(*read(data_dir() / folder)),) * 2
+
+
 # name -> (loader, number of classes, bundled in a package)
 DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "mnist5k": (_mnist5k, 10, True),
@@ -222,6 +228,9 @@ DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "omniglot": (_omniglot, 964 + 659, False),
     "imagenet-lt": (_listed("imagenet", "ImageNet_LT_train.txt", "ImageNet_LT_test.txt"), 1000, False),
     "inaturalist2018": (_listed("inaturalist2018", "iNaturalist18_train.txt", "iNaturalist18_val.txt"), 8142, False),
+    "cub-retrieval": (_whole(read_cub, "CUB_200_2011"), 200, False),
+    "cars-retrieval": (_whole(read_cars, "cars196"), 196, False),
+    "sop": (_whole(read_sop, "Stanford_Online_Products"), 11318 + 11316, False),
 }
 
 

@@ -29,6 +29,7 @@ class Outputs:
         objective: in evaluation mode, on the CPU.
         initial_bias: the head's bias before training, None if it has none.
         unknown_features: of the test images of the classes that ``spec.classes`` leaves out, None if there are none.
+        train_another: trains one more run, for a suite that needs several models; None if it diverged.
     """
 
     spec: RunSpec
@@ -43,6 +44,7 @@ class Outputs:
     test_labels: Tensor
     unknown_features: Tensor | None
     unknown_labels: Tensor | None
+    train_another: Callable[[RunSpec], Outputs | None] | None = None
 
 
 @dataclass(frozen=True)

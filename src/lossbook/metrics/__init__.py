@@ -5,6 +5,7 @@ from lossbook.metrics.diversity import effective_rank, intra_class_diversity, su
 from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
 from lossbook.metrics.longtail import class_groups, group_accuracy
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr
+from lossbook.metrics.pairs import Pairs, cross_validated_accuracy, draw_pairs, similarities, tar_at_far
 from lossbook.metrics.retrieval import (
     avg_dtp,
     map_at_r,
@@ -29,6 +30,7 @@ from lossbook.metrics.uniformity import (
 from lossbook.metrics.verification import threshold_accuracy, verification_accuracy
 
 __all__ = [
+    "Pairs",
     "auroc",
     "avg_dtp",
     "class_groups",
@@ -36,8 +38,10 @@ __all__ = [
     "classifier_separability",
     "classwise_uniform_accuracy",
     "compactness",
+    "cross_validated_accuracy",
     "dimensions_needed",
     "draw_metric_matrix",
+    "draw_pairs",
     "effective_rank",
     "feature_separability",
     "fisher_ratio",
@@ -63,8 +67,10 @@ __all__ = [
     "retrieval_scores",
     "samplewise_accuracy",
     "separability_matrix",
+    "similarities",
     "split_metrics",
     "subcluster_purity",
+    "tar_at_far",
     "threshold_accuracy",
     "uniform_accuracy",
     "verification_accuracy",

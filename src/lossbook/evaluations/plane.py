@@ -1,0 +1,31 @@
+"""Embeddings in the plane (`warped`, Fig. 10): where the training images of a two-dimensional embedding and its proxies lie."""
+
+from __future__ import annotations
+
+import torch
+
+from lossbook.evaluations import Evaluation, Outputs
+
+_SHOWN = 100  # images a class
+
+
+def evaluate(outputs: Outputs) -> Evaluation:
+    """``plane``: a row an image (the first hundred of each class) and a row a proxy, with ``x``, ``y``, ``label`` and
+    ``proxy`` (0 or 1).
+    ``gap``: mean distance between the classes' means.  ``spread``: mean distance of the images to their class's mean.
+    """
+    features, labels, proxies = outputs.train_features, outputs.train_labels, outputs.objective.head.weight.detach()
+    if features.shape[1] != 2:
+        raise ValueError(
+            f"the evaluation 'plane' needs RunSpec.embedding_size = 2, got features of {features.shape[1]} dimensions"
+        )
+    means = torch.stack([features[labels == label].mean(0) for label in range(len(proxies))])
+    metrics = {"gap": torch.pdist(means).mean().item(), "spread": (features - means[labels]).norm(dim=1).mean().item()}
+    shown = torch.cat([torch.nonzero(labels == label).squeeze(1)[:_SHOWN] for label in range(len(proxies))])
+    points = [(features[shown], labels[shown], 0.0), (proxies, torch.arange(len(proxies)), 1.0)]
+    rows = [
+        {"x": x, "y": y, "label": float(label), "proxy": proxy}
+        for places, classes, proxy in points
+        for (x, y), label in zip(places.tolist(), classes.tolist(), strict=True)
+    ]
+    return Evaluation(metrics, {"plane": rows})

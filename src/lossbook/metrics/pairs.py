@@ -1,0 +1,132 @@
+r"""Verification of pairs: do two samples have the same class?  The protocol of Labeled Faces in the Wild.
+
+A pair is accepted where its similarity exceeds a threshold.  The pairs come in folds; the accuracy on each fold is that of
+the threshold which is best on all the others.  TAR@FAR is the share of same-class pairs that are accepted at a threshold
+which accepts at most the share FAR of the others.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lossbook.metrics.retrieval import Distance
+from lossbook.metrics.verification import threshold_accuracy, verification_accuracy
+
+
+class Pairs(NamedTuple):
+    """Indices of the two samples of every pair, whether they have the same class, and the pair's fold; each (P,)."""
+
+    left: Tensor
+    right: Tensor
+    same: Tensor
+    fold: Tensor
+
+
+def draw_pairs(labels: Tensor, folds: int = 10, per_fold: int = 300, seed: int = 0) -> Pairs:
+    """Random different pairs for verification, in every fold as many of the same class as of two classes.
+
+    No sample is in two folds.  Where there are at least two classes a fold, no class is either, as in LFW.
+
+    Args:
+        labels: (M,) classes, any integers.
+        per_fold: same-class pairs in a fold, and as many others; fewer where a fold has fewer.
+
+    Raises:
+        ValueError: where a fold has no pair of one of the two kinds.
+
+    Example:
+        >>> pairs = draw_pairs(torch.tensor([0, 1, 2, 3]).repeat(6), folds=2, per_fold=4)
+        >>> pairs.same.tolist()
+        [True, True, True, True, False, False, False, False, True, True, True, True, False, False, False, False]
+    """
+    if labels.ndim != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
+        raise ValueError(f"expected integer labels of shape (M,), got {labels.dtype} of shape {tuple(labels.shape)}")
+    generator = torch.Generator().manual_seed(seed)
+    labels = labels.cpu()
+    classes, group = torch.unique(labels, return_inverse=True)
+    fold_of = (group if len(classes) >= 2 * folds else torch.randperm(len(labels), generator=generator)) % folds
+    found: list[Pairs] = []
+    for fold in range(folds):
+        members = torch.nonzero(fold_of == fold).squeeze(1)
+        left, right = members[torch.triu_indices(len(members), len(members), offset=1)]
+        same = labels[left] == labels[right]
+        kinds = [torch.nonzero(same).squeeze(1), torch.nonzero(~same).squeeze(1)]
+        count = min(per_fold, *(len(kind) for kind in kinds))
+        if count == 0:
+            raise ValueError(f"expected pairs of the same class and of two in each of {folds} folds, fold {fold} lacks one kind")
+        kept = torch.cat([kind[torch.randperm(len(kind), generator=generator)[:count]] for kind in kinds])
+        found.append(Pairs(left[kept], right[kept], same[kept], torch.full((len(kept),), fold)))
+    return Pairs(*(torch.cat(column) for column in zip(*found, strict=True)))
+
+
+def similarities(left: Tensor, right: Tensor, distance: Distance = "euclidean") -> Tensor:
+    """Of the embeddings of pairs, (P, d) each, to (P,): minus the Euclidean distance, or the cosine.
+
+    Example:
+        >>> similarities(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 0.0]])).tolist()
+        [-5.0]
+    """
+    if left.ndim != 2 or left.shape != right.shape:
+        raise ValueError(f"expected two embeddings a pair, (P, d) each, got {tuple(left.shape)} and {tuple(right.shape)}")
+    left, right = left.double(), right.double()
+    if distance == "euclidean":
+        return -torch.linalg.vector_norm(left - right, dim=1)
+    if distance == "cosine":
+        return torch.nn.functional.cosine_similarity(left, right)
+    raise ValueError(f"distance must be 'euclidean' or 'cosine', got {distance!r}")
+
+
+def cross_validated_accuracy(scores: Tensor, same: Tensor, fold: Tensor) -> Tensor:
+    r"""The accuracy on every fold of the threshold that is best on the others, (K,) in the order of the folds.
+
+    .. math:: A_k = \frac{1}{|k|} \sum_{m \in k} \left[(s_m > t_k) = p_m\right], \qquad
+        t_k = \arg\max_t \sum_{m \notin k} \left[(s_m > t) = p_m\right]
+
+    Args:
+        scores: (P,) similarities.
+        same: (P,) bool.
+        fold: (P,) integers, two or more different ones.
+
+    Returns:
+        Within [0, 1]; published numbers are their mean.
+
+    Example:
+        >>> scores, same = torch.tensor([0.9, 0.2, 0.8, 0.1]), torch.tensor([True, False, True, False])
+        >>> cross_validated_accuracy(scores, same, torch.tensor([0, 0, 1, 1])).tolist()
+        [1.0, 1.0]
+    """
+    if fold.shape != scores.shape or fold.is_floating_point():
+        raise ValueError(f"expected an integer fold for each of {len(scores)} pairs, got {fold.dtype} {tuple(fold.shape)}")
+    names = torch.unique(fold)
+    if len(names) < 2:
+        raise ValueError("expected pairs in at least two folds: the threshold comes from the other folds")
+    accuracies = []
+    for name in names:
+        inside = fold == name
+        _, threshold = verification_accuracy(scores[~inside], same[~inside])
+        accuracies.append(threshold_accuracy(scores[inside], same[inside], threshold))
+    return torch.tensor(accuracies, dtype=torch.float64)
+
+
+def tar_at_far(scores: Tensor, same: Tensor, far: float) -> float:
+    r"""The largest share of same-class pairs accepted by a threshold that accepts at most the share ``far`` of the others.
+
+    .. math:: \max_t \; \frac{|\{m: s_m > t,\, p_m\}|}{|\{m: p_m\}|}
+        \quad\text{with}\quad |\{m: s_m > t,\, \neg p_m\}| \le \mathrm{FAR} \cdot |\{m: \neg p_m\}|
+
+    Example:
+        >>> scores, same = torch.tensor([0.9, 0.8, 0.6, 0.7, 0.1]), torch.tensor([True, True, True, False, False])
+        >>> tar_at_far(scores, same, far=0.5), round(tar_at_far(scores, same, far=0.1), 3)
+        (1.0, 0.667)
+    """
+    if not 0 <= far < 1:
+        raise ValueError(f"expected a false accept rate within [0, 1), got {far}")
+    threshold_accuracy(scores, same, 0.0)  # refuses wrong shapes, a mask that is not boolean, NaN
+    others = scores[~same].sort(descending=True).values
+    if len(others) in (0, len(scores)):
+        raise ValueError("expected pairs of the same class and of two classes")
+    allowed = int(far * len(others) + 1e-9)  # 0.1 of 30 are 3, in spite of rounding
+    return (scores[same] > others[allowed]).double().mean().item()
