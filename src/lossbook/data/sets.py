@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +86,19 @@ def data_dir() -> Path:
     return Path(os.environ.get("LOSSBOOK_DATA") or Path.home() / ".cache" / "lossbook")
 
 
+_downloads = ContextVar("downloads", default=True)
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Inside, a set of which a file is missing is an error, and no network is asked."""
+    token = _downloads.set(False)
+    try:
+        yield
+    finally:
+        _downloads.reset(token)
+
+
 def content_hash(split: Split) -> str:
     """SHA-256 over shape, images and labels: the same for the same content, however the files are packed."""
     digest = hashlib.sha256(str(tuple(split.images.shape)).encode())
@@ -141,7 +156,7 @@ def _torchvision(class_name: str) -> Callable[[], tuple[Split, Split]]:
                 return all((folder / name).is_file() for name, _ in self.train_list + self.test_list)
 
         ByContent.__name__ = class_name  # torchvision's folder of FashionMNIST is named after the class
-        parts = [ByContent(data_dir(), train=train, download=True) for train in (True, False)]
+        parts = [ByContent(data_dir(), train=train, download=_downloads.get()) for train in (True, False)]
         return tuple(_split(np.asarray(p.data), np.asarray(p.targets)) for p in parts)
 
     return load_splits
@@ -176,7 +191,7 @@ def _omniglot_torchvision(background: bool) -> tuple[np.ndarray, np.ndarray]:
 
     from lossbook._torchvision import datasets
 
-    folder = Path(datasets.Omniglot(data_dir(), background=background, download=True).target_folder)
+    folder = Path(datasets.Omniglot(data_dir(), background=background, download=_downloads.get()).target_folder)
     characters = sorted(path for path in folder.glob("*/*") if path.is_dir())
     files = [(drawing, label) for label, path in enumerate(characters) for drawing in sorted(path.glob("*.png"))]
     images = np.stack([np.asarray(Image.open(drawing).convert("L")) < 128 for drawing, _ in files])
