@@ -33,6 +33,12 @@ def results_of(page):
     return [f"_build/results/{TIER}/{paper}.csv"] if paper in papers() and book.reads_results(PAGES[page]) else []
 
 
+localrules:
+    all,
+    results,
+    collect,
+
+
 rule all:
     input:
         "_build/html/index.html",
@@ -57,7 +63,7 @@ rule train:
     priority: 1
     threads: THREADS
     resources:
-        gpus=1,
+        gpu=1,
     message:
         "train {wildcards.job}"
     shell:

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 
 RUN = Path("notebooks/run.md")
 _PORT_RACES = 3
+_DRAFTS = ".draft-"
 
 
 def pages() -> list[Path]:
@@ -89,15 +91,17 @@ def page_state(source: Path) -> str:
 
 
 def execute(source: Path, output: Path, parameters: dict[str, Any]) -> None:
-    """Run a notebook with papermill from the project's root; retry when a kernel lost the race for a port."""
+    """Run a notebook with papermill from the project's root; retry when a kernel lost the race for a port.
+
+    The draft has a place of its own, as a build that was killed may have left a step running that makes the same page.
+    """
     import papermill
 
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of every parameter that has a comment
     output.parent.mkdir(parents=True, exist_ok=True)
-    draft = output.with_name(f".{output.name}")
-    plain = output.with_name(f".source-{output.name}")
-    jupytext.write(jupytext.read(source), plain, fmt="ipynb")
-    try:
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=_DRAFTS, ignore_cleanup_errors=True) as drafts:
+        draft, plain = Path(drafts) / output.name, Path(drafts) / "source.ipynb"
+        jupytext.write(jupytext.read(source), plain, fmt="ipynb")
         for attempt in range(_PORT_RACES):
             try:
                 papermill.execute_notebook(plain, draft, parameters, kernel_name="python3", progress_bar=False)
@@ -107,18 +111,19 @@ def execute(source: Path, output: Path, parameters: dict[str, Any]) -> None:
                     raise
                 time.sleep(1 + attempt)
         draft.replace(output)
-    finally:
-        plain.unlink(missing_ok=True)
+
+
+def _read(executed: Path) -> nbformat.NotebookNode:
+    try:
+        return nbformat.read(executed, 4)
+    except Exception as error:  # not text, no JSON, no notebook
+        raise RuntimeError(f"{executed} is damaged ({type(error).__name__}): delete it and build again") from error
 
 
 def merge(source: Path, executed: Path) -> nbformat.NotebookNode:
     """The present text with the outputs of an execution of the same code cells."""
     notebook = jupytext.read(source)
-    ran = [
-        c
-        for c in nbformat.read(executed, 4).cells
-        if c.cell_type == "code" and "injected-parameters" not in c.metadata.get("tags", [])
-    ]
+    ran = [c for c in _read(executed).cells if c.cell_type == "code" and "injected-parameters" not in c.metadata.get("tags", [])]
     cells = [c for c in notebook.cells if c.cell_type == "code"]
     if [c.source for c in cells] != [c.source for c in ran]:
         raise RuntimeError(f"{executed} was made from other code than {source} has now: execute the page again")
@@ -239,6 +244,8 @@ def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on 
         except BlockingIOError:
             print("another build is running in this folder: wait for it, or stop it", file=sys.stderr)
             raise typer.Exit(1) from None
+        for left in Path("_build").glob(f"executed*/**/{_DRAFTS}*"):  # by steps that were killed
+            shutil.rmtree(left, ignore_errors=True)
         command = [sys.executable, "-m", "snakemake", "--nolock", *(arguments or ["--profile", "profiles/local"])]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock.fileno()])
         _show_progress(process.stdout)

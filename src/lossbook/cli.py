@@ -56,7 +56,12 @@ def list_() -> None:
 
 
 @app.command()
-def run(paper: str, table: str = "", tier: Tier = "quick") -> None:
+def run(
+    paper: str,
+    table: str = "",
+    tier: Tier = "quick",
+    devices: Annotated[int, typer.Option(help="GPUs (or processes) that share the work of each run")] = 1,
+) -> None:
     """Train what is missing of a paper's tables (or of one) and write the results under _build/results."""
     from lossbook.collect import write_results
     from lossbook.store import Store
@@ -64,7 +69,7 @@ def run(paper: str, table: str = "", tier: Tier = "quick") -> None:
     store = Store(_runs_dir(tier))
     for chosen in _chosen(paper, table):
         console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
-        store.run(chosen.runs(tier))
+        store.run(chosen.runs(tier), devices)
     if not table:
         write_results(paper, tier, _runs_dir(tier), in_project("_build") / "results")
 
@@ -120,7 +125,7 @@ def doctor() -> None:
     import torch
 
     from lossbook.data import DATASETS, load
-    from lossbook.data.sets import DataError, data_dir
+    from lossbook.data.sets import DataError, data_dir, without_downloads
 
     rows = [["python", platform.python_version()]]
     for name in ("lossbook", "torch", "torchvision", "timm", "lightning-fabric", "jupyter-book", "papermill", "snakemake"):
@@ -137,7 +142,8 @@ def doctor() -> None:
             rows.append([f"data {name}", "not here (downloaded when first used)"])
             continue
         try:
-            data = load(name) if bundled or _looks_present(name) else None
+            with without_downloads():
+                data = load(name) if bundled or _looks_present(name) else None
             rows.append(
                 [
                     f"data {name}",
@@ -150,7 +156,7 @@ def doctor() -> None:
 
 
 def _looks_present(name: str) -> bool:
-    """Is there a folder of this data set? (Asking torchvision would start a download.)"""
+    """Is there a folder of this data set, or of a relative of it?"""
     from lossbook.data.sets import data_dir
 
     key = name.replace("-", "").rstrip("0123456789")

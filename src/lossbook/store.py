@@ -1,12 +1,13 @@
 """Run records on disk: one JSON file a run, written whole or not at all.
 
 A record holds the spec, the metrics, the curves, the small tables, the fingerprint of the code that made it and where
-it ran.  A record whose code has changed since counts as missing; a damaged one too.
+it ran.  A record whose code has changed since counts as missing; a damaged one too, which its checksum tells.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import math
 import os
@@ -84,6 +85,12 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _checksum(record: dict[str, Any]) -> str:
+    """A hash over all of a record but itself."""
+    others = {key: value for key, value in record.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:12]
+
+
 class Store:
     """A folder of run records.
 
@@ -110,27 +117,30 @@ class Store:
             "device": result.device,
             "provenance": provenance(),
         }
+        record = json.loads(json.dumps(_without_nan(record)))
+        record["checksum"] = _checksum(record)
         path = self.path(result.spec)
-        write_atomically(path, json.dumps(_without_nan(record), sort_keys=True, indent=1) + "\n")
+        write_atomically(path, json.dumps(record, sort_keys=True, indent=1) + "\n")
         return path
 
     def load(self, spec: RunSpec) -> dict[str, Any] | None:
         """The record of a spec made by the present code, or None."""
         try:
             record = json.loads(self.path(spec).read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError):  # no JSON, or not even text
             return None
-        return record if record.get("code") == code_of(spec) else None
+        whole = isinstance(record, dict) and record.get("checksum") == _checksum(record)
+        return record if whole and record.get("code") == code_of(spec) else None
 
     def missing(self, specs: Iterable[RunSpec]) -> list[RunSpec]:
         """The specs without a valid record."""
         return [spec for spec in specs if self.load(spec) is None]
 
-    def run(self, specs: Iterable[RunSpec]) -> list[dict[str, Any]]:
+    def run(self, specs: Iterable[RunSpec], devices: int = 1) -> list[dict[str, Any]]:
         """Train what is missing, one record after another, and return all records in the order of the specs."""
         specs = list(specs)
         for spec in track(self.missing(specs), "runs"):
-            self.save(train(spec))
+            self.save(train(spec, devices))
         return [record for spec in specs if (record := self.load(spec)) is not None]
 
 

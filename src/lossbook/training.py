@@ -1,8 +1,8 @@
 """The only training loop: ``train(spec) -> RunResult``, a pure function of the spec.
 
-One device through Lightning Fabric: float32 on the CPU, bfloat16 autocast on CUDA.  The data set is one uint8 tensor
-on the device; images become floats, are resized and augmented a batch at a time.  No step waits for the device: the
-losses are summed there and read once an epoch.
+One device through Lightning Fabric, or several through its DDP (:mod:`lossbook.distributed`): float32 on the CPU,
+bfloat16 autocast on CUDA.  The data set is one uint8 tensor on the device; images become floats, are resized and
+augmented a batch at a time.  No step waits for the device: the losses are summed there and read once an epoch.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from lossbook.data import ImageData, Split, augment_batch, batches, left_out, mix_batch, resize, subset, to_float
+from lossbook.distributed import check_divisible, create_fabric, norms_over_whole_batch, share, whole
 from lossbook.evaluations import Evaluation, Outputs, evaluate
 from lossbook.models import create_model
 from lossbook.objectives import Objective, create_objective
@@ -47,20 +48,22 @@ class RunResult:
 
 
 class Classifier(nn.Module):
-    """Backbone and objective: (images, labels) to (loss, number of right predictions)."""
+    """Backbone and objective: (images, labels) to (loss, number of right predictions).
 
-    def __init__(self, backbone: nn.Module, objective: Objective) -> None:
+    The backbone works on this process's share of the images, the objective on the features of all.
+    """
+
+    def __init__(self, fabric: Fabric, backbone: nn.Module, objective: Objective) -> None:
         super().__init__()
+        self.fabric = fabric
         self.backbone = backbone
         self.objective = objective
 
-    def forward(
-        self, images: Tensor, labels: Tensor, partners: Tensor | None = None, share: float = 1.0
-    ) -> tuple[Tensor, Tensor]:
-        """``partners`` and ``share`` are the other labels and the own label's share of mixed images."""
-        features = self.backbone(images)
+    def forward(self, images: Tensor, labels: Tensor, partners: Tensor | None = None, own: float = 1.0) -> tuple[Tensor, Tensor]:
+        """``partners`` and ``own`` are the other labels and the own label's share of mixed images."""
+        features = whole(self.fabric, self.backbone(share(self.fabric, images)))
         mixed = partners is not None
-        loss = self.objective.mixed(features, labels, partners, share) if mixed else self.objective(features, labels)
+        loss = self.objective.mixed(features, labels, partners, own) if mixed else self.objective(features, labels)
         with torch.no_grad():
             correct = (self.objective.logits(features).argmax(1) == labels).sum()
         return loss, correct
@@ -140,26 +143,40 @@ def _objective(spec: RunSpec, num_features: int, class_counts: Tensor, earlier: 
     return objective
 
 
-def train(spec: RunSpec) -> RunResult:
+def train(spec: RunSpec, devices: int = 1) -> RunResult:
     """Train and evaluate one run.
 
+    Args:
+        spec: the run.
+        devices: GPUs (or, without one, processes) that share the work of every batch.  The result is that of one
+            device up to rounding; see :mod:`lossbook.distributed`.
+
     Raises:
-        ValueError: for an unknown name in the spec.
+        ValueError: for an unknown name in the spec, or batches that the devices cannot share.
         DataError: for a missing or damaged data set.
     """
-    return _train(spec, _evaluate)
+    fabric = create_fabric(devices)
+    if devices == 1:
+        return _train(fabric, spec, _evaluate)
+    check_divisible(spec, devices, len(subset(spec).train))
+    return RunResult(spec, **fabric.launch(partial(_train_fields, spec=spec)))
 
 
-def _train(spec: RunSpec, finish: Callable[..., list[Evaluation]]) -> RunResult:
+def _train_fields(fabric: Fabric, spec: RunSpec) -> dict[str, Any]:
+    """The result without its spec, as a dict: Fabric hands no frozen dataclass from process to process."""
+    fields = vars(_train(fabric, spec, _evaluate))
+    return {name: value for name, value in fields.items() if name != "spec"}
+
+
+def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Evaluation]]) -> RunResult:
     """Train one run; ``finish`` measures what came out, unless it diverged."""
     start = time.perf_counter()
     data = subset(spec)
-    on_cuda = torch.cuda.is_available()
-    fabric = Fabric(accelerator="cuda" if on_cuda else "cpu", devices=1, precision="bf16-mixed" if on_cuda else "32-true")
     class_counts = torch.bincount(data.train.labels, minlength=data.num_classes)
     with _deterministic(spec.seed):
         split = resize(Split(data.train.images.to(fabric.device), data.train.labels.to(fabric.device)), spec.image_size)
         backbone, num_features = _backbone(spec, split.images)
+        backbone = norms_over_whole_batch(fabric, backbone)
         objective = initial_bias = None
         curves: dict[str, list[float]] = {}
         for phase in spec.phases():
@@ -173,11 +190,11 @@ def _train(spec: RunSpec, finish: Callable[..., list[Evaluation]]) -> RunResult:
                 break
         metrics = {"diverged": float(diverged), "train_loss": curves["train_loss"][-1]}
         frames: dict[str, list[dict[str, float]]] = {}
-        if not diverged:
+        if not diverged and fabric.is_global_zero:
             for evaluation in finish(fabric, backbone, objective, initial_bias, data, spec):
                 metrics |= evaluation.metrics
                 frames |= evaluation.frames
-    return RunResult(spec, metrics, curves, frames, time.perf_counter() - start, _device_name(fabric.device))
+    return RunResult(spec, metrics, curves, frames, time.perf_counter() - start, _device_name(fabric))
 
 
 def _append(curves: dict[str, list[float]], more: dict[str, list[float]]) -> None:
@@ -202,13 +219,14 @@ def _fit(
     cached = spec.frozen and not spec.augment and spec.views == ("plain",)
     if cached:
         split = Split(_features(backbone.to(fabric.device), split.images, spec, fabric.device), split.labels)
-    model = Classifier(nn.Identity() if cached else backbone, objective).to(memory_format=torch.channels_last)
+    model = Classifier(fabric, nn.Identity() if cached else backbone, objective).to(memory_format=torch.channels_last)
     backbone.requires_grad_(not spec.frozen)
     optimizer, scheduler = _optimizer(model, spec, max(1, len(split) // spec.batch_size))
     model, optimizer = fabric.setup(model, optimizer)
     order = torch.Generator().manual_seed(spec.seed)
     curves: dict[str, list[float]] = {"train_loss": [], "train_accuracy": []}
-    for epoch in track(range(spec.epochs), f"{spec.objective} seed {spec.seed}, epochs"):
+    epochs = range(spec.epochs)
+    for epoch in track(epochs, f"{spec.objective} seed {spec.seed}, epochs") if fabric.is_global_zero else epochs:
         model.train()
         if spec.frozen:
             backbone.eval()
@@ -246,8 +264,8 @@ def _loss(model: nn.Module, images: Tensor, labels: Tensor, spec: RunSpec, gener
     """The mean loss over the views, and the number of right predictions in the first."""
     losses, correct = [], None
     for view in spec.views:
-        mixed, partners, share = mix_batch(images, labels, view, spec.mix_alpha, generator)
-        loss, right = model(mixed, labels) if view == "plain" else model(mixed, labels, partners, share)
+        mixed, partners, own = mix_batch(images, labels, view, spec.mix_alpha, generator)
+        loss, right = model(mixed, labels) if view == "plain" else model(mixed, labels, partners, own)
         losses.append(loss)
         correct = right if correct is None else correct
     return torch.stack(losses).mean(), correct
@@ -272,7 +290,7 @@ def _outputs_of(spec: RunSpec) -> Outputs | None:
         kept.append(_outputs(*trained))
         return []
 
-    _train(spec, keep)
+    _train(create_fabric(devices=1), spec, keep)
     return kept[0] if kept else None
 
 
@@ -307,5 +325,6 @@ def _outputs(
     )
 
 
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+def _device_name(fabric: Fabric) -> str:
+    name = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu"
+    return name if fabric.world_size == 1 else f"{fabric.world_size} x {name}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +85,19 @@ class ImageData:
 def data_dir() -> Path:
     """Where downloaded data lies: ``LOSSBOOK_DATA``, else ``~/.cache/lossbook``."""
     return Path(os.environ.get("LOSSBOOK_DATA") or Path.home() / ".cache" / "lossbook")
+
+
+_downloads = ContextVar("downloads", default=True)
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Inside, a set of which a file is missing is an error, and no network is asked."""
+    token = _downloads.set(False)
+    try:
+        yield
+    finally:
+        _downloads.reset(token)
 
 
 def content_hash(split: Split) -> str:
@@ -166,7 +181,7 @@ def _torchvision(class_name: str) -> Callable[..., tuple[Split, ...]]:
                 return all((folder / name).is_file() for name, _ in (self.train_list if self.train else self.test_list))
 
         ByContent.__name__ = class_name  # torchvision's folder of FashionMNIST is named after the class
-        found = [ByContent(data_dir(), train=part == "train", download=True) for part in parts]
+        found = [ByContent(data_dir(), train=part == "train", download=_downloads.get()) for part in parts]
         return tuple(_split(np.asarray(f.data), np.asarray(f.targets)) for f in found)
 
     return load_splits
@@ -201,7 +216,7 @@ def _omniglot_torchvision(background: bool) -> tuple[np.ndarray, np.ndarray]:
 
     from lossbook._torchvision import datasets
 
-    folder = Path(datasets.Omniglot(data_dir(), background=background, download=True).target_folder)
+    folder = Path(datasets.Omniglot(data_dir(), background=background, download=_downloads.get()).target_folder)
     characters = sorted(path for path in folder.glob("*/*") if path.is_dir())
     files = [(drawing, label) for label, path in enumerate(characters) for drawing in sorted(path.glob("*.png"))]
     images = np.stack([np.asarray(Image.open(drawing).convert("L")) < 128 for drawing, _ in files])

@@ -1,0 +1,120 @@
+"""A copy of the project that builds in seconds, for tests that kill, damage and repeat builds.
+
+The same Snakefile, profiles, package and run notebook; of the chapters one is left, of its tables one (the real table 5
+of bce3s: ten runs), and two short pages.  Nothing in it is a stand-in for the machinery.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAPER, TABLE, RUNS = "bce3s", "5", 10
+PAGES = ("bce3s/01-results", "bce3s/02-loss")
+COMMAND = [sys.executable, "-m", "lossbook.book", "build", "--", "--profile", "profiles/local"]
+PAGES_BUILT = [f"_build/executed/{page}.ipynb" for page in PAGES]
+OPTIONS = ["--config", "runs_a_job=5"]
+
+_HEADER = """---
+jupytext:
+  formats: md:myst,ipynb
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+"""
+_RESULTS = """# What the runs gave
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+results_dir = "results"
+tier = "quick"
+```
+
+```{code-cell} ipython3
+from lossbook.results import load_results
+
+rows = load_results(results_dir, tier, "bce3s")
+rows = rows[rows["table"] == "5"]
+print(rows.drop(columns=["seconds", "commit", "code"]).round(4).to_string())
+```
+"""
+_LOSS = """# A loss
+
+```{code-cell} ipython3
+import torch
+
+from lossbook.losses.uniform import bce
+
+print(round(float(bce(torch.zeros(4, 3), torch.tensor([0, 1, 2, 0]))), 6))
+```
+"""
+_TOC = """format: jb-book
+root: book/index
+chapters:
+  - file: notebooks/bce3s/01-results
+  - file: notebooks/bce3s/02-loss
+  - file: notebooks/run
+"""
+# What of the project is copied as it is.
+_COPIED = ("Snakefile", "_config.yml", "profiles", "book/_static", "book/references.bib", "notebooks/run.md", "src/lossbook")
+_COPIED += ("data/published/bce3s", "results/quick/bce3s.csv")
+
+
+def make(folder: Path) -> Path:
+    """Lay out the small project in ``folder``."""
+    for name in _COPIED:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    for chapter in (folder / "src/lossbook/experiments").glob("*.py"):
+        if chapter.stem not in ("__init__", PAPER):
+            chapter.unlink()
+    with (folder / f"src/lossbook/experiments/{PAPER}.py").open("a") as file:
+        file.write(f'\nPAPER = __import__("dataclasses").replace(PAPER, tables=(PAPER.table("{TABLE}"),), claims=())\n')
+    for page, text in zip(PAGES, (_RESULTS, _LOSS), strict=True):
+        path = folder / "notebooks" / f"{page}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_HEADER + text)
+    (folder / "_toc.yml").write_text(_TOC)
+    (folder / "book/index.md").write_text("# A small book\n")
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables under which Python takes the copy's package, with one thread a process."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1", "PATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def build(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the small project's ``make book``: two jobs of five runs, their collection, two pages (``PAGES_BUILT``), and
+    by default the run page and the book."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments, *OPTIONS],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wipe(folder: Path) -> None:
+    """Forget all that was built."""
+    for name in ("_build", ".snakemake"):
+        shutil.rmtree(folder / name, ignore_errors=True)
