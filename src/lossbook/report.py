@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
-from lossbook.claims import Verdict
+from lossbook.claims import Claim, Verdict
 from lossbook.experiments import get_paper, papers
 from lossbook.results import Results, beyond_spread, mean_std
 
@@ -153,24 +153,34 @@ def deviations(results: Results, keys: list[str], metrics: Sequence[str]) -> Htm
 
 def claims(paper: str, page: str, frame: pd.DataFrame) -> Html:
     """The claims that a page discusses: statement, source, verdict, effect with its 95 % interval, seeds."""
-    rows = []
-    for claim in get_paper(paper).claims:
-        if claim.page == page:
-            verdict = claim.check(frame)
-            slug = verdict.word.replace(" ", "-")
-            rows.append(
-                {
-                    "claim": html.escape(claim.statement),
-                    "source": html.escape(claim.source),
-                    "verdict": f'<span class="verdict-{slug}">{verdict.word}</span>',
-                    "effect": effect_text(verdict),
-                    "n": str(verdict.seeds),
-                }
-            )
-    if not rows:
+    found = [claim for claim in get_paper(paper).claims if claim.page == page]
+    if not found:
         raise ValueError(f"no claim of {paper} names the page {page!r}")
+    return verdicts(found, frame)
+
+
+def verdicts(found: Iterable[Claim], frame: pd.DataFrame, beside: pd.DataFrame | None = None) -> Html:
+    """Claims with what the results say of them; ``beside``: results of the quick tier, whose verdict stands next to it."""
+    rows = []
+    for claim in found:
+        verdict = claim.check(frame)
+        quick = {} if beside is None else {"quick tier": _verdict_text(claim.check(beside))}
+        rows.append(
+            {
+                "claim": html.escape(claim.statement),
+                "source": html.escape(claim.source),
+                **quick,
+                "verdict" if beside is None else "frozen tier": _verdict_text(verdict),
+                "effect": effect_text(verdict),
+                "n": str(verdict.seeds),
+            }
+        )
     text = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="lossbook claims")
     return Html(text)
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    return f'<span class="verdict-{verdict.word.replace(" ", "-")}">{verdict.word}</span>'
 
 
 def effect_text(verdict: Verdict) -> str:

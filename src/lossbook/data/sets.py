@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lossbook.data import features
 from lossbook.data.hashes import COUNTS, SHA256
 from lossbook.data.lists import read_list
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images (n, C, H, W) uint8 and labels (n,) int64; ``fine`` holds the labels before classes were merged."""
+    """Images (n, C, H, W) uint8, or features (n, d) float32, and labels (n,) int64; ``fine``: before classes were merged."""
 
     images: Tensor
     labels: Tensor
@@ -187,6 +188,14 @@ def _listed(folder: str, train: str, test: str) -> Callable[[], tuple[Split, Spl
     return lambda: tuple(_split(*read_list(data_dir() / folder, name)) for name in (train, test))
 
 
+def _features(dataset: str) -> Callable[[], tuple[Split, Split]]:
+    def load_splits() -> tuple[Split, Split]:
+        parts = (features.read_features(data_dir(), dataset, part) for part in ("train", "test"))
+        return tuple(Split(torch.from_numpy(vectors), torch.from_numpy(labels)) for vectors, labels in parts)
+
+    return load_splits
+
+
 # name -> (loader, number of classes, bundled in a package)
 DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "mnist5k": (_mnist5k, 10, True),
@@ -198,6 +207,8 @@ DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "imagenet-lt": (_listed("imagenet", "ImageNet_LT_train.txt", "ImageNet_LT_test.txt"), 1000, False),
     "inaturalist2018": (_listed("inaturalist2018", "iNaturalist18_train.txt", "iNaturalist18_val.txt"), 8142, False),
 }
+FEATURES = {features.features_name(name): name for name in features.COUNTS}
+DATASETS |= {name: (_features(source), DATASETS[source][1], False) for name, source in FEATURES.items()}
 
 
 @functools.lru_cache(maxsize=2)
@@ -214,6 +225,8 @@ def load(name: str) -> ImageData:
     place = "an installed package" if bundled else str(data_dir())
     if bundled:
         cure = "reinstall the pinned versions of requirements.lock"
+    elif name in FEATURES:
+        cure = f"compute it: lossbook features {FEATURES[name]}"
     elif name in COUNTS:
         cure = "put the published lists and the photographs that they name there (data/README.md)"
     else:
@@ -225,8 +238,8 @@ def load(name: str) -> ImageData:
             f"data set {name!r} in {place} is missing or damaged ({type(error).__name__}: {error}); {cure}"
         ) from error
     for part, split in (("train", train), ("test", test)):
-        if name in COUNTS:
-            found, expected = f"{len(split):,} images", f"{COUNTS[name][part]:,} images"
+        if counts := COUNTS.get(name) or features.COUNTS.get(FEATURES.get(name)):
+            found, expected = f"{len(split):,} images", f"{counts[part]:,} images"
         else:
             found, expected = f"SHA-256 {content_hash(split)}", f"SHA-256 {SHA256[name][part]}"
         if found != expected:

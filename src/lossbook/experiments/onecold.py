@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lossbook.claims import Claim, Verdict, by_seed, decide, rows_of
-from lossbook.experiments import Paper, Table
+from lossbook.experiments import Paper, Table, _frozen
 from lossbook.specs import RunSpec
 
 GAMMAS = (0.0, 0.1, 1.0, 3.0, 10.0)
@@ -55,6 +55,8 @@ _CIFAR100 = RunSpec(
 )
 _TINY = _CIFAR100.replace(dataset="tinyimagenet", epochs=90, lr_steps=(30, 60, 80))
 _STANDARD = _CIFAR100.replace(epochs=60, lr=0.05, lr_steps=(), weight_decay=5e-4, warmup_epochs=3.0)
+
+_FROZEN = _frozen.CIFAR100.replace(evaluations=("collapse",))
 
 
 def _loss(base: RunSpec, loss: str, **arguments: float) -> RunSpec:
@@ -122,14 +124,14 @@ def _transfer() -> tuple[RunSpec, ...]:
 
 
 _IMAGENET200 = _CIFAR100.replace(dataset="imagenet200", model="resnet18", image_size=224, epochs=90, lr_steps=(30, 60, 80))
-_ONE_SEED = {"quick": 1, "standard": 1, "paper": 1}
+_ONE_SEED = {"quick": 1, "frozen": 1, "standard": 1, "paper": 1}
 _PRINTED = tuple(name for name in PAIRS if name != "BCE")
 
 TABLES = (
     Table(
         "gamma",
         "Figs. 4 and 5: neural collapse, independence and generalisation over the weight of OCCE",
-        {"quick": _gammas(_MLP, _CNN), "standard": _gammas(_STANDARD), "paper": _gammas(_CIFAR100)},
+        {"quick": _gammas(_MLP, _CNN), "frozen": _gammas(_FROZEN), "standard": _gammas(_STANDARD), "paper": _gammas(_CIFAR100)},
         seeds={"quick": 3, "standard": 3, "paper": 10},
         frames=("independence", "curves"),
     ),
@@ -161,6 +163,7 @@ TABLES = (
         {
             # With two known classes OCCE is the cross entropy.
             "quick": (*_open_set(_MLP, 10, 4), *_open_set(_MLP, 10, 6)),
+            "frozen": _open_set(_FROZEN, 100, 20),
             "standard": (*_open_set(_STANDARD.replace(dataset="fashion-mnist"), 10, 4), *_open_set(_STANDARD, 100, 20)),
             "paper": (
                 *_open_set(_CIFAR100.replace(dataset="fashion-mnist"), 10, 4),
@@ -185,6 +188,7 @@ TABLES = (
         "Soft anti-class targets",
         {
             "quick": _soft_targets(_MLP, _DIGITS),
+            "frozen": _soft_targets(_FROZEN),
             "standard": _soft_targets(_STANDARD),
             "paper": _soft_targets(
                 _CIFAR100.replace(dataset="mnist", augment=()), _CIFAR100.replace(dataset="cifar10"), _CIFAR100, _TINY
