@@ -2,19 +2,19 @@
 
 A pretrained backbone's features of CIFAR-100 were computed once; a run trains what comes after them, a linear map to 128
 dimensions and the objective.  So losses, heads and their comparison are real, but no loss shapes the backbone.
-Nothing was tuned here but one learning rate, for the softmax cross entropy.
+The one learning rate was chosen for the softmax cross entropy; nothing else was tuned.
 """
 
 from __future__ import annotations
 
 from lossbook.specs import RunSpec
 
-# The linear map has a layer norm in front.  The first 100 training images of each class, all test images.
+# The linear map has a layer norm in front.  The first 50 training images of each class, all test images.
 CIFAR100 = RunSpec(
     dataset="cifar100-efficientnet_lite0",
     model="identity",
     embedding_size=128,
-    train_per_class=100,
+    train_per_class=50,
     epochs=10,
     batch_size=100,
     lr=0.03,
@@ -30,19 +30,17 @@ CLAIMS = {
     ),
     "bce3s": (
         *("bce3s-joint-few", "bce3s-joint-all", "bce3s-joint-many", "bce3s-contrastive-all", "bce3s-uniform-all"),
-        *("bce3s-best", "bce3s-joint-compactness", "bce3s-contrastive-compactness", "bce3s-test-compactness"),
-        *("bce3s-benchmark-best", "bce3s-benchmark-few", "bce3s-uniform-spread", "bce3s-uniform-spread-ce"),
+        *("bce3s-joint-compactness", "bce3s-contrastive-compactness", "bce3s-test-compactness"),
+        *("bce3s-benchmark-few", "bce3s-uniform-spread"),
     ),
     "multicenter": (
         *("multicenter-accuracy", "multicenter-accuracy-code", "multicenter-diversity", "multicenter-rank"),
-        *("multicenter-purity", "multicenter-kl", "multicenter-kl-code", "multicenter-sigma"),
+        "multicenter-purity",
     ),
-    "warped": (
-        *("warped-beats-euclidean", "warped-beats-euclidean-map", "warped-two-phases", "warped-beats-proxy-nca", "warped-best"),
-    ),
+    "warped": (*("warped-beats-euclidean", "warped-beats-euclidean-map", "warped-two-phases", "warped-beats-proxy-nca"),),
     "onecold": (
         *("onecold-nc1", "onecold-nc2", "onecold-nc3", "onecold-nc4", "onecold-nc-consistent", "onecold-fisher"),
-        *("onecold-dimensions", "onecold-gap", "onecold-best-gamma", "onecold-instance", "onecold-class"),
+        *("onecold-dimensions", "onecold-gap", "onecold-best-gamma"),
         *("onecold-oscr", "onecold-auroc", "onecold-dual-occe", "onecold-dual-ce"),
     ),
 }
