@@ -69,9 +69,9 @@ _CIFAR100 = RunSpec(
     evaluations=("diversity",),
 )
 _SUPER = _CIFAR100.replace(groups=SUPERCLASSES)
-# The superclasses hold five classes each: 10,000 images again.
+# The superclasses hold five classes each: as many images as without groups.
 _FROZEN = _frozen.CIFAR100.replace(
-    groups=SUPERCLASSES, train_per_class=500, optimizer="adamw", lr=0.003, weight_decay=0.05, evaluations=("diversity",)
+    groups=SUPERCLASSES, train_per_class=250, optimizer="adamw", lr=0.003, weight_decay=0.05, evaluations=("diversity",)
 )
 _IMAGENET = RunSpec(
     dataset="imagenet1k",
@@ -158,7 +158,7 @@ TABLES = (
                 *_library(_PAIRS),
                 *_three(_QUICK.replace(groups=TOGETHER)),
             ),
-            "frozen": (*_three(_FROZEN), *_library(_FROZEN)),
+            "frozen": (*_three(_FROZEN), *_library(_FROZEN)[:1]),
             "standard": (*_three(_SUPER), *_library(_SUPER)),
             "paper": _models(_IMAGENET, CNNS, TRANSFORMERS),
         },
@@ -207,7 +207,6 @@ TABLES = (
         "Without the standard deviation loss",
         {
             "quick": _without_kl(_PAIRS),
-            "frozen": _without_kl(_FROZEN),
             "standard": _without_kl(_SUPER),
             "paper": _ablated(_without_kl),
         },
@@ -218,7 +217,7 @@ TABLES = (
         "The number of sub-centres",
         {
             "quick": _numbers(_PAIRS, (1, 2, 4, 16)),
-            "frozen": _numbers(_FROZEN, (1, 2, 4, 8)),
+            "frozen": _numbers(_FROZEN, (2, 8)),
             "standard": _numbers(_SUPER, (1, 2, 4, 8)),
             "paper": _ablated(_numbers, (1, 2, 3, 4, 5)),
         },

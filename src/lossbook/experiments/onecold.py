@@ -188,7 +188,6 @@ TABLES = (
         "Soft anti-class targets",
         {
             "quick": _soft_targets(_MLP, _DIGITS),
-            "frozen": _soft_targets(_FROZEN),
             "standard": _soft_targets(_STANDARD),
             "paper": _soft_targets(
                 _CIFAR100.replace(dataset="mnist", augment=()), _CIFAR100.replace(dataset="cifar10"), _CIFAR100, _TINY
