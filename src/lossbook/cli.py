@@ -57,10 +57,18 @@ def list_() -> None:
 
 @app.command()
 def features(dataset: str = "cifar100") -> None:
-    """Compute the features of a pretrained backbone that the frozen tier trains on: once, minutes, resumable."""
-    from lossbook.features import extract_features
+    """Compute the features of a pretrained backbone that the frozen tier trains on: once, minutes, resumable.
+
+    What they were made from is written to _build/results/frozen/features.csv.
+    """
+    import pandas as pd
+
+    from lossbook.features import extract_features, provenance
+    from lossbook.store import write_atomically
 
     console.print(f"features of {dataset} are in {extract_features(dataset)}")
+    rows = pd.DataFrame([provenance(dataset)])
+    write_atomically(in_project("_build") / "results" / "frozen" / "features.csv", rows.to_csv(index=False))
 
 
 @app.command()

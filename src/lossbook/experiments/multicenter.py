@@ -205,11 +205,7 @@ TABLES = (
     Table(
         "7",
         "Without the standard deviation loss",
-        {
-            "quick": _without_kl(_PAIRS),
-            "standard": _without_kl(_SUPER),
-            "paper": _ablated(_without_kl),
-        },
+        {"quick": _without_kl(_PAIRS), "standard": _without_kl(_SUPER), "paper": _ablated(_without_kl)},
         seeds=_FIVE,
     ),
     Table(
@@ -217,7 +213,6 @@ TABLES = (
         "The number of sub-centres",
         {
             "quick": _numbers(_PAIRS, (1, 2, 4, 16)),
-            "frozen": _numbers(_FROZEN, (2, 8)),
             "standard": _numbers(_SUPER, (1, 2, 4, 8)),
             "paper": _ablated(_numbers, (1, 2, 3, 4, 5)),
         },
