@@ -23,7 +23,8 @@ from lossbook.data import (
     subset,
     to_float,
 )
-from lossbook.data.sets import DataError, content_hash, data_dir
+from lossbook.data.features import chunk_files
+from lossbook.data.sets import FEATURES, DataError, content_hash, data_dir
 from lossbook.specs import RunSpec
 
 
@@ -49,6 +50,7 @@ def test_downloaded_sets_where_they_are_found(name):
     folders = {"fashion-mnist": "FashionMNIST/raw", "cifar10": "cifar-10-batches-py/data_batch_5", "cifar100": "cifar-100-python"}
     folders |= {"omniglot": "omniglot", "imagenet-lt": "imagenet", "inaturalist2018": "inaturalist2018"}
     folders |= {"cub-retrieval": "CUB_200_2011", "cars-retrieval": "cars196", "sop": "Stanford_Online_Products"}
+    folders |= {name: chunk_files(data_dir(), source, "train")[-1] for name, source in FEATURES.items()}
     if not (data_dir() / folders[name]).exists():
         pytest.skip(f"{name} is not under LOSSBOOK_DATA")
     data = load(name)

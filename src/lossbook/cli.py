@@ -1,4 +1,4 @@
-"""``lossbook``: list, run, table, claims, status, doctor."""
+"""``lossbook``: list, features, run, table, claims, status, doctor."""
 
 from __future__ import annotations
 
@@ -56,6 +56,22 @@ def list_() -> None:
 
 
 @app.command()
+def features(dataset: str = "cifar100") -> None:
+    """Compute the features of a pretrained backbone that the frozen tier trains on: once, minutes, resumable.
+
+    What they were made from is written to _build/results/frozen/features.csv.
+    """
+    import pandas as pd
+
+    from lossbook.features import extract_features, provenance
+    from lossbook.store import write_atomically
+
+    console.print(f"features of {dataset} are in {extract_features(dataset)}")
+    rows = pd.DataFrame([provenance(dataset)])
+    write_atomically(in_project("_build") / "results" / "frozen" / "features.csv", rows.to_csv(index=False))
+
+
+@app.command()
 def run(
     paper: str,
     table: str = "",
@@ -92,12 +108,12 @@ def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir =
 
 @app.command()
 def claims(paper: str, tier: Tier = "quick", results_dir: ResultsDir = "results") -> None:
-    """Check every claim of a paper against the results."""
+    """Check every claim of a paper that a tier can decide against its results."""
     from lossbook.results import load_results
 
     frame = load_results(results_dir, tier, paper)
     rows = []
-    for claim in get_paper(paper).claims:
+    for claim in get_paper(paper).claims_at(tier):
         verdict = claim.check(frame)
         effect = f"{verdict.effect:.2f} [{verdict.low:.2f}, {verdict.high:.2f}] {verdict.unit}"
         rows.append([claim.id, claim.source, claim.statement, verdict.word, effect, str(verdict.seeds)])
@@ -125,7 +141,7 @@ def doctor() -> None:
     import torch
 
     from lossbook.data import DATASETS, load
-    from lossbook.data.sets import DataError, data_dir, without_downloads
+    from lossbook.data.sets import FEATURES, DataError, data_dir, without_downloads
 
     rows = [["python", platform.python_version()]]
     for name in ("lossbook", "torch", "torchvision", "timm", "lightning-fabric", "jupyter-book", "papermill", "snakemake"):
@@ -138,8 +154,9 @@ def doctor() -> None:
     rows.append(["LOSSBOOK_DATA", str(data_dir())])
     rows.append(["free disk", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB"])
     for name, (_, _, bundled) in DATASETS.items():
+        absent = f"not here (lossbook features {FEATURES[name]})" if name in FEATURES else "not here (downloaded when first used)"
         if not bundled and not data_dir().is_dir():
-            rows.append([f"data {name}", "not here (downloaded when first used)"])
+            rows.append([f"data {name}", absent])
             continue
         try:
             with without_downloads():
@@ -147,7 +164,7 @@ def doctor() -> None:
             rows.append(
                 [
                     f"data {name}",
-                    f"{len(data.train)} + {len(data.test)} images, verified" if data else "not here (downloaded when first used)",
+                    f"{len(data.train)} + {len(data.test)} images, verified" if data else absent,
                 ]
             )
         except DataError as error:
@@ -157,8 +174,11 @@ def doctor() -> None:
 
 def _looks_present(name: str) -> bool:
     """Is there a folder of this data set, or of a relative of it?"""
-    from lossbook.data.sets import data_dir
+    from lossbook.data.features import features_folder
+    from lossbook.data.sets import FEATURES, data_dir
 
+    if name in FEATURES:
+        return features_folder(data_dir(), FEATURES[name]).is_dir()
     key = name.replace("-", "").rstrip("0123456789")
     return any(key in path.name.replace("-", "").lower() for path in data_dir().iterdir())
 

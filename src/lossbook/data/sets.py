@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lossbook.data import features
 from lossbook.data.hashes import COUNTS, SHA256
 from lossbook.data.lists import read_list
 from lossbook.data.retrieval_sets import read_cars, read_cub, read_sop
@@ -26,7 +27,7 @@ from lossbook.data.retrieval_sets import read_cars, read_cub, read_sop
 
 @dataclass(frozen=True)
 class Split:
-    """Images (n, C, H, W) uint8 and labels (n,) int64; ``fine`` holds the labels before classes were merged."""
+    """Images (n, C, H, W) uint8, or features (n, d) float32, and labels (n,) int64; ``fine``: before classes were merged."""
 
     images: Tensor
     labels: Tensor
@@ -232,6 +233,14 @@ def _whole(read: Callable[[Path], tuple[np.ndarray, np.ndarray]], folder: str) -
     return lambda: (_split(*read(data_dir() / folder)),) * 2
 
 
+def _features(dataset: str) -> Callable[[], tuple[Split, Split]]:
+    def load_splits() -> tuple[Split, Split]:
+        parts = (features.read_features(data_dir(), dataset, part) for part in ("train", "test"))
+        return tuple(Split(torch.from_numpy(vectors), torch.from_numpy(labels)) for vectors, labels in parts)
+
+    return load_splits
+
+
 # name -> (loader, number of classes, bundled in a package)
 DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "mnist5k": (_mnist5k, 10, True),
@@ -247,6 +256,8 @@ DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "cars-retrieval": (_whole(read_cars, "cars196"), 196, False),
     "sop": (_whole(read_sop, "Stanford_Online_Products"), 11318 + 11316, False),
 }
+FEATURES = {features.features_name(name): name for name in features.COUNTS}
+DATASETS |= {name: (_features(source), DATASETS[source][1], False) for name, source in FEATURES.items()}
 
 
 # Of these the test images can be read where the training images are not.
@@ -282,6 +293,8 @@ def _read(name: str, parts: tuple[str, ...]) -> tuple[Split, ...]:
     place = "an installed package" if bundled else str(data_dir())
     if bundled:
         cure = "reinstall the pinned versions of requirements.lock"
+    elif name in FEATURES:
+        cure = f"compute it: lossbook features {FEATURES[name]}"
     elif name in COUNTS:
         cure = "put the published lists and the photographs that they name there (data/README.md)"
     else:
@@ -293,8 +306,8 @@ def _read(name: str, parts: tuple[str, ...]) -> tuple[Split, ...]:
             f"data set {name!r} in {place} is missing or damaged ({type(error).__name__}: {error}); {cure}"
         ) from error
     for part, split in zip(parts, splits, strict=True):
-        if name in COUNTS:
-            found, expected = f"{len(split):,} images", f"{COUNTS[name][part]:,} images"
+        if counts := COUNTS.get(name) or features.COUNTS.get(FEATURES.get(name)):
+            found, expected = f"{len(split):,} images", f"{counts[part]:,} images"
         else:
             found, expected = f"SHA-256 {content_hash(split)}", f"SHA-256 {SHA256[name][part]}"
         if found != expected:

@@ -11,9 +11,10 @@ import pkgutil
 from dataclasses import dataclass, field
 
 from lossbook.claims import Claim
+from lossbook.experiments import _frozen
 from lossbook.specs import RunSpec
 
-TIERS = ("quick", "standard", "paper")
+TIERS = ("quick", "frozen", "standard", "paper")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Table:
         name: as the paper counts it, e.g. ``"II"``, or a word for one that the paper does not have.
         title: one line.
         specs: tier -> the runs, without their seeds.
-        seeds: how many seeds (0, 1, ...) each tier runs.
+        seeds: how many seeds (0, 1, ...) each tier runs; 3 where it says nothing.
         frames: small tables of the runs that are kept beside the numbers (first seed only).
     """
 
@@ -36,7 +37,7 @@ class Table:
 
     def runs(self, tier: str) -> list[RunSpec]:
         """All runs of a tier, seeds innermost; empty when the table has none there."""
-        return [spec.replace(seed=seed) for spec in self.specs.get(tier, ()) for seed in range(self.seeds[tier])]
+        return [spec.replace(seed=seed) for spec in self.specs.get(tier, ()) for seed in range(self.seeds.get(tier, 3))]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Paper:
     shares: tuple[str, ...] = ()
     headings: dict[str, str] = field(default_factory=dict)
 
+    def claims_at(self, tier: str) -> tuple[Claim, ...]:
+        """The claims that a tier's results can decide: all of them, or those named for it in ``_frozen``."""
+        return tuple(c for c in self.claims if c.id in _frozen.CLAIMS[self.name]) if tier == "frozen" else self.claims
+
     def table(self, name: str) -> Table:
         found = [table for table in self.tables if table.name == name]
         if not found:
@@ -65,7 +70,8 @@ class Paper:
 
 def papers() -> dict[str, Paper]:
     """All chapters by name."""
-    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    names = (info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_"))
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
     return {module.PAPER.name: module.PAPER for module in modules}
 
 

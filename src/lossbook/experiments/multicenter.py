@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from lossbook.claims import Claim, Verdict, by_seed, decide, rows_of
-from lossbook.experiments import Paper, Table
+from lossbook.experiments import Paper, Table, _frozen
 from lossbook.specs import RunSpec
 
 PRINTED, CODE = 1.0, 0.1  # sigma_scale
@@ -69,6 +69,10 @@ _CIFAR100 = RunSpec(
     evaluations=("diversity",),
 )
 _SUPER = _CIFAR100.replace(groups=SUPERCLASSES)
+# The superclasses hold five classes each: as many images as without groups.
+_FROZEN = _frozen.CIFAR100.replace(
+    groups=SUPERCLASSES, train_per_class=250, optimizer="adamw", lr=0.003, weight_decay=0.05, evaluations=("diversity",)
+)
 _IMAGENET = RunSpec(
     dataset="imagenet1k",
     image_size=224,
@@ -154,6 +158,7 @@ TABLES = (
                 *_library(_PAIRS),
                 *_three(_QUICK.replace(groups=TOGETHER)),
             ),
+            "frozen": (*_three(_FROZEN), *_library(_FROZEN)[:1]),
             "standard": (*_three(_SUPER), *_library(_SUPER)),
             "paper": _models(_IMAGENET, CNNS, TRANSFORMERS),
         },

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lossbook.claims import Claim, Verdict, by_seed, decide, rows_of
-from lossbook.experiments import Paper, Table
+from lossbook.experiments import Paper, Table, _frozen
 from lossbook.specs import RunSpec
 from lossbook.statistics import mean_interval
 
@@ -72,6 +72,8 @@ _LITE = _TUNED.replace(
 )
 _TINY = _CIFAR100.replace(dataset="tinyimagenet", epochs=90, lr_steps=(30, 60, 80))
 _STANDARD = _CIFAR100.replace(epochs=60, lr=0.05, lr_steps=(), weight_decay=5e-4, warmup_epochs=3.0)
+
+_FROZEN = _frozen.CIFAR100.replace(evaluations=("collapse",))
 
 
 def _loss(base: RunSpec, loss: str, **arguments: float) -> RunSpec:
@@ -160,6 +162,7 @@ TABLES = (
         "Figs. 4 and 5: neural collapse, independence and generalisation over the weight of OCCE",
         {
             "quick": _gammas(_MLP, _CNN, every=1),
+            "frozen": _gammas(_FROZEN),
             "standard": _gammas(_STANDARD, every=5),
             "paper": _gammas(_CIFAR100, every=5),
         },

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lossbook.claims import Claim, Verdict, by_seed, decide, rows_of
-from lossbook.experiments import Paper, Table
+from lossbook.experiments import Paper, Table, _frozen
 from lossbook.specs import RunSpec
 
 HEADS = ("0", "d", "u", "n0", "nd", "nu")
@@ -73,6 +73,7 @@ TABLES = (
         "Twelve losses, three backbones",
         {
             "quick": _twelve(_MNIST, QUICK_MODELS, 16.0),
+            "frozen": _twelve(_frozen.CIFAR100, ("identity",), 32.0),
             "standard": _twelve(_CIFAR100, ("resnet18-cifar",), 32.0),
             "paper": _twelve(_IMAGENET, PAPER_MODELS, 96.0),
         },

@@ -44,11 +44,11 @@ def gaps(published: pd.DataFrame, results: pd.DataFrame) -> None:
     figure, axes = plt.subplots(2, 3, figsize=(7.2, 6.4), sharey=True, sharex="row")
     for axis, (model, part) in zip(axes[0], published.groupby("model", sort=False), strict=True):
         wide = part.pivot(index="loss", columns="metric", values="value").loc[losses]
-        _dumbbells(axis, rows, losses, wide["A_Uni"], wide["A_SW"])
+        dumbbells(axis, rows, losses, wide["A_Uni"], wide["A_SW"])
         axis.set_title(f"published: {model}")
     for axis, (model, part) in zip(axes[1], results.groupby("model", sort=False), strict=True):
         means = 100 * part.groupby("objective")[["A_Uni", "A_SW"]].mean().loc[losses]
-        _dumbbells(axis, rows, losses, means["A_Uni"], means["A_SW"])
+        dumbbells(axis, rows, losses, means["A_Uni"], means["A_SW"])
         for row, loss in zip(rows, losses, strict=True):
             seeds = 100 * part.loc[part["objective"] == loss, "A_Uni"]
             axis.plot(seeds, [row] * len(seeds), "|", color=_color(loss), markersize=8)
@@ -62,7 +62,8 @@ def gaps(published: pd.DataFrame, results: pd.DataFrame) -> None:
     figure.legend(loc="outside lower center", ncols=3)
 
 
-def _dumbbells(axis: Axes, rows: np.ndarray, losses: list[str], left: pd.Series, right: pd.Series) -> None:
+def dumbbells(axis: Axes, rows: np.ndarray, losses: list[str], left: pd.Series, right: pd.Series) -> None:
+    """A line a loss, from a square at ``left`` to a ring at ``right``, in the colour of its formula."""
     for row, loss, low, high in zip(rows, losses, left, right, strict=True):
         axis.plot([low, high], [row, row], color=_color(loss), linewidth=2, alpha=0.5)
         axis.plot(low, row, "s", color=_color(loss), markersize=5)

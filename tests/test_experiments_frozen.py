@@ -1,0 +1,58 @@
+"""The frozen tier: its committed results are those of its specs, its claims exist and are decided, nothing needs the data."""
+
+import pandas as pd
+import pytest
+
+from lossbook import report
+from lossbook.data import DATASETS
+from lossbook.experiments import _frozen, get_paper, papers
+from lossbook.figures import frozen as figures
+from lossbook.paths import in_project
+from lossbook.results import load_results
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_results_hold_every_run_of_the_tier(paper):
+    frame = load_results("results", "frozen", paper)
+    for table in get_paper(paper).tables:
+        have = set(frame.loc[frame["table"] == table.name, "run_id"])
+        assert have == {spec.run_id for spec in table.runs("frozen")}, table.name
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_every_named_claim_exists_and_is_decided_from_three_seeds(paper):
+    found = get_paper(paper).claims_at("frozen")
+    assert {claim.id for claim in found} == set(_frozen.CLAIMS[paper])
+    frame = load_results("results", "frozen", paper)
+    for claim in found:
+        verdict = claim.check(frame)
+        assert verdict.low <= verdict.effect <= verdict.high, claim.id
+        assert verdict.seeds >= 3, claim.id
+
+
+def test_other_tiers_have_all_claims():
+    for paper in papers().values():
+        assert paper.claims_at("quick") == paper.claims
+
+
+def test_runs_train_on_features_only_and_from_a_known_set():
+    specs = [spec for paper in papers().values() for table in paper.tables for spec in table.runs("frozen")]
+    assert {spec.dataset for spec in specs} == {_frozen.CIFAR100.dataset} <= set(DATASETS)
+    assert {(spec.model, spec.embedding_size) for spec in specs} == {("identity", 128)}
+    assert not any(spec.augment or spec.views != ("plain",) for spec in specs)
+
+
+def test_features_of_the_runs_are_described():
+    described = pd.read_csv(in_project("results") / "frozen" / "features.csv")
+    assert described["data set"].tolist() == [_frozen.CIFAR100.dataset]
+
+
+def test_verdicts_of_two_tiers_stand_side_by_side():
+    frames = {tier: load_results("results", tier, "uniform") for tier in ("quick", "frozen")}
+    paper = get_paper("uniform")
+    text = report.verdicts(paper.claims_at("frozen"), frames["frozen"], frames["quick"]).text
+    assert "quick tier" in text
+    assert "frozen tier" in text
+    rows = figures.effects([paper], {tier: {"uniform": frame} for tier, frame in frames.items()})
+    assert set(rows["tier"]) == {"quick", "frozen"}
+    assert (rows["low"] <= rows["effect"]).all()
