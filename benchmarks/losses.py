@@ -66,8 +66,10 @@ def _uce(features: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
 
 _CROSS_ENTROPY, _BINARY = "F.linear + F.cross_entropy", "F.linear + F.binary_cross_entropy_with_logits"
 
+Case = tuple[dict[str, float], str, Callable[[Tensor, Tensor, nn.Module], Tensor]]
+
 # objective -> (its arguments, the peer's name, the peer)
-CASES: dict[str, tuple[dict[str, float], str, Callable[[Tensor, Tensor, nn.Module], Tensor]]] = {
+CASES: dict[str, Case] = {
     "soft-d": ({}, _CROSS_ENTROPY, _soft_d),
     "bce-d": ({}, _BINARY, _bce_d),
     "bce-u": ({}, _BINARY, _bce_u),
@@ -78,8 +80,9 @@ CASES: dict[str, tuple[dict[str, float], str, Callable[[Tensor, Tensor, nn.Modul
 }
 
 
-def _case(name: str, num_classes: int, repeats: int) -> dict[str, Any]:
-    arguments, peer_name, peer = CASES[name]
+def case(name: str, num_classes: int, repeats: int, cases: dict[str, Case] | None = None) -> dict[str, Any]:
+    """The loss and all gradients of the objective, beside its peer."""
+    arguments, peer_name, peer = (cases or CASES)[name]
     torch.manual_seed(0)
     objective = create_objective(name, FEATURES, num_classes, **arguments).to(DEVICE)
     features = torch.randn(BATCH, FEATURES, device=DEVICE, requires_grad=True)
@@ -102,4 +105,4 @@ def _case(name: str, num_classes: int, repeats: int) -> dict[str, Any]:
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """All objectives at N = 1,000 and, unless ``quick``, 100,000; values are the loss and all gradients."""
     sizes = [(1_000, 25)] if quick else [(1_000, 25), (100_000, 5)]
-    return [_case(name, num_classes, repeats) for num_classes, repeats in sizes for name in CASES]
+    return [case(name, num_classes, repeats) for num_classes, repeats in sizes for name in CASES]
