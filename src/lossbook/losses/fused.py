@@ -305,9 +305,9 @@ def binary_terms_(
 
 
 @functools.cache
-def _block_terms(device_type: str) -> Callable[..., tuple[Tensor, Tensor | None, Tensor | None]]:
-    """:func:`binary_terms_`, as one Triton kernel on CUDA where triton is installed."""
-    if device_type == "cuda" and importlib.util.find_spec("triton"):
+def _block_terms(device_type: str, dtype: torch.dtype) -> Callable[..., tuple[Tensor, Tensor | None, Tensor | None]]:
+    """:func:`binary_terms_`, for float32 on CUDA as one Triton kernel where triton is installed."""
+    if device_type == "cuda" and dtype == torch.float32 and importlib.util.find_spec("triton"):
         from lossbook.losses import fused_triton
 
         return fused_triton.binary_terms_
@@ -332,7 +332,7 @@ def _binary_form(
     total = buffer.new_zeros((), dtype=torch.float64)
     shift = None if sample_bias is None else sample_bias.to(precision.wide)
     shift_gradient = None if sample_bias is None else torch.zeros_like(shift)
-    terms = _block_terms(features.device.type)
+    terms = _block_terms(features.device.type, precision.wide)
     for block in _blocks(len(weight), classes.size):
         logits = buffer[: block.stop - block.start]
         gain = classes.products(block, everyone, logits)
