@@ -88,7 +88,6 @@ class _OnePass(torch.autograd.Function):
         return None, *gradients
 
 
-@torch.compiler.disable
 def one_pass(form: Form, *inputs: Tensor | None) -> tuple[Tensor, ...]:
     """The values, the loss first."""
     with torch.autocast(inputs[0].device.type, enabled=False):
@@ -481,6 +480,7 @@ def _prepared(
     return features if scale is None else unit(features), None if bias is None else bias.expand(len(weight))
 
 
+@torch.compiler.disable
 def binary_cross_entropy(
     features: Tensor,
     weight: Tensor,
@@ -532,6 +532,7 @@ def _softmax(features: Tensor, weight: Tensor, bias: Tensor | None, scale: float
     return one_pass(form, features, weight, bias)[:3]
 
 
+@torch.compiler.disable
 def cross_entropy(
     features: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None = None, scale: float | None = None
 ) -> Tensor:
@@ -552,6 +553,7 @@ def cross_entropy(
     return _softmax(features, weight, bias, scale, Softmax([labels]))[0]
 
 
+@torch.compiler.disable
 def one_cold_cross_entropy(
     features: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None = None, scale: float | None = None
 ) -> Tensor:
@@ -572,6 +574,7 @@ def one_cold_cross_entropy(
     return _softmax(features, weight, bias, scale, Softmax([labels], cross_entropy=0.0, one_cold=1.0))[0]
 
 
+@torch.compiler.disable
 def cross_entropy_with_one_cold(
     features: Tensor,
     weight: Tensor,

@@ -165,6 +165,7 @@ class _Distances:
         return [as_input(self.features_gradient, features), as_input(self.weight_gradient, self.weight)]
 
 
+@torch.compiler.disable
 def euclidean_softmax(
     features: Tensor,
     weight: Tensor,
@@ -207,6 +208,7 @@ def euclidean_softmax(
     return loss, logits.mean() / -temperature
 
 
+@torch.compiler.disable
 def multicenter_cross_entropy(
     features: Tensor,
     weight: Tensor,
@@ -223,7 +225,8 @@ def multicenter_cross_entropy(
 
     Each logit of a sampled sub-centre is a normal number, but those of a batch are not independent: they share
     :math:`\varepsilon_{c,k}`.  So the noise is drawn here too, a block of classes at a time and twice (for the sums, and
-    for the gradients) from the same state of the generator.  On the CPU it is the noise that the head would draw.
+    for the gradients) from the same state of the generator.  On the CPU it is the noise that the head would draw
+    (for d of at least 16).
 
     Args:
         features: (B, d).
