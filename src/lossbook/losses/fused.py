@@ -117,17 +117,15 @@ class Precision:
         return rounded if rounded.is_cuda else rounded.to(self.wide)
 
 
-def product_into(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
-    """``out = a @ b`` or ``out += a @ b``, accumulated in float32 or wider whatever the operands."""
+def product_into(a: Tensor, b: Tensor, out: Tensor, add: bool = False, factor: float = 1.0) -> None:
+    """``out = factor * a @ b``, or ``out +=`` that, accumulated in float32 or wider whatever the operands."""
     if a.dtype in (torch.float16, torch.bfloat16):
-        product = torch.mm(a, b, out_dtype=torch.float32)
+        product = torch.mm(a, b, out_dtype=torch.float32).mul_(factor)
         out.add_(product) if add else out.copy_(product)
-    elif add:
-        out.addmm_(a, b)
     elif out.dtype == a.dtype:
-        torch.mm(a, b, out=out)
+        torch.addmm(out, a, b, beta=int(add), alpha=factor, out=out)
     else:
-        out.copy_(a @ b)
+        out.copy_((a @ b).mul_(factor))
 
 
 def _blocks(length: int, size: int) -> Iterator[slice]:
@@ -178,7 +176,7 @@ class Products:
     ) -> None:
         self.precision, self.wide, self.weight, self.scale, self.bias = precision, precision.wide, weight, scale, bias
         self.features = precision.operand(features)
-        self.shares = precision.operand(features / len(features))
+        self.share = 1 / len(features)
         self.size = block_size(features.device)
         self.length = len(weight)
         wide = {"dtype": precision.wide, "device": features.device}
@@ -225,14 +223,14 @@ class Products:
         """Takes the gradient of the block's inner products, (n, b)."""
         rows, gradient = self.rows(block), gradient.to(self.features.dtype)
         if self.features_gradient is not None:
-            product_into(gradient.T, rows, self.features_gradient[group], add=True)
+            product_into(gradient.T, rows, self.features_gradient[group], add=True, factor=self.share)
         if self.weight_gradient is not None:
-            target, shares, add = self.weight_gradient[block], self.shares[group], group.start > 0
+            target, features, add = self.weight_gradient[block], self.features[group], group.start > 0
             if self.scale is None:
-                product_into(gradient, shares, target, add)
+                product_into(gradient, features, target, add, self.share)
             else:
                 pulled = torch.empty(target.shape, dtype=self.wide, device=target.device)
-                product_into(gradient, shares, pulled)
+                product_into(gradient, features, pulled, factor=self.share)
                 rows = rows.to(self.wide)
                 # A pull along the vector changes its length only, and the cosine not at all.
                 along = (pulled * rows).sum(1, keepdim=True) * self._inverse_lengths(rows).square()
@@ -240,11 +238,9 @@ class Products:
                 target.add_(pulled) if add else target.copy_(pulled)
 
     def gradients(self, features: Tensor) -> Gradients:
-        """Of the mean over the batch: for features, weight and bias."""
-        if self.features_gradient is not None:
-            self.features_gradient /= len(features)
+        """For features, weight and bias, of the mean over the batch."""
         if self.bias_gradient is not None:
-            self.bias_gradient /= len(features)
+            self.bias_gradient *= self.share
         return [
             as_input(self.features_gradient, features),
             as_input(self.weight_gradient, self.weight),
@@ -466,6 +462,8 @@ def check(features: Tensor, weight: Tensor, labels: Tensor) -> None:
     if features.device != weight.device:
         raise ValueError(f"expected features and weight on one device, got {features.device} and {weight.device}")
     check_logits_labels(features.new_empty((1, 1)).expand(len(features), len(weight)), labels)
+    if labels.is_cuda:  # nothing is gathered by the labels here that would notice
+        torch._assert_async(((labels >= 0) & (labels < len(weight))).all())
 
 
 def _prepared(

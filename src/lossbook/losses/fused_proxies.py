@@ -68,11 +68,11 @@ class _Sampled(Products):
     def pull_products(self, block: slice, group: slice, gradient: Tensor) -> None:
         rows, gradient = self.rows(block), gradient.to(self.features.dtype)
         if self.features_gradient is not None:
-            product_into(gradient.T, rows, self.features_gradient[group], add=True)
+            product_into(gradient.T, rows, self.features_gradient[group], add=True, factor=self.share)
         if self.weight_gradient is None and self.log_var_gradient is None:
             return
         pulled = torch.empty(rows.shape, dtype=self.wide, device=rows.device)
-        product_into(gradient, self.shares[group], pulled)
+        product_into(gradient, self.features[group], pulled, factor=self.share)
         pulled, classes = pulled.unflatten(0, (-1, self.centers)), self._classes(block)
         if self.weight_gradient is not None:
             self.weight_gradient[classes] = pulled.sum(1).to(self.weight.dtype)
