@@ -64,19 +64,19 @@ def _uce(features: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / len(labels)
 
 
-_CROSS_ENTROPY, _BINARY = "F.linear + F.cross_entropy", "F.linear + F.binary_cross_entropy_with_logits"
+CROSS_ENTROPY, BINARY = "F.linear + F.cross_entropy", "F.linear + F.binary_cross_entropy_with_logits"
 
 Case = tuple[dict[str, float], str, Callable[[Tensor, Tensor, nn.Module], Tensor]]
 
 # objective -> (its arguments, the peer's name, the peer)
 CASES: dict[str, Case] = {
-    "soft-d": ({}, _CROSS_ENTROPY, _soft_d),
-    "bce-d": ({}, _BINARY, _bce_d),
-    "bce-u": ({}, _BINARY, _bce_u),
-    "soft-nd": ({"scale": SCALE}, f"F.normalize + {_CROSS_ENTROPY}", _soft_nd),
-    "bce-nu": ({"scale": SCALE}, f"F.normalize + {_BINARY}", _bce_nu),
-    "bce-di": ({}, _BINARY, _bce_di),
-    "uce": ({"scale": UCE_SCALE, "margin": UCE_MARGIN}, f"F.normalize + {_BINARY}", _uce),
+    "soft-d": ({}, CROSS_ENTROPY, _soft_d),
+    "bce-d": ({}, BINARY, _bce_d),
+    "bce-u": ({}, BINARY, _bce_u),
+    "soft-nd": ({"scale": SCALE}, f"F.normalize + {CROSS_ENTROPY}", _soft_nd),
+    "bce-nu": ({"scale": SCALE}, f"F.normalize + {BINARY}", _bce_nu),
+    "bce-di": ({}, BINARY, _bce_di),
+    "uce": ({"scale": UCE_SCALE, "margin": UCE_MARGIN}, f"F.normalize + {BINARY}", _uce),
 }
 
 

@@ -22,7 +22,7 @@ import functools
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -349,6 +349,15 @@ def _binary_form(
 # Softmax -----------------------------------------------------------------------------------------------------------
 
 
+class _Sums(NamedTuple):
+    """What a group's logits (M, b) are summed to, (b,) each; ``own`` (columns, b) are the own logits, not warped."""
+
+    log_sum: Tensor
+    log_anti: Tensor
+    total: Tensor
+    own: Tensor
+
+
 @dataclass(frozen=True)
 class Softmax:
     r"""What a softmax loss takes from a sample's logits :math:`z` (M,), with :math:`t` the first of its own columns:
@@ -371,7 +380,7 @@ class Softmax:
     one_cold: float = 0.0
     warp: Callable[[Tensor], Tensor] | None = None
 
-    def warped(self, own: Tensor) -> tuple[Tensor, Tensor]:
+    def _warped(self, own: Tensor) -> tuple[Tensor, Tensor]:
         """The warped logits and the warp's slopes there."""
         with torch.enable_grad():
             own = own.detach().requires_grad_()
@@ -379,75 +388,79 @@ class Softmax:
             (slopes,) = torch.autograd.grad(warped.sum(), own)
         return warped.detach(), slopes
 
-
-def softmax_form(
-    needs: Sequence[bool], *inputs: Tensor | None, build: Callable[..., Any], goal: Softmax, samples: int, groups: list[slice]
-) -> tuple[tuple[Tensor, ...], Gradients]:
-    """The pass over what ``build(needs, *inputs)`` makes logits of.
-
-    Values: the loss, its two parts and the first own logit of every sample, (B,).
-    """
-    source = build(needs, *inputs)
-    wide, device, length = source.wide, source.features.device, source.length
-    kept = length if any(needs) else min(source.size, length)  # without gradients a block of logits is enough
-    buffer = torch.empty(kept * (groups[0].stop - groups[0].start), dtype=wide, device=device)
-    first_own = torch.empty(samples, dtype=wide, device=device)
-    parts = buffer.new_zeros(2, dtype=torch.float64)
-    for group in groups:
-        size = group.stop - group.start
-        logits = buffer[: kept * size].view(kept, size)
-        labels = [column[group] for column in goal.own]
-        log_sum, log_anti = torch.full((2, size), -torch.inf, dtype=wide, device=device)
-        sums, own = torch.zeros(size, dtype=wide, device=device), torch.zeros((len(labels), size), dtype=wide, device=device)
-        slopes = None
+    def sums(self, source: Any, group: slice, logits: Tensor) -> _Sums:
+        """The first pass over the blocks.  Fills ``logits`` (M, b), or goes over it block after block if it is shorter."""
+        log_sum, log_anti = torch.full_like(logits[:2], -torch.inf)
+        total, own = torch.zeros_like(log_sum), logits.new_zeros(len(self.own), len(log_sum))
         source.restart()
-        for block in _blocks(length, source.size):
-            z = logits[block] if any(needs) else logits[: block.stop - block.start]
+        for block in _blocks(source.length, source.size):
+            z = logits[block] if len(logits) == source.length else logits[: block.stop - block.start]
             source.logits(block, group, z)
-            for i, label in enumerate(labels):
-                inside, rows = _positions(label, block)
+            for i, column in enumerate(self.own):
+                inside, rows = _positions(column[group], block)
                 found = z.gather(0, rows)
                 own[i] = torch.where(inside, found[0], own[i])
-                if i == 0 and goal.warp is not None:
-                    z.scatter_(0, rows, torch.where(inside, goal.warped(found)[0], found))
-            if goal.cross_entropy:
+                if i == 0 and self.warp is not None:
+                    z.scatter_(0, rows, torch.where(inside, self._warped(found)[0], found))
+            if self.cross_entropy:
                 log_sum = torch.logaddexp(log_sum, z.logsumexp(0))
-            if goal.one_cold:
+            if self.one_cold:
                 log_anti = torch.logaddexp(log_anti, (-z).logsumexp(0))
-            if goal.one_cold or goal.smoothing:
-                sums += z.sum(0)
-        first_own[group] = own[0]
-        if goal.warp is not None:
-            raw, (own[0], slopes) = own[0].clone(), goal.warped(own[0])
-        if goal.cross_entropy:
-            target = sum(weight * logit for weight, logit in zip(goal.weights, own, strict=True))
-            parts[0] += (log_sum - target - goal.smoothing / length * sums).sum()
-        if goal.one_cold:
-            parts[1] += (log_anti + (sums - own[0]) / (length - 1)).sum()
-        if not any(needs):
-            continue
-        even = goal.one_cold / (length - 1) - goal.cross_entropy * goal.smoothing / length
-        pulls = [-goal.cross_entropy * weight for weight in goal.weights]
-        pulls[0] -= goal.one_cold / (length - 1)
+            if self.one_cold or self.smoothing:
+                total += z.sum(0)
+        return _Sums(log_sum, log_anti, total, own)
+
+    def parts(self, sums: _Sums, length: int) -> tuple[Tensor, Tensor]:
+        """Both brackets, summed over the group."""
+        own = sums.own if self.warp is None else [self._warped(sums.own[0])[0], *sums.own[1:]]
+        target = sum(weight * logit for weight, logit in zip(self.weights, own, strict=True))
+        cross_entropy = sums.log_sum - target - self.smoothing / length * sums.total
+        one_cold = sums.log_anti + (sums.total - own[0]) / (length - 1)
+        return cross_entropy.sum(), one_cold.sum()
+
+    def pull(self, source: Any, group: slice, logits: Tensor, sums: _Sums) -> None:
+        """The second pass: from the logits of all classes to the source's gradients."""
+        even = self.one_cold / (source.length - 1) - self.cross_entropy * self.smoothing / source.length
+        at_own = [-self.cross_entropy * weight for weight in self.weights]
+        at_own[0] -= self.one_cold / (source.length - 1)
         source.restart()
-        for block in _blocks(length, source.size):
+        for block in _blocks(source.length, source.size):
             z = logits[block]
-            gradient = (z - log_sum).exp_().mul_(goal.cross_entropy) if goal.cross_entropy else torch.zeros_like(z)
-            if goal.one_cold:
-                gradient.sub_((-z - log_anti).exp_(), alpha=goal.one_cold)
+            gradient = (z - sums.log_sum).exp_().mul_(self.cross_entropy) if self.cross_entropy else torch.zeros_like(z)
+            if self.one_cold:
+                gradient.sub_((-z - sums.log_anti).exp_(), alpha=self.one_cold)
             if even:
                 gradient.add_(even)
-            for i, label in enumerate(labels):
-                inside, rows = _positions(label, block)
-                gradient.scatter_add_(0, rows, (pulls[i] * inside.to(wide)).unsqueeze(0))
-                if i == 0 and goal.warp is not None:
+            for i, column in enumerate(self.own):
+                inside, rows = _positions(column[group], block)
+                gradient.scatter_add_(0, rows, (at_own[i] * inside.to(z.dtype)).unsqueeze(0))
+                if i == 0 and self.warp is not None:
                     there = gradient.gather(0, rows)
-                    gradient.scatter_(0, rows, torch.where(inside, there * slopes, there))
-                    z.scatter_(0, rows, torch.where(inside, raw, z.gather(0, rows)))
+                    gradient.scatter_(0, rows, torch.where(inside, there * self._warped(sums.own[0])[1], there))
+                    z.scatter_(0, rows, torch.where(inside, sums.own[0], z.gather(0, rows)))
             source.pull(block, group, gradient, z)
-    parts = (parts / samples).to(wide)
-    loss = goal.cross_entropy * parts[0] + goal.one_cold * parts[1]
-    return (loss, parts[0], parts[1], first_own), source.gradients(inputs[0])
+
+
+def softmax_form(
+    needs: Sequence[bool], *inputs: Tensor | None, build: Callable[..., Any], goal: Softmax, groups: list[slice]
+) -> tuple[tuple[Tensor, ...], Gradients]:
+    """The loss of the logits that ``build(needs, *inputs)`` makes, its two parts, and every sample's first own logit, (B,)."""
+    source = build(needs, *inputs)
+    rows = source.length if any(needs) else min(source.size, source.length)
+    buffer = torch.empty(rows * (groups[0].stop - groups[0].start), dtype=source.wide, device=source.features.device)
+    parts, own = buffer.new_zeros(2, dtype=torch.float64), []
+    for group in groups:
+        samples = group.stop - group.start
+        logits = buffer[: rows * samples].view(rows, samples)
+        sums = goal.sums(source, group, logits)
+        parts += torch.stack(goal.parts(sums, source.length))
+        own.append(sums.own[0])
+        if any(needs):
+            goal.pull(source, group, logits, sums)
+    cross_entropy, one_cold = (parts / len(inputs[0])).to(source.wide)
+    # A part that is not asked for is not finite.
+    loss = sum(weight * part for weight, part in ((goal.cross_entropy, cross_entropy), (goal.one_cold, one_cold)) if weight)
+    return (loss, cross_entropy, one_cold, torch.cat(own)), source.gradients(inputs[0])
 
 
 # Losses ------------------------------------------------------------------------------------------------------------
@@ -526,7 +539,7 @@ def _softmax(features: Tensor, weight: Tensor, bias: Tensor | None, scale: float
     def build(needs: Sequence[bool], features: Tensor, weight: Tensor, bias: Tensor | None) -> Products:
         return Products(features, weight, bias, scale, precision, needs, len(groups))
 
-    form = functools.partial(softmax_form, build=build, goal=goal, samples=len(features), groups=groups)
+    form = functools.partial(softmax_form, build=build, goal=goal, groups=groups)
     return one_pass(form, features, weight, bias)[:3]
 
 

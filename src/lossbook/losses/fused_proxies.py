@@ -110,22 +110,22 @@ class _Distances:
     def restart(self) -> None:
         """Nothing to go back to."""
 
-    def _near(self, rows: Tensor, group: slice, distances: Tensor | None, out: Tensor) -> Tensor | None:
-        """Sample and class of the near pairs, (pairs, 2); None for too many.  Writes the squares unless there are distances."""
-        if rows.is_cuda:
+    def _near(self, squares: Tensor, rows: Tensor, group: slice) -> Tensor | None:
+        """Row and sample of the near pairs, (pairs, 2); None if there are too many, or they are not to be counted."""
+        if squares.is_cuda:
             return None
-        lengths = rows.square().sum(1, keepdim=True) + self.squares[group]
-        if distances is None:
-            torch.mm(rows, self.features[group].T, out=out)
-            out.mul_(-2).add_(lengths)
-            pairs = (out < self.NEAR * lengths).nonzero()
-        else:
-            pairs = (distances.square() < self.NEAR * lengths).nonzero()
+        pairs = (squares < self.NEAR * self._lengths(rows, group)).nonzero()
         return pairs if len(pairs) <= 4 * len(rows) else None
+
+    def _lengths(self, rows: Tensor, group: slice) -> Tensor:
+        return rows.square().sum(1, keepdim=True) + self.squares[group]
 
     def logits(self, block: slice, group: slice, out: Tensor) -> None:
         raw = self.weight[block].to(self.wide)
-        near = self._near(raw - self.middle, group, None, out)
+        rows, near = raw - self.middle, None
+        if not out.is_cuda:
+            torch.addmm(self._lengths(rows, group), rows, self.features[group].T, alpha=-2, out=out)
+            near = self._near(out, rows, group)
         if near is None:
             out.copy_(torch.cdist(raw, self.raw[group], compute_mode="donot_use_mm_for_euclid_dist"))
         else:
@@ -138,7 +138,7 @@ class _Distances:
         distances = logits / -self.temperature
         pull = gradient * -self.temperature / distances.masked_fill(distances == 0, torch.inf)
         raw, samples = self.weight[block].to(self.wide), self.raw[group]
-        near = self._near(raw - self.middle, group, distances, distances)
+        near = self._near(distances.square(), raw - self.middle, group)
         if near is None:
             pull, rows, columns = pull.double(), raw.double(), samples.double()
         else:
@@ -203,7 +203,7 @@ def euclidean_softmax(
         return _Distances(features, weight, temperature, needs, len(groups))
 
     goal = Softmax([labels], warp=warp)
-    form = functools.partial(softmax_form, build=build, goal=goal, samples=len(features), groups=groups)
+    form = functools.partial(softmax_form, build=build, goal=goal, groups=groups)
     loss, _, _, logits = one_pass(form, features, weight)
     return loss, logits.mean() / -temperature
 
@@ -270,7 +270,7 @@ def multicenter_cross_entropy(
     sources: list[_Sampled] = []
     # One group: every group would draw the noise twice more.
     groups = [slice(0, len(features))]
-    form = functools.partial(softmax_form, build=build, goal=goal, samples=len(features), groups=groups)
+    form = functools.partial(softmax_form, build=build, goal=goal, groups=groups)
     loss = one_pass(form, features, weight, log_var)[0]
     generator.set_state(sources[0].generator.get_state())
     return loss
