@@ -471,6 +471,19 @@ def test_many_classes_take_the_one_pass(name):
     assert torch.equal(many.logits(torch.ones(1, 2)), many.head(torch.ones(1, 2)))
 
 
+@pytest.mark.parametrize("name", ["bce-nd", "soft-d", "warped-softmax"])
+def test_steps_of_an_optimizer_agree(name):
+    one_pass, plain, features, labels = build(name)
+    for objective in (one_pass, plain):
+        optimizer = torch.optim.SGD(objective.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(5):
+            optimizer.zero_grad()
+            objective(features, labels).backward()
+            optimizer.step()
+    for parameter, expected in zip(one_pass.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(parameter, expected, rtol=1e-9, atol=1e-11)
+
+
 @pytest.mark.slow
 def test_compiled(device):
     objective, _, features, labels = build("bce-nd", device=device)
