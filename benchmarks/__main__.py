@@ -13,12 +13,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import losses, training, uniform_accuracy
+from benchmarks import fused, losses, proxies, training, uniform_accuracy
 from lossbook.paths import in_project
 from lossbook.store import write_atomically
 
-SUITES = {"losses": losses.run, "uniform_accuracy": uniform_accuracy.run, "training": training.run}
-SHOWN = ["case", "peer", "time_ratio", "memory_ratio", "ours_ms", "peer_ms", "ours_mib", "peer_mib", "value_error", "items/s"]
+SUITES = {
+    "losses": losses.run,
+    "uniform_accuracy": uniform_accuracy.run,
+    "training": training.run,
+    "fused": fused.run,
+    "proxies": proxies.run,
+}
+SHOWN = ["case", "peer", "time_ratio", "time_goal", "memory_ratio", "memory_goal", "ours_ms", "peer_ms"]
+SHOWN += ["ours_mib", "peer_mib", "value_error", "items/s"]
 
 
 def main() -> None:
@@ -37,7 +44,7 @@ def main() -> None:
             write_atomically(in_project(arguments.output) / f"{name}.csv", frame.to_csv(index=False))
             frame["items/s"] = (1000 * frame["items"] / frame["ours_ms"]).round().astype(int)
             print(f"\n{name}: ratios are ours / peer, medians of CPU time, one thread", flush=True)
-            print(frame[SHOWN].to_string(index=False), flush=True)
+            print(frame.reindex(columns=[name for name in SHOWN if name in frame]).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

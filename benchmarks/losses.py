@@ -64,22 +64,25 @@ def _uce(features: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / len(labels)
 
 
-_CROSS_ENTROPY, _BINARY = "F.linear + F.cross_entropy", "F.linear + F.binary_cross_entropy_with_logits"
+CROSS_ENTROPY, BINARY = "F.linear + F.cross_entropy", "F.linear + F.binary_cross_entropy_with_logits"
+
+Case = tuple[dict[str, float], str, Callable[[Tensor, Tensor, nn.Module], Tensor]]
 
 # objective -> (its arguments, the peer's name, the peer)
-CASES: dict[str, tuple[dict[str, float], str, Callable[[Tensor, Tensor, nn.Module], Tensor]]] = {
-    "soft-d": ({}, _CROSS_ENTROPY, _soft_d),
-    "bce-d": ({}, _BINARY, _bce_d),
-    "bce-u": ({}, _BINARY, _bce_u),
-    "soft-nd": ({"scale": SCALE}, f"F.normalize + {_CROSS_ENTROPY}", _soft_nd),
-    "bce-nu": ({"scale": SCALE}, f"F.normalize + {_BINARY}", _bce_nu),
-    "bce-di": ({}, _BINARY, _bce_di),
-    "uce": ({"scale": UCE_SCALE, "margin": UCE_MARGIN}, f"F.normalize + {_BINARY}", _uce),
+CASES: dict[str, Case] = {
+    "soft-d": ({}, CROSS_ENTROPY, _soft_d),
+    "bce-d": ({}, BINARY, _bce_d),
+    "bce-u": ({}, BINARY, _bce_u),
+    "soft-nd": ({"scale": SCALE}, f"F.normalize + {CROSS_ENTROPY}", _soft_nd),
+    "bce-nu": ({"scale": SCALE}, f"F.normalize + {BINARY}", _bce_nu),
+    "bce-di": ({}, BINARY, _bce_di),
+    "uce": ({"scale": UCE_SCALE, "margin": UCE_MARGIN}, f"F.normalize + {BINARY}", _uce),
 }
 
 
-def _case(name: str, num_classes: int, repeats: int) -> dict[str, Any]:
-    arguments, peer_name, peer = CASES[name]
+def case(name: str, num_classes: int, repeats: int, cases: dict[str, Case] | None = None) -> dict[str, Any]:
+    """The loss and all gradients of the objective, beside its peer."""
+    arguments, peer_name, peer = (cases or CASES)[name]
     torch.manual_seed(0)
     objective = create_objective(name, FEATURES, num_classes, **arguments).to(DEVICE)
     features = torch.randn(BATCH, FEATURES, device=DEVICE, requires_grad=True)
@@ -102,4 +105,4 @@ def _case(name: str, num_classes: int, repeats: int) -> dict[str, Any]:
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """All objectives at N = 1,000 and, unless ``quick``, 100,000; values are the loss and all gradients."""
     sizes = [(1_000, 25)] if quick else [(1_000, 25), (100_000, 5)]
-    return [_case(name, num_classes, repeats) for num_classes, repeats in sizes for name in CASES]
+    return [case(name, num_classes, repeats) for num_classes, repeats in sizes for name in CASES]

@@ -15,6 +15,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lossbook.losses import fused
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -24,6 +26,8 @@ class Objective(nn.Module):
     Args:
         head: features (B, d) to logits (B, N); has ``weight``, ``bias``, ``metrics`` and ``threshold``.
         loss: (logits, labels) to a scalar.
+        in_one_pass: head and loss together, a function of :mod:`lossbook.losses.fused`; what ``forward`` takes where the
+            classes are many.  None: there is none.
 
     Attributes:
         turns: optimizer steps a batch (an objective that alternates between losses has two).
@@ -32,14 +36,17 @@ class Objective(nn.Module):
 
     turns = 1
 
-    def __init__(self, head: nn.Module, loss: Loss) -> None:
+    def __init__(self, head: nn.Module, loss: Loss, in_one_pass: Callable[..., Any] | None = None) -> None:
         super().__init__()
         self.head = head
         self.loss = loss
+        self.in_one_pass = in_one_pass if in_one_pass is not None and fused.many(head) else None
         self.measured: dict[str, Tensor] = {}
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """The loss, a scalar: the mean over the batch."""
+        if self.in_one_pass is not None:
+            return self.in_one_pass(features, labels=labels, **fused.inputs(self.head))
         return self.loss(self.head(features), labels)
 
     def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:

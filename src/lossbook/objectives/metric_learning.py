@@ -5,11 +5,14 @@ All compare directions: prediction takes the largest cosine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lossbook.heads.linear import CosineHead
+from lossbook.losses import fused
 from lossbook.objectives import Objective
 
 
@@ -47,15 +50,21 @@ class ProxyObjective(Objective):
     Args:
         loss: a module of one parameter, (features, labels) to a scalar: ``proxies`` (N, d) or ``W`` (d, N).
         scale: of the cosines in ``logits``, which makes them those of the loss up to margins and constants.
+        in_one_pass: see :class:`Objective`.
     """
 
-    def __init__(self, in_features: int, num_classes: int, loss: nn.Module, scale: float) -> None:
-        super().__init__(CosineHead(in_features, num_classes, "zero", scale), _Borrowed(loss))
+    def __init__(
+        self, in_features: int, num_classes: int, loss: nn.Module, scale: float, in_one_pass: Callable[..., Tensor] | None = None
+    ) -> None:
+        super().__init__(CosineHead(in_features, num_classes, "zero", scale), _Borrowed(loss), in_one_pass)
         self.head.weight.data.copy_(self.loss.start())
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        features = features.to(self.head.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
-            return self.loss(self.head.weight, features.to(self.head.weight.dtype), labels)
+            if self.in_one_pass is not None:
+                return super().forward(features, labels)
+            return self.loss(self.head.weight, features, labels)
 
 
 class PairObjective(Objective):
@@ -103,7 +112,7 @@ def _proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha
 def _normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:
     """The temperature divides, as in its paper."""
     loss = _losses().NormalizedSoftmaxLoss(num_classes, in_features, temperature=temperature)
-    return ProxyObjective(in_features, num_classes, loss, 1 / temperature)
+    return ProxyObjective(in_features, num_classes, loss, 1 / temperature, fused.cross_entropy)
 
 
 def _arcface(in_features: int, num_classes: int, margin: float = 28.6, scale: float = 64.0) -> Objective:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lossbook.heads.multicenter import MultiCenterCosineHead, MultiCenterHead
+from lossbook.losses import fused_proxies
 from lossbook.losses.checks import check_logits_labels
 from lossbook.losses.multicenter import (
     additive_angular_margin,
@@ -37,16 +39,23 @@ class MultiCenterObjective(Objective):
         kl_weight: float = 1.0,
         center_weight: float = 0.5,
         label_smoothing: float = 0.0,
+        in_one_pass: Callable[..., Tensor] | None = None,
     ) -> None:
+        label = {"center_weight": center_weight, "label_smoothing": label_smoothing}
         super().__init__(
             head,
-            functools.partial(multicenter_cross_entropy, center_weight=center_weight, label_smoothing=label_smoothing),
+            functools.partial(multicenter_cross_entropy, **label),
+            None if in_one_pass is None else functools.partial(in_one_pass, **label),
         )
         if not kl_weight >= 0:
             raise ValueError(f"expected kl_weight >= 0, got {kl_weight}")
         self.kl_weight = float(kl_weight)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        if self.in_one_pass is not None:
+            head = self.head
+            drawn = (head.num_subcenters, head.sigma_scale, head.generator)
+            return self._with_divergence(self.in_one_pass(features, head.weight, head.log_var, labels, *drawn))
         return self._total(features, ((1.0, labels),))
 
     def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
@@ -61,6 +70,9 @@ class MultiCenterObjective(Objective):
         centers = self.head.centers()
         logits = self.head.center_logits(features, centers)
         loss = sum(share * self.loss(self._margined(logits, y, features, centers), y) for share, y in labels)
+        return self._with_divergence(loss)
+
+    def _with_divergence(self, loss: Tensor) -> Tensor:
         if self.head.num_subcenters == 0:
             return loss
         divergence = gaussian_kl(self.head.log_var)
@@ -106,7 +118,9 @@ class AngularMarginObjective(MultiCenterObjective):
 def _multicenter(
     in_features: int, num_classes: int, num_subcenters: float = 2, sigma_scale: float = 1.0, **weights: float
 ) -> Objective:
-    return MultiCenterObjective(MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale), **weights)
+    head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
+    in_one_pass = fused_proxies.multicenter_cross_entropy if head.num_subcenters else None
+    return MultiCenterObjective(head, **weights, in_one_pass=in_one_pass)
 
 
 def _large_margin(

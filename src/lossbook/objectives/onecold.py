@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from lossbook.heads.dual import DualHead, Prediction
 from lossbook.heads.linear import LinearHead
+from lossbook.losses import fused
 from lossbook.losses.onecold import (
     anti_class_probabilities,
     class_targets,
@@ -26,10 +28,17 @@ class OneColdObjective(Objective):
     A weight of 0 is the loss alone.  Otherwise both parts are measured (``loss_base``, ``loss_occe``).
     """
 
-    def __init__(self, in_features: int, num_classes: int, loss: Loss, occe_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        loss: Loss,
+        occe_weight: float = 1.0,
+        in_one_pass: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None,
+    ) -> None:
         if occe_weight < 0:
             raise ValueError(f"expected occe_weight >= 0, got {occe_weight}")
-        super().__init__(LinearHead(in_features, num_classes), loss)
+        super().__init__(LinearHead(in_features, num_classes), loss, in_one_pass)
         self.occe_weight = occe_weight
 
     def base(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -41,6 +50,12 @@ class OneColdObjective(Objective):
         return one_cold_cross_entropy(logits, labels)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        if self.in_one_pass is not None:
+            loss, base, one_cold = self.in_one_pass(
+                features, labels=labels, one_cold_weight=self.occe_weight, **fused.inputs(self.head)
+            )
+            self.measured = {"loss_base": base, "loss_occe": one_cold}
+            return loss
         logits = self.head(features)
         base = self.base(logits, labels)
         if not self.occe_weight:
@@ -108,11 +123,12 @@ class DualObjective(Objective):
 
 def _occe(in_features: int, num_classes: int) -> Objective:
     """The reverse cross entropy (RCE) of Table 1."""
-    return Objective(LinearHead(in_features, num_classes), one_cold_cross_entropy)
+    return Objective(LinearHead(in_features, num_classes), one_cold_cross_entropy, fused.one_cold_cross_entropy)
 
 
 def _ce(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Objective:
-    return OneColdObjective(in_features, num_classes, softmax, occe_weight)
+    in_one_pass = fused.cross_entropy_with_one_cold if occe_weight > 0 else None
+    return OneColdObjective(in_features, num_classes, softmax, occe_weight, in_one_pass)
 
 
 def _instance(in_features: int, num_classes: int, occe_weight: float = 1.0, alpha: float = 0.1) -> Objective:

@@ -8,9 +8,10 @@ import math
 from torch import Tensor
 
 from lossbook.heads.linear import Bias, CosineHead, LinearHead
-from lossbook.losses import uniform
+from lossbook.losses import fused, uniform
 from lossbook.objectives import Loss, Objective
 
+_IN_ONE_PASS = {uniform.softmax: fused.cross_entropy, uniform.bce: fused.binary_cross_entropy}
 _START_ARGUMENT = {"zero": None, "diverse": "bias_mode", "unified": "bias_start"}
 
 
@@ -22,12 +23,12 @@ def _check_start(bias: Bias, start: dict[str, float]) -> None:
 
 def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start: float) -> Objective:
     _check_start(bias, start)
-    return Objective(LinearHead(in_features, num_classes, bias, **start), loss)
+    return Objective(LinearHead(in_features, num_classes, bias, **start), loss, _IN_ONE_PASS[loss])
 
 
 def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: float) -> Objective:
     _check_start(bias, start)
-    return Objective(CosineHead(in_features, num_classes, bias, scale, **start), loss)
+    return Objective(CosineHead(in_features, num_classes, bias, scale, **start), loss, _IN_ONE_PASS[loss])
 
 
 def _uce(
@@ -40,7 +41,8 @@ def _uce(
     """UniFace starts its bias at log(10 N)."""
     start = math.log(10 * num_classes) if bias_start is None else bias_start
     head = CosineHead(in_features, num_classes, "unified", scale, bias_start=start)
-    return Objective(head, functools.partial(uniform.uce, margin=margin, scale=scale))
+    in_one_pass = functools.partial(fused.binary_cross_entropy, margin=scale * margin)
+    return Objective(head, functools.partial(uniform.uce, margin=margin, scale=scale), in_one_pass)
 
 
 class OwnBiasObjective(Objective):
@@ -51,6 +53,8 @@ class OwnBiasObjective(Objective):
     """
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        if self.in_one_pass is not None:
+            return self.in_one_pass(features, self.head.weight, labels, sample_bias=-self.head.bias[labels])
         return self.loss(self.head.metrics(features), self.head.bias, labels)
 
     def logits(self, features: Tensor) -> Tensor:
@@ -62,7 +66,8 @@ class OwnBiasObjective(Objective):
 
 
 def _bce_di(in_features: int, num_classes: int, bias_mode: int = 0) -> Objective:
-    return OwnBiasObjective(LinearHead(in_features, num_classes, "diverse", bias_mode), uniform.bce_di)
+    head = LinearHead(in_features, num_classes, "diverse", bias_mode)
+    return OwnBiasObjective(head, uniform.bce_di, fused.binary_cross_entropy)
 
 
 _LOSSES = {"soft": uniform.softmax, "bce": uniform.bce}

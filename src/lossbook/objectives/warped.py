@@ -6,12 +6,13 @@ The losses that the paper compares with are in :mod:`lossbook.objectives.metric_
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from lossbook.heads.euclidean import EuclideanHead
-from lossbook.losses import warped
+from lossbook.losses import fused_proxies, warped
 from lossbook.objectives import Loss, Objective
 
 
@@ -34,10 +35,15 @@ class EuclideanObjective(Objective):
     Measures ``avg_dtp``, Eq. 9 over the training batches: the mean distance to the true class's proxy.
     """
 
-    def __init__(self, in_features: int, num_classes: int, loss: Loss) -> None:
-        super().__init__(EuclideanHead(in_features, num_classes), loss)
+    def __init__(
+        self, in_features: int, num_classes: int, loss: Loss, in_one_pass: Callable[..., tuple[Tensor, Tensor]] | None = None
+    ) -> None:
+        super().__init__(EuclideanHead(in_features, num_classes), loss, in_one_pass)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        if self.in_one_pass is not None:
+            loss, self.measured["avg_dtp"] = self.in_one_pass(features, self.head.weight, labels)
+            return loss
         distances = self.head.distances(features)
         loss = self.loss(distances, labels)
         self.measured["avg_dtp"] = distances.detach().gather(1, labels.unsqueeze(1)).mean()
@@ -46,7 +52,8 @@ class EuclideanObjective(Objective):
 
 def _euclidean_softmax(in_features: int, num_classes: int, temperature: float = 1.0) -> Objective:
     loss = functools.partial(warped.euclidean_softmax, temperature=temperature)
-    return EuclideanObjective(in_features, num_classes, loss)
+    in_one_pass = functools.partial(fused_proxies.euclidean_softmax, temperature=temperature)
+    return EuclideanObjective(in_features, num_classes, loss, in_one_pass)
 
 
 def _warped_softmax(
@@ -59,8 +66,11 @@ def _warped_softmax(
     margin: float = 1.30,
 ) -> Objective:
     """The defaults are the authors' first phase on CUB with 512 features; alpha is a length and scales with the features."""
-    arguments = {"alpha": alpha, "k1": k1, "k2": k2, "temperature": temperature, "margin": margin}
-    return EuclideanObjective(in_features, num_classes, functools.partial(warped.warped_softmax, **arguments))
+    shape = {"alpha": alpha, "k1": k1, "k2": k2, "margin": margin}
+    loss = functools.partial(warped.warped_softmax, temperature=temperature, **shape)
+    own = functools.partial(warped.warp, **shape)
+    in_one_pass = functools.partial(fused_proxies.euclidean_softmax, temperature=temperature, own=own)
+    return EuclideanObjective(in_features, num_classes, loss, in_one_pass)
 
 
 def _generalized_softmax(
