@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
+from lossbook.metrics.ordering import lexsort
 
 # Elements copied at a time when the own class is masked: they stay in the cache, and the copies share one buffer.
 _CHUNK_ELEMENTS = 1 << 19
@@ -67,18 +68,14 @@ def _sweep(positive: Tensor, negative: Tensor, group: Tensor | None = None) -> t
 
     A sample is classified by the thresholds in its interval, so the number of classified samples goes up by one at a
     start and down by one at an end.  At equal values the ends come first: an empty interval is never counted, and no
-    group leaves anything to the next one.  Floats are sorted as the integers of the same order, on a CPU ten times as
-    fast.  O(M log M).
+    group leaves anything to the next one.  O(M log M).
 
     Returns:
         ``(order, classified)``, each (2M,): what comes next, m for sample m's end and M + m for its start, and how many
         samples are classified from there on.
     """
-    values = torch.cat([torch.maximum(positive, negative), negative]) + 0.0  # -0.0 becomes 0.0
-    bits = values.view(torch.int64 if values.dtype == torch.float64 else torch.int32)
-    order = torch.where(bits < 0, bits ^ torch.iinfo(bits.dtype).max, bits).sort(stable=True).indices
-    if group is not None:
-        order = order[group.repeat(2)[order].sort(stable=True).indices]
+    ends = torch.cat([torch.maximum(positive, negative), negative])
+    order = lexsort(ends) if group is None else lexsort(ends, group.repeat(2))
     return order, torch.where(order < len(positive), -1, 1).cumsum(0)
 
 
