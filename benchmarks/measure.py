@@ -45,6 +45,7 @@ def compare(
     items: int,
     error: Callable[[Values, Values], float] | None = None,
     repeats: int = 5,
+    goals: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Measure two sides: one warm-up each, the memory once, then the median time of ``repeats`` runs each.
 
@@ -56,6 +57,7 @@ def compare(
         items: samples that one run goes through.
         error: difference of the two sides' values; default :func:`relative_error`.
         repeats: timed runs of each side, at least 5.
+        goals: what the row should keep to at most: ``time`` and ``memory`` (ratios), ``error`` (of the values).
 
     Returns:
         A row: ratios are ours / peer, so below 1 is less time or memory than the peer.  Time is the process's CPU time
@@ -85,6 +87,7 @@ def compare(
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "repeats": repeats,
+        **{f"{what}_goal": most for what, most in (goals or {}).items()},
     }
 
 

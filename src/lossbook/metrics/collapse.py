@@ -16,7 +16,7 @@ from torch import Tensor
 from lossbook.losses.checks import check_logits_labels
 
 # Rows whose float64 copies exist at a time.
-_CHUNK_ROWS = 2048
+_CHUNK_ROWS = 512
 
 
 def _class_means(features: Tensor, labels: Tensor, num_classes: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
