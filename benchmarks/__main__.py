@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import fused, losses, proxies, training, uniform_accuracy
+from benchmarks import fused, geometry, losses, ood, proxies, retrieval, training, uniform_accuracy
 from lossbook.paths import in_project
 from lossbook.store import write_atomically
 
@@ -23,6 +23,9 @@ SUITES = {
     "training": training.run,
     "fused": fused.run,
     "proxies": proxies.run,
+    "retrieval": retrieval.run,
+    "ood": ood.run,
+    "geometry": geometry.run,
 }
 SHOWN = ["case", "peer", "time_ratio", "time_goal", "memory_ratio", "memory_goal", "ours_ms", "peer_ms"]
 SHOWN += ["ours_mib", "peer_mib", "value_error", "items/s"]
@@ -32,7 +35,7 @@ def main() -> None:
     """Run the suites that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks, one CSV a suite.")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"some of {', '.join(SUITES)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="skip N = 100,000")
+    parser.add_argument("--quick", action="store_true", help="skip the cases that take minutes")
     parser.add_argument("--output", type=Path, default=Path("results/bench"), help="folder of the CSV files (%(default)s)")
     arguments = parser.parse_args()
     if unknown := set(arguments.suites) - set(SUITES):

@@ -45,6 +45,7 @@ def compare(
     items: int,
     error: Callable[[Values, Values], float] | None = None,
     repeats: int = 5,
+    goals: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Measure two sides: one warm-up each, the memory once, then the median time of ``repeats`` runs each.
 
@@ -56,6 +57,7 @@ def compare(
         items: samples that one run goes through.
         error: difference of the two sides' values; default :func:`relative_error`.
         repeats: timed runs of each side, at least 5.
+        goals: what the row should keep to at most: ``time`` and ``memory`` (ratios), ``error`` (of the values).
 
     Returns:
         A row: ratios are ours / peer, so below 1 is less time or memory than the peer.  Time is the process's CPU time
@@ -72,8 +74,8 @@ def compare(
     return {
         "case": case,
         "peer": peer,
-        "time_ratio": round(seconds_ours / seconds_peer, 3),
-        "memory_ratio": round(bytes_ours / bytes_peer, 3),
+        "time_ratio": float(f"{seconds_ours / seconds_peer:.3g}"),
+        "memory_ratio": float(f"{bytes_ours / bytes_peer:.3g}"),
         "ours_ms": round(seconds_ours * 1e3, 3),
         "peer_ms": round(seconds_peer * 1e3, 3),
         "ours_mib": round(bytes_ours / 2**20, 3),
@@ -85,6 +87,7 @@ def compare(
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "repeats": repeats,
+        **{f"{what}_goal": most for what, most in (goals or {}).items()},
     }
 
 

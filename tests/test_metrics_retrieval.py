@@ -126,6 +126,38 @@ def test_chunk_sizes_give_equal_results(distance, monkeypatch, device):
         assert torch.equal(nearest_neighbours(features, 59, distance), neighbours)
 
 
+def hard_to_tell(kind):
+    """300 points whose distances a float32 product confuses, more or less."""
+    x = torch.randn(300, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return {
+        "apart": x,
+        "close": 3 + 1e-9 * x,
+        "twins": x[torch.arange(300) // 2] + 1e-10 * x,
+        "equal": x[torch.arange(300) // 30],
+        "grid": x.round(),
+        "outlier": torch.cat([x[1:], 1e12 * x[:1]]),
+        "crowd": torch.cat([x[:100], 1 + 1e-8 * x[100:]]),
+        "flat": torch.zeros_like(x),
+    }[kind]
+
+
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+@pytest.mark.parametrize("kind", ["apart", "close", "twins", "equal", "grid", "outlier", "crowd", "flat"])
+def test_neighbours_that_a_product_cannot_tell_apart(kind, precision, device):
+    points = hard_to_tell(kind).to(device)
+    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        for k in (1, 8, 40):
+            found = nearest_neighbours(points, k)
+            torch.testing.assert_close(distances.gather(1, found), distances.sort(dim=1).values[:, :k], rtol=1e-12, atol=0)
+            if kind != "crowd":  # whose distances are rounding
+                assert torch.equal(found, distances.sort(dim=1, stable=True).indices[:, :k])
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def test_a_query_never_finds_itself_but_its_duplicate():
     features = torch.zeros(5, 3)
     neighbours = nearest_neighbours(features, 4)

@@ -2,19 +2,25 @@ r"""How far is a classifier collapsed?  Neural collapse, Fisher's ratio and the 
 
 ``features`` (M, d) with ``labels`` (M,) are the penultimate layer's outputs, ``weight`` (K, d) and ``bias`` the linear
 classifier on them.  :math:`h_k` is the mean feature of class :math:`k`, :math:`h_G` the mean of the class means: every
-class counts the same, as in Appendix A.9, where all classes have equally many samples.  Everything is computed in float64.
+class counts the same, as in Appendix A.9, where all classes have equally many samples.  Everything is computed in float64,
+of which only the class means and a chunk of the features are held at a time.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
 
+# Rows whose float64 copies exist at a time.
+_CHUNK_ROWS = 512
+
 
 def _class_means(features: Tensor, labels: Tensor, num_classes: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Features in float64, the class means (K, d), and each sample's class counted among those K.
+    """The class means (K, d) in float64, each sample's class counted among those K, and their sizes (K,).
 
     With ``num_classes`` every class needs a sample; without, K is the number of classes that have one.
     """
@@ -24,16 +30,23 @@ def _class_means(features: Tensor, labels: Tensor, num_classes: int | None = Non
         )
     if labels.dtype != torch.int64:
         raise TypeError(f"expected labels of dtype torch.int64, got {labels.dtype}")
-    if not bool(features.isfinite().all()):
-        raise ValueError("expected finite features; did the training diverge?")
     present, member, counts = labels.unique(return_inverse=True, return_counts=True)
     if num_classes is not None and (len(present) != num_classes or int(present[0]) != 0 or int(present[-1]) != num_classes - 1):
         raise ValueError(f"expected samples of each of the {num_classes} classes, got the labels {present.tolist()}")
     if len(present) < 2:
         raise ValueError(f"expected samples of at least 2 classes, got the labels {present.tolist()}")
-    features = features.detach().double()
-    sums = features.new_zeros(len(present), features.shape[1]).index_add_(0, member, features)
-    return features, sums / counts.unsqueeze(1), member
+    means = features.new_zeros(len(present), features.shape[1], dtype=torch.float64)
+    for rows, own in zip(features.detach().split(_CHUNK_ROWS), member.split(_CHUNK_ROWS), strict=True):
+        means.index_add_(0, own, rows.double())
+    if not bool(means.isfinite().all()):
+        raise ValueError("expected finite features; did the training diverge?")
+    return means.div_(counts.unsqueeze(1)), member, counts
+
+
+def _residuals(features: Tensor, means: Tensor, member: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Features less their class mean in float64 and their classes, a chunk of rows at a time."""
+    for rows, own in zip(features.detach().split(_CHUNK_ROWS), member.split(_CHUNK_ROWS), strict=True):
+        yield rows.double() - means[own], own
 
 
 def _rank_tolerance(values: Tensor, shape: torch.Size, dtype: torch.dtype) -> float:
@@ -61,17 +74,15 @@ def nc1(features: Tensor, labels: Tensor) -> float:
         >>> round(nc1(features, torch.tensor([0, 0, 1, 1])), 6)
         0.125
     """
-    dtype = features.dtype
-    features, means, member = _class_means(features, labels)
+    means, member, sizes = _class_means(features, labels)
     count = len(means)
     _, singular, directions = torch.linalg.svd(means - means.mean(0), full_matrices=False)
     singular, directions = singular[: count - 1], directions[: count - 1]
-    kept = singular > _rank_tolerance(singular, means.shape, dtype)
+    kept = singular > _rank_tolerance(singular, means.shape, features.dtype)
     if not bool(kept.any()):
         return float("inf")
-    within = ((features - means[member]) @ directions[kept].T).square()
-    share = 1 / (count * torch.bincount(member, minlength=count).double())
-    variance = share[member] @ within
+    share = 1 / (count * sizes.double())
+    variance = sum(share[own] @ (rows @ directions[kept].T).square_() for rows, own in _residuals(features, means, member))
     return float((variance / (singular[kept].square() / count)).sum() / count)
 
 
@@ -117,7 +128,7 @@ def nc3(features: Tensor, labels: Tensor, weight: Tensor) -> float:
         Within [0, 2]; 0 when both are the same simplex ETF up to scale, NaN when all products are zero.
     """
     weight = _check_weight(weight)
-    features, means, _ = _class_means(features, labels, len(weight))
+    means, _, _ = _class_means(features, labels, len(weight))
     if features.shape[1] != weight.shape[1]:
         raise ValueError(f"expected features of the weight's {weight.shape[1]} dimensions, got {features.shape[1]}")
     return _distance_to_etf(weight @ (means - means.mean(0)).T)
@@ -145,7 +156,7 @@ def nc4(features: Tensor, labels: Tensor, weight: Tensor, bias: Tensor | None) -
         0.0
     """
     weight = _check_weight(weight)
-    features, means, _ = _class_means(features, labels)
+    means, _, _ = _class_means(features, labels)
     if features.shape[1] != weight.shape[1]:
         raise ValueError(f"expected features of the weight's {weight.shape[1]} dimensions, got {features.shape[1]}")
     if bias is not None and bias.shape not in ((1,), weight.shape[:1]):
@@ -169,9 +180,10 @@ def fisher_ratio(features: Tensor, labels: Tensor) -> float:
         >>> fisher_ratio(torch.tensor([[1.0], [3.0], [-1.0], [-3.0]]), torch.tensor([0, 0, 1, 1]))
         4.0
     """
-    features, means, member = _class_means(features, labels)
-    within = (features - means[member]).square().sum()
-    between = (means[member] - features.mean(0)).square().sum()
+    means, member, sizes = _class_means(features, labels)
+    within = sum(rows.square_().sum() for rows, _ in _residuals(features, means, member))
+    share = sizes.double()
+    between = share @ (means - share @ means / len(labels)).square().sum(1)
     return float(between / within)
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # Rows whose float64 copies exist at a time.
-_CHUNK_ROWS = 4096
+_CHUNK_ROWS = 512
 
 
 def _check(features: Tensor, labels: Tensor, num_classes: int | None) -> int:
@@ -22,8 +22,6 @@ def _check(features: Tensor, labels: Tensor, num_classes: int | None) -> int:
         raise ValueError(f"expected floating-point features (n, d), got {features.dtype} of shape {tuple(features.shape)}")
     if labels.shape != features.shape[:1] or labels.dtype != torch.int64:
         raise ValueError(f"expected int64 labels of shape ({len(features)},), got {labels.dtype}, {tuple(labels.shape)}")
-    if not bool(features.isfinite().all()):
-        raise ValueError("expected finite features; did the training diverge?")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or (num_classes is not None and high >= num_classes):
         raise ValueError(f"expected labels within 0..{'' if num_classes is None else num_classes - 1}, got {low} to {high}")
@@ -40,6 +38,8 @@ def _sums(features: Tensor, labels: Tensor, num_classes: int, offsets: Tensor | 
     for chunk, own in zip(features.detach().split(_CHUNK_ROWS), labels.split(_CHUNK_ROWS), strict=True):
         rows = chunk.double() if offsets is None else chunk.double() - offsets[own]
         sums.index_add_(0, own, _unit(rows) if unit else rows)
+    if not bool(sums.isfinite().all()):
+        raise ValueError("expected finite features; did the training diverge?")
     return sums
 
 
@@ -63,8 +63,9 @@ def compactness(features: Tensor, labels: Tensor, num_classes: int | None = None
     """
     num_classes = _check(features, labels, num_classes)
     count = labels.bincount(minlength=num_classes)
-    nonzero = labels[(features != 0).any(1)].bincount(minlength=num_classes)  # cosines of samples with themselves
-    cosines = _sums(features, labels, num_classes).square().sum(1) - nonzero
+    nonzero = torch.cat([(rows != 0).any(1) for rows in features.split(_CHUNK_ROWS)])
+    with_itself = labels[nonzero].bincount(minlength=num_classes)
+    cosines = _sums(features, labels, num_classes).square().sum(1) - with_itself
     mean = cosines / (count * (count - 1))
     return torch.where(count > 1, 50 * (1 + mean), torch.nan)
 

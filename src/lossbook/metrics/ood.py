@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Elements of a similarity matrix held at a time: 16 Mi floats.
-_CHUNK_ELEMENTS = 1 << 24
+# Elements of a similarity matrix held at a time: 4 Mi floats, which the allocator can use again.
+_CHUNK_ELEMENTS = 1 << 22
+# Rows whose float64 copies exist at a time.
+_CHUNK_ROWS = 4096
 
 
 def _check(features: Tensor, train_features: Tensor) -> None:
@@ -73,14 +75,14 @@ def energy(logits: Tensor, temperature: float = 1.0) -> Tensor:
     return temperature * (logits / temperature).logsumexp(1)
 
 
-def _whitener(centred: Tensor) -> Tensor:
-    """A (d, r) with A A^T the pseudo-inverse of the covariance: directions without variance (dead units) are left out.
+def _whitener(covariance: Tensor) -> Tensor:
+    """A (d, r) with A A^T the pseudo-inverse: directions without variance (dead units) are left out.
 
     Their eigenvalues are rounding, and inverting them would make every distance noise.  A direction counts when its
     standard deviation exceeds ``d * eps`` (of float32, in which features come) times the largest.
     """
-    values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
-    kept = values > values.max() * (centred.shape[1] * torch.finfo(torch.float32).eps) ** 2
+    values, vectors = torch.linalg.eigh(covariance)
+    kept = values > values.max() * (len(values) * torch.finfo(torch.float32).eps) ** 2
     return vectors[:, kept] / values[kept].sqrt()
 
 
@@ -90,15 +92,27 @@ def rmds(features: Tensor, train_features: Tensor, train_labels: Tensor) -> Tens
     .. math:: \max_k\; d_0(h) - d_k(h), \qquad d_k(h) = (h - \mu_k)^\top \Sigma^\dagger (h - \mu_k), \quad
               d_0(h) = (h - \mu)^\top \Sigma_0^\dagger (h - \mu)
 
-    with the class means, their common covariance :math:`\Sigma`, and mean and covariance of all training features.
+    with the class means, their common covariance :math:`\Sigma`, and mean and covariance of all training features.  In
+    float64, of which (d, d) matrices, the means (N, d), copies of ``features`` and (B, N) distances are held.
     """
     _check(features, train_features)
-    exact, train = features.double(), train_features.double()
     present, member, counts = train_labels.unique(return_inverse=True, return_counts=True)
-    means = train.new_zeros(len(present), train.shape[1]).index_add_(0, member, train) / counts.unsqueeze(1)
-    inner, outer = _whitener(train - means[member]), _whitener(train - train.mean(0))
-    background = ((exact - train.mean(0)) @ outer).square().sum(1)
-    nearest = torch.cdist(exact @ inner, means @ inner, compute_mode="donot_use_mm_for_euclid_dist").square().amin(1)
+    width, chunks = features.shape[1], list(zip(train_features.split(_CHUNK_ROWS), member.split(_CHUNK_ROWS), strict=True))
+    means = features.new_zeros(len(present), width, dtype=torch.float64)
+    for rows, own in chunks:
+        means.index_add_(0, own, rows.double())
+    means /= counts.unsqueeze(1)
+    scatter = means.new_zeros(width, width)
+    for rows, own in chunks:
+        centred = rows.double() - means[own]
+        scatter.addmm_(centred.T, centred)
+    share = counts.double().unsqueeze(1) / len(train_features)
+    mean, covariance = (share * means).sum(0), scatter / len(train_features)
+    inner, outer = _whitener(covariance), _whitener(covariance + (share * (means - mean)).T @ (means - mean))
+    exact = features.double() - mean
+    background = (exact @ outer).square().sum(1)
+    distance = torch.cdist(exact @ inner, (means - mean) @ inner, compute_mode="use_mm_for_euclid_dist")
+    nearest = distance.amin(1).square()
     return (background - nearest).to(features.dtype)
 
 
@@ -163,10 +177,9 @@ def dice(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor,
     if not 0 <= sparsity < 1:
         raise ValueError(f"expected sparsity within [0, 1), got {sparsity}")
     contribution = weight * train_features.mean(0)
-    ordered = contribution.flatten().sort().values  # torch.quantile refuses more than 16 Mi elements
-    position = sparsity * (len(ordered) - 1)
-    low = math.floor(position)
-    threshold = torch.lerp(ordered[low], ordered[min(low + 1, len(ordered) - 1)], position - low)
+    position = sparsity * (contribution.numel() - 1)
+    low, high = (contribution.flatten().kthvalue(1 + rank).values for rank in (math.floor(position), math.ceil(position)))
+    threshold = torch.lerp(low, high, position % 1)  # torch.quantile refuses more than 16 Mi elements
     return energy(F.linear(features, weight * (contribution > threshold), bias))
 
 

@@ -1,12 +1,13 @@
 r"""How good is an embedding for retrieval?  Every sample queries all the others for samples of its class.
 
-``features`` (M, d) are the embeddings, ``labels`` (M,) the classes, any integers.  Nearest neighbours are exact: distances
-come from the differences in float64, and neighbours at equal distance keep the order of the samples.  The query itself is
-left out.  :math:`R_i` is the number of other samples of query i's class; a query whose class has no other sample
-(:math:`R_i = 0`) has nothing to find and is left out of every mean, but others may find it.  All results are in [0, 1].
+``features`` (M, d) are the embeddings, ``labels`` (M,) the classes, any integers.  Nearest neighbours are exact: a matrix
+product in float32 leaves few candidates, distances that its rounding could confuse come from the differences in float64,
+and neighbours at equal distance keep the order of the samples.  The query itself is left out.  :math:`R_i` is the number
+of other samples of query i's class; a query whose class has no other sample (:math:`R_i = 0`) has nothing to find and is
+left out of every mean, but others may find it.  All results are in [0, 1].
 
-Everything runs on the tensor's own device, a chunk of queries at a time: besides float64 copies of the features it takes
-100 to 300 MB (most where many distances are equal), or 72 bytes a sample beyond four million samples.
+Everything runs on the tensor's own device, a chunk of queries at a time: besides float64 and float32 copies of the
+features it takes about 150 MB (300 MB where many distances are equal), or 72 bytes a sample beyond four million samples.
 """
 
 from __future__ import annotations
@@ -15,12 +16,21 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from lossbook.metrics.ordering import lexsort
 
 Distance = Literal["euclidean", "cosine"]
 
-# Entries of the distance matrix at a time: distances, sorted copies, indices and masks take 24 to 72 bytes an entry.
-_CHUNK_ELEMENTS = 1 << 22
+# Entries of the float32 products at a time (32 MiB).
+_CHUNK_ELEMENTS = 1 << 23
+# Entries of the float64 distances at a time: with sorted copies, indices and masks they take 24 to 72 bytes an entry.
+_EXACT_ELEMENTS = 1 << 22
+# Groups beyond the k that suffice where the product's rounding leaves no doubt.
+_SPARE = 4
+# Pairs whose float64 differences are taken at a time.
+_PAIRS = 512
 
 
 def _check(features: Tensor, labels: Tensor) -> None:
@@ -49,15 +59,97 @@ def _points(features: Tensor, distance: Distance) -> Tensor:
     return torch.cat([unit, (length == 0).to(unit)], 1)
 
 
+class _Screen:
+    """Finds neighbours through a matrix product: the larger :math:`x^T y - |y|^2/2`, the nearer is y to x.
+
+    Points are centred and scaled into the unit ball, where rounding shifts no product by more than ``error``.  The
+    table's columns stand in groups (column c in group c mod ``groups``): the k largest products of a query lie in the k
+    groups with the largest maxima.
+    """
+
+    def __init__(self, points: Tensor, k: int, rows: int) -> None:
+        samples, dimensions = points.shape
+        precise = torch.get_float32_matmul_precision() == "highest"  # a faster product would have a larger error
+        dtype = torch.float32 if precise else torch.float64
+        centred = points - points.mean(0)
+        length = torch.linalg.vector_norm(centred, dim=1).amax()
+        unit = (centred / length.masked_fill(length == 0, 1)).to(dtype)
+        # Wide groups cost candidates, many groups cost maxima: fastest at twice the width that makes them equally many.
+        width = max(1, min(samples // (k + _SPARE), round(2 * (samples / k) ** 0.5)))
+        self.points, self.k, self.groups = points, k, -(-samples // width)
+        # Of dimensions + 1 terms, whose sizes add up to 1.5 at most, and of the points' own rounding.
+        self.error = 1.5 * (dimensions + 3) * torch.finfo(dtype).eps / 2
+        self.queries = F.pad(unit, (0, 1), value=1.0)
+        self.table = unit.new_zeros(width * self.groups, dimensions + 1)
+        self.table[:samples, :-1], self.table[:samples, -1] = unit, unit.double().square().sum(1) / -2
+        self.table[samples:, -1] = -torch.inf
+        self.buffer = unit.new_empty(rows, len(self.table))
+
+    def neighbours(self, start: int, stop: int) -> Tensor:
+        """The k nearest other points of points start..stop-1, (rows, k)."""
+        rows = stop - start
+        products = torch.mm(self.queries[start:stop], self.table.T, out=self.buffer[:rows])
+        products.diagonal(start).fill_(-torch.inf)
+        products = products.view(rows, -1, self.groups)
+        maxima, group = products.amax(1).topk(self.k + _SPARE, dim=1)
+        least = maxima[:, self.k - 1] - 2 * self.error
+        undecided = maxima[:, -1] >= least
+        query = torch.arange(start, stop, device=products.device)
+        if not bool(undecided.any()):
+            return self._ranked(products, group, least, query)
+        found = query.new_empty(rows, self.k)
+        known = ~undecided
+        found[known] = self._ranked(products[known], group[known], least[known], query[known])
+        found[undecided] = _exact_neighbours(self.points, query[undecided], self.k)
+        return found
+
+    def _ranked(self, products: Tensor, group: Tensor, least: Tensor, query: Tensor) -> Tensor:
+        """The k nearest in order, of the columns in the chosen groups (rows, k + spare) whose products reach ``least``."""
+        candidates = products.gather(2, group.unsqueeze(1).expand(-1, products.shape[1], -1))
+        place = (candidates >= least.view(-1, 1, 1)).flatten().nonzero().squeeze(1)
+        value = candidates.flatten()[place]
+        row, member, slot = torch.unravel_index(place, candidates.shape)
+        column = member * self.groups + group[row, slot]
+        order = lexsort(-value, row)
+        row, value, column = row[order], value[order], column[order]
+        self._settle(query[row], value, column)
+        first = torch.searchsorted(row, torch.arange(len(query), device=row.device))
+        return column[first.unsqueeze(1) + torch.arange(self.k, device=row.device)]
+
+    def _settle(self, query: Tensor, value: Tensor, column: Tensor) -> None:
+        """Where a query's products are too close to tell, put the columns in the order of their distances, in place."""
+        close = (query[1:] == query[:-1]) & (value[:-1] - value[1:] <= 2 * self.error)
+        ends = close.new_zeros(1)
+        run = (~torch.cat([ends, close])).cumsum(0)
+        doubt = (torch.cat([ends, close]) | torch.cat([close, ends])).nonzero().squeeze(1)
+        run, query, candidate = run[doubt], query[doubt], column[doubt]
+        pairs = zip(*(index.split(_PAIRS) for index in (query, candidate)), strict=True)
+        distance = torch.cat([torch.linalg.vector_norm(self.points[i] - self.points[j], dim=1) for i, j in pairs])
+        column[doubt] = candidate[lexsort(candidate, distance, run)]
+
+
 def _neighbours(points: Tensor, k: int) -> Iterator[Tensor]:
     """The k nearest other points of every point, a chunk (rows, k) at a time."""
-    rows = max(1, _CHUNK_ELEMENTS // len(points))
-    for start in range(0, len(points), rows):
-        queries = points[start : start + rows]
+    samples = len(points)
+    rows = max(1, min(_CHUNK_ELEMENTS // samples, samples))
+    screen = _Screen(points, k, rows) if k + _SPARE < samples else None
+    for start in range(0, samples, rows):
+        stop = min(start + rows, samples)
+        if screen:
+            yield screen.neighbours(start, stop)
+        else:
+            yield _exact_neighbours(points, torch.arange(start, stop, device=points.device), k)
+
+
+def _exact_neighbours(points: Tensor, query: Tensor, k: int) -> Tensor:
+    """The k nearest other points of the points ``query`` (rows,) by distances to all of them: (rows, k)."""
+    found = []
+    for part in query.split(max(1, _EXACT_ELEMENTS // len(points))):
         # Not through a matrix product: equal points get equal distances whatever the chunk, and small ones stay exact.
-        distances = torch.cdist(queries, points, compute_mode="donot_use_mm_for_euclid_dist")
-        distances.diagonal(start).fill_(torch.inf)
-        yield _smallest(distances, k)
+        distances = torch.cdist(points[part], points, compute_mode="donot_use_mm_for_euclid_dist")
+        distances.scatter_(1, part.unsqueeze(1), torch.inf)
+        found.append(_smallest(distances, k))
+    return torch.cat(found)
 
 
 def _smallest(distances: Tensor, k: int) -> Tensor:

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
+from lossbook.metrics.ordering import lexsort
 
-# Elements copied at a time when the own class is masked: 64 Ki floats (256 KiB) stay in a core's own cache.
-_CHUNK_ELEMENTS = 1 << 16
+# Elements copied at a time when the own class is masked: they stay in the cache, and the copies share one buffer.
+_CHUNK_ELEMENTS = 1 << 19
 
 
 def split_metrics(metrics: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,9 +36,10 @@ def split_metrics(metrics: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     own = labels.unsqueeze(1)
     positive = metrics.gather(1, own).squeeze(1)
     rows = max(1, _CHUNK_ELEMENTS // metrics.shape[1])
-    negative = torch.cat(
-        [chunk.scatter(1, index, -torch.inf).amax(1) for chunk, index in zip(metrics.split(rows), own.split(rows), strict=True)]
-    )
+    negative, buffer = torch.empty_like(positive), torch.empty_like(metrics[:rows])
+    for chunk, index, largest in zip(metrics.split(rows), own.split(rows), negative.split(rows), strict=True):
+        others = buffer[: len(chunk)].copy_(chunk).scatter_(1, index, -torch.inf)
+        torch.amax(others, 1, out=largest)
     if bool((positive.isnan() | negative.isnan()).any()):
         raise ValueError("expected metrics without NaN; did the training diverge?")
     if metrics.dtype in (torch.float16, torch.bfloat16):
@@ -61,21 +63,20 @@ def samplewise_accuracy(metrics: Tensor, labels: Tensor) -> float:
     return (positive > negative).double().mean().item()
 
 
-def _coverage(positive: Tensor, negative: Tensor, group: Tensor) -> Tensor:
-    """For every sample, how many samples of its group the threshold t = (its negative metric) classifies.
+def _sweep(positive: Tensor, negative: Tensor, group: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Raise a threshold past both ends of every interval [negative, positive), one group after the other.
 
-    Sample m is classified by all t in [negative_m, positive_m), so the count at t is the number of interval starts
-    <= t less the number of interval ends <= t.  The best threshold of a group is always one of its starts.
-    Values become integer ranks so that (group, value) is one sortable key; a group's starts are as many as its ends,
-    so the counts of earlier groups cancel.  O(M log M).
+    A sample is classified by the thresholds in its interval, so the number of classified samples goes up by one at a
+    start and down by one at an end.  At equal values the ends come first: an empty interval is never counted, and no
+    group leaves anything to the next one.  O(M log M).
+
+    Returns:
+        ``(order, classified)``, each (2M,): what comes next, m for sample m's end and M + m for its start, and how many
+        samples are classified from there on.
     """
-    count = positive.numel()
-    ranks = torch.unique(torch.cat([negative, positive]), return_inverse=True)[1]
-    offset = group * (2 * count)
-    start, end = offset + ranks[:count], offset + ranks[count:]
-    started = torch.searchsorted(start.sort().values, start, right=True)
-    ended = torch.searchsorted(end.sort().values, start, right=True)
-    return started - ended
+    ends = torch.cat([torch.maximum(positive, negative), negative])
+    order = lexsort(ends) if group is None else lexsort(ends, group.repeat(2))
+    return order, torch.where(order < len(positive), -1, 1).cumsum(0)
 
 
 def uniform_accuracy(metrics: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -93,18 +94,17 @@ def uniform_accuracy(metrics: Tensor, labels: Tensor) -> tuple[float, float]:
         (1.0, 1.25)
     """
     positive, negative = split_metrics(metrics, labels)
-    correct = positive > negative
-    if not bool(correct.any()):
+    order, classified = _sweep(positive, negative)
+    first = classified.argmax()
+    best = classified[first].item()
+    if best == 0:
         return 0.0, float("nan")
-    positive, negative = positive[correct], negative[correct]
-    covered = _coverage(positive, negative, torch.zeros_like(negative, dtype=torch.int64))
-    best = covered.max()
-    low = negative[covered == best].min()
-    high = positive[positive > low].min()
+    low = negative[order[first] - len(negative)]
+    high = torch.where((positive > negative) & (positive > low), positive, torch.inf).min()
     middle = low + (high - low) / 2
     # Between two neighbouring floats there is no middle, and an infinite end has none either: the start is optimal too.
     threshold = middle if bool(middle.isfinite()) and bool(middle < high) else low
-    return best.item() / labels.numel(), threshold.item()
+    return best / labels.numel(), threshold.item()
 
 
 def classwise_uniform_accuracy(metrics: Tensor, labels: Tensor) -> float:
@@ -116,11 +116,9 @@ def classwise_uniform_accuracy(metrics: Tensor, labels: Tensor) -> float:
         Within [0, 1]; a class without samples adds nothing.  A_Uni <= A_CW <= A_SW (Eq. 26).
     """
     positive, negative = split_metrics(metrics, labels)
-    correct = positive > negative
-    group = labels[correct]
-    covered = _coverage(positive[correct], negative[correct], group)
-    best = torch.zeros(metrics.shape[1], dtype=covered.dtype, device=covered.device)
-    best = best.scatter_reduce(0, group, covered, "amax")
+    order, classified = _sweep(positive, negative, labels)
+    best = torch.zeros(metrics.shape[1], dtype=classified.dtype, device=classified.device)
+    best = best.scatter_reduce(0, labels.repeat(2)[order], classified, "amax")
     return best.sum().item() / labels.numel()
 
 
