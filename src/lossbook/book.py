@@ -24,7 +24,7 @@ import nbformat
 import typer
 import yaml
 
-from lossbook.experiments import get_paper, jobs
+from lossbook.experiments import get_paper, jobs, papers
 from lossbook.fingerprint import PACKAGE, fingerprint
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -47,6 +47,13 @@ def _cells(source: Path) -> Iterator[tuple[str, list[str]]]:
 def reads_results(source: Path) -> bool:
     """Does the page have the parameter ``results_dir``?"""
     return any("parameters" in tags and "results_dir" in code for code, tags in _cells(source))
+
+
+def results_read(source: Path) -> list[str]:
+    """The papers whose results a page reads: its chapter's, or all if it belongs to none; nothing without the parameter."""
+    if not reads_results(source):
+        return []
+    return [source.parent.name] if source.parent.name in papers() else list(papers())
 
 
 def _imports(source: Path) -> set[str]:
@@ -82,9 +89,11 @@ def page_state(source: Path) -> str:
 
     code = hashlib.sha256("\0".join(code for code, _ in _cells(source)).encode()).hexdigest()[:12]
     package = fingerprint(sorted(name for name in _imports(source) if _file(name)))
-    paper = source.parent.name
-    published = files_under(f"data/published/{paper}") if Path(f"data/published/{paper}").is_dir() else ""
-    reference = files_digest(sorted(Path("results").glob(f"*/{paper}*.csv"))) if reads_results(source) else ""
+    folder = source.parent.name
+    chapter = f"data/published/{folder}" if Path(f"data/published/{folder}").is_dir() else "data/published"
+    published = files_under(chapter) if source != RUN else ""
+    found = {path for paper in results_read(source) for path in Path("results").glob(f"*/{paper}*.csv")}
+    reference = files_digest(sorted(found)) if found else ""
     return " ".join([code, package, published, reference])
 
 
