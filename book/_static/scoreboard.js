@@ -65,7 +65,7 @@
 
   /** A link to a table's runs opens them. */
   function openTarget() {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target?.matches("details.lossbook-runs")) return;
     target.open = true;
     target.scrollIntoView();

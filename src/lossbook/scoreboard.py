@@ -46,8 +46,9 @@ class Entry:
 
     @property
     def href(self) -> str:
-        """The claims of its page, seen from a page in another folder of ``notebooks``."""
-        return f"../{self.paper}/{self.claim.page}.html#claims"
+        """The page that discusses it, at its list of claims, seen from a page in another folder of ``notebooks``."""
+        place = "#claims" if "\n## Claims\n" in _source(self.paper, self.claim.page) else ""
+        return f"../{self.paper}/{self.claim.page}.html{place}"
 
     @property
     def p_value(self) -> float:
@@ -170,7 +171,10 @@ def run_table(rows: pd.DataFrame) -> pd.DataFrame:
     return grouped.agg(seeds=("seed", "nunique"), run_ids=("run_id", lambda ids: " ".join(dict.fromkeys(ids)))).reset_index()
 
 
+def _source(paper: str, page: str) -> str:
+    return (project_root() / "notebooks" / paper / f"{page}.md").read_text()
+
+
 def page_title(paper: str, page: str) -> str:
     """The heading of a notebook."""
-    lines = (project_root() / "notebooks" / paper / f"{page}.md").read_text().splitlines()
-    return next(line.removeprefix("# ") for line in lines if line.startswith("# "))
+    return next(line.removeprefix("# ") for line in _source(paper, page).splitlines() if line.startswith("# "))
