@@ -29,8 +29,7 @@ def job_files(paper):
 
 
 def results_of(page):
-    paper = page.split("/")[0]
-    return [f"_build/results/{TIER}/{paper}.csv"] if paper in papers() and book.reads_results(PAGES[page]) else []
+    return [f"_build/results/{TIER}/{paper}.csv" for paper in book.results_read(PAGES[page])]
 
 
 localrules:

@@ -70,6 +70,19 @@ def test_only_pages_with_the_parameter_read_results(page):
     assert book.reads_results(page)
 
 
+def test_a_page_of_no_chapter_reads_the_results_of_all(page, monkeypatch):
+    monkeypatch.setattr(book, "papers", lambda: {"paper": None, "other": None})
+    assert book.results_read(page) == []
+    page.write_text(PAGE.replace("factor = 2", 'factor = 2\nresults_dir = "results"'))
+    assert book.results_read(page) == ["paper"]
+    monkeypatch.setattr(book, "papers", lambda: {"first": None, "second": None})
+    assert book.results_read(page) == ["first", "second"]
+    before = book.page_state(page)
+    Path("results/quick").mkdir(parents=True)
+    Path("results/quick/second.csv").write_text("table\n")
+    assert book.page_state(page) != before
+
+
 @pytest.mark.slow
 def test_execute_and_merge(page):
     output = Path("_build/executed/paper/01-page.ipynb")

@@ -43,3 +43,24 @@ def test_doctor_says_versions_device_and_data():
 def test_a_wrong_table_lists_the_known_ones():
     with pytest.raises(ValueError, match="expected one of II"):
         _run("table", "uniform", "XX")
+
+
+def test_claims_without_a_paper_prints_the_scoreboard():
+    output = _run("claims")
+    for word in ("uniform-ordering", "onecold-rce", "not reproduced", "Holm"):
+        assert word in output
+
+
+def test_claims_of_a_tier_that_was_not_run():
+    with pytest.raises(ValueError, match="no paper results of uniform"):
+        _run("claims", "uniform", "--tier", "paper")
+
+
+def test_spec_prints_what_the_run_notebook_takes():
+    from lossbook.experiments import get_paper
+    from lossbook.specs import parse_specs
+
+    wanted = get_paper("uniform").table("III").runs("quick")[4]
+    assert parse_specs(_run("spec", wanted.run_id)) == [wanted]
+    with pytest.raises(ValueError, match="no table holds a run"):
+        _run("spec", "0123456789ab")

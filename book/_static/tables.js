@@ -48,7 +48,7 @@
     }
   }
 
-  const arrangeAll = () => document.querySelectorAll("table.lossbook").forEach(arrange);
+  const arrangeAll = () => document.querySelectorAll("table.lossbook:not(.scoreboard)").forEach(arrange);
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", arrangeAll);
   else arrangeAll();
 })();

@@ -51,6 +51,13 @@ def reads_results(source: Path) -> bool:
     return any("parameters" in tags and "results_dir" in code for code, tags in _cells(source))
 
 
+def results_read(source: Path) -> list[str]:
+    """The papers whose results a page reads: its chapter's, or all if it belongs to none; nothing without the parameter."""
+    if not reads_results(source):
+        return []
+    return [source.parent.name] if source.parent.name in papers() else list(papers())
+
+
 def _imports(source: Path) -> set[str]:
     """The package's modules that the code cells import."""
     names: set[str] = set()

@@ -5,7 +5,9 @@ Importing this does not load torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +18,10 @@ from lossbook.statistics import mean_interval
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found: effect with its 95 % confidence interval in ``unit``, over ``runs`` seeds or rows."""
+    """What a check found: effect with its 95 % confidence interval in ``unit``, over ``seeds`` seeds or rows.
+
+    The claim is that the effect lies above ``bound`` (or below, if not ``above``).
+    """
 
     reproduced: bool | None
     effect: float
@@ -24,10 +29,21 @@ class Verdict:
     high: float
     seeds: int
     unit: str
+    bound: float = 0.0
+    above: bool = True
 
     @property
     def word(self) -> str:
         return {True: "reproduced", False: "not reproduced", None: "undecided"}[self.reproduced]
+
+    @property
+    def margin(self) -> float:
+        """How far the effect lies on the claimed side of the bound, in half-widths of its interval: the verdict is
+        *reproduced* above 1, *not reproduced* up to −1; infinite for a check without an interval."""
+        half, beyond = (self.high - self.low) / 2, (self.effect - self.bound) * (1 if self.above else -1)
+        if half == 0:
+            return math.inf if self.reproduced else -math.inf
+        return beyond / half if math.isfinite(half) else 0.0
 
 
 @dataclass(frozen=True)
@@ -55,14 +71,37 @@ def decide(values: np.ndarray, bound: float = 0.0, above: bool = True, unit: str
     beyond = interval.low > bound if above else interval.high < bound
     against = interval.high <= bound if above else interval.low >= bound
     reproduced = True if beyond else False if against else None
-    return Verdict(reproduced, interval.mean, interval.low, interval.high, interval.count, unit)
+    return Verdict(reproduced, interval.mean, interval.low, interval.high, interval.count, unit, bound, above)
+
+
+class NoResults(ValueError):
+    """A check asked for a table that was not run."""
+
+
+_READ: list[list[str]] = []
+
+
+@contextmanager
+def tables_read() -> Iterator[list[str]]:
+    """The names of the tables that checks ask for while this is open."""
+    _READ.append([])
+    try:
+        yield _READ[-1]
+    finally:
+        _READ.pop()
 
 
 def rows_of(results: pd.DataFrame, table: str) -> pd.DataFrame:
-    """The results of one table."""
+    """The results of one table.
+
+    Raises:
+        NoResults: if there are none.
+    """
+    if _READ and table not in _READ[-1]:
+        _READ[-1].append(table)
     rows = results[results["table"] == table]
     if rows.empty:
-        raise ValueError(f"no results of table {table}: run it first")
+        raise NoResults(f"no results of table {table}: run it first")
     return rows
 
 

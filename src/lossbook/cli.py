@@ -1,7 +1,8 @@
-"""``lossbook``: list, features, run, table, claims, status, doctor."""
+"""``lossbook``: list, features, run, spec, table, claims, status, doctor."""
 
 from __future__ import annotations
 
+import html
 import os
 import platform
 import shutil
@@ -107,17 +108,55 @@ def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir =
 
 
 @app.command()
-def claims(paper: str, tier: Tier = "quick", results_dir: ResultsDir = "results") -> None:
-    """Check every claim of a paper that a tier can decide against its results."""
-    from lossbook.results import load_results
+def claims(
+    paper: Annotated[str, typer.Argument(help="all papers by default")] = "", tier: str = "", results_dir: ResultsDir = "results"
+) -> None:
+    """Check every claim of a paper against the results; without a paper, the scoreboard of all."""
+    from lossbook import scoreboard
+    from lossbook.report import effect_text
 
-    frame = load_results(results_dir, tier, paper)
-    rows = []
-    for claim in get_paper(paper).claims_at(tier):
-        verdict = claim.check(frame)
-        effect = f"{verdict.effect:.2f} [{verdict.low:.2f}, {verdict.high:.2f}] {verdict.unit}"
-        rows.append([claim.id, claim.source, claim.statement, verdict.word, effect, str(verdict.seeds)])
-    _print(f"{paper}, {tier} tier", ["claim", "source", "statement", "verdict", "effect [95 % interval]", "n"], rows)
+    if paper:
+        get_paper(paper)
+    board = [e for e in scoreboard.entries(results_dir) if e.paper == (paper or e.paper) and e.tier == (tier or e.tier)]
+    if not board:
+        raise ValueError(
+            f"no {tier} results of {paper or 'any paper'} in {results_dir}: run `make book`, or `lossbook run {paper}`"
+        )
+    rows = [
+        [
+            e.claim.id,
+            e.claim.source,
+            e.claim.statement,
+            e.tier,
+            e.verdict.word,
+            html.unescape(effect_text(e.verdict)),
+            str(e.verdict.seeds),
+        ]
+        for e in board
+    ]
+    title = f"{paper}, {tier or 'all tiers'}" if paper else "Every claim of every paper"
+    _print(title, ["claim", "source", "statement", "tier", "verdict", "effect [95 % interval]", "n"], rows)
+    counts = scoreboard.counts(board)
+    _print(
+        "Claims",
+        ["paper", "tier", *counts.columns],
+        [[*index, *map(str, row)] for index, row in zip(counts.index, counts.to_numpy(), strict=True)],
+    )
+    odds = scoreboard.chance(board)
+    console.print(
+        f"Of {odds.claims} verdicts with an interval {odds.decided} are decided. Chance alone makes up to {odds.wrong:.1f} "
+        f"of them wrong on average; {odds.firm} would stay decided at 5 % for all together (Holm)."
+    )
+
+
+@app.command()
+def spec(run_id: str) -> None:
+    """Print the spec of a run, as notebooks/run takes it in its parameter `specs`."""
+    found = (run for chapter in papers().values() for t in chapter.tables for tier in TIERS for run in t.runs(tier))
+    match = next((run for run in found if run.run_id == run_id), None)
+    if match is None:
+        raise ValueError(f"no table holds a run {run_id!r}; the column run_id of the results has the known ones")
+    print(match.canonical_json())
 
 
 @app.command()
