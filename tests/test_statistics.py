@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lossbook.statistics import critical_difference, friedman, holm, mean_ranks, paired_tests
+from lossbook.statistics import critical_difference, friedman, held_out_gain, holm, mean_ranks, paired_tests
 
 VALUES = np.random.default_rng(0).normal(size=(6, 4)).round(1)
 
@@ -64,6 +64,28 @@ def test_paired_tests_longhand():
     signs = np.array(list(itertools.product([-1, 1], repeat=8)))
     expected = (np.abs(signs @ ranks) >= observed).mean()
     assert paired_tests(difference[:, None], np.zeros(8))[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_held_out_gain_longhand(higher):
+    control = np.arange(6.0)
+    gains = []
+    for block in range(6):
+        means = np.delete(VALUES, block, axis=0).mean(0)
+        gains.append(VALUES[block, means.argmax() if higher else means.argmin()] - control[block])
+    assert held_out_gain(VALUES, control, higher).mean == pytest.approx(np.mean(gains))
+
+
+def test_held_out_gain_of_noise_is_none():
+    """The best of many equal methods looks better than it is; its gain in the block left out does not."""
+    rng = np.random.default_rng(3)
+    held_out, seen = [], []
+    for _ in range(200):
+        values = rng.normal(size=(10, 20))
+        held_out.append(held_out_gain(values, np.zeros(10)).mean)
+        seen.append(values.mean(0).max())
+    assert abs(np.mean(held_out)) < 0.1
+    assert np.mean(seen) > 0.4
 
 
 @pytest.mark.parametrize("values", [np.zeros(3), np.zeros((2, 2)), np.full((3, 3), np.nan)])

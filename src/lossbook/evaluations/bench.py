@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lossbook.data import load
+from lossbook.data import Split, load, resize
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.evaluations.ood import UNKNOWN, photographs
 from lossbook.heads.euclidean import EuclideanHead
@@ -59,14 +59,16 @@ def _out_of_distribution(outputs: Outputs, logits: Tensor) -> dict[str, float]:
     for name in UNKNOWN[outputs.spec.dataset]:
         known = outputs.data.test.images
         images = photographs(known.shape[-1]) if name == "photographs" else load(name).test.images
-        others = outputs.extract(_in_channels(images, known.shape[1]))
+        others = outputs.extract(_like(images, known, outputs.spec.image_size))
         areas["ood_msp"].append(auroc(ood.msp(logits), ood.msp(_logits(outputs, others))))
         areas["ood_knn"].append(auroc(ood.knn(test, train, neighbours), ood.knn(others, train, neighbours)))
     return {name: sum(found) / len(found) for name, found in areas.items()}
 
 
-def _in_channels(images: Tensor, channels: int) -> Tensor:
-    """Grey images for a colour model, or the other way round."""
+def _like(images: Tensor, known: Tensor, image_size: int) -> Tensor:
+    """Images with the size that the run trains at and the channels of the known ones: grey repeated, or colours averaged."""
+    images = resize(Split(images, images.new_empty(0)), image_size or known.shape[-1]).images
+    channels = known.shape[1]
     if images.shape[1] == channels:
         return images
     return images.expand(-1, channels, -1, -1) if images.shape[1] == 1 else images.float().mean(1, keepdim=True).to(torch.uint8)

@@ -22,6 +22,7 @@ import pandas as pd
 from lossbook.claims import Claim, Verdict, by_seed, decide, rows_of
 from lossbook.experiments import Paper, Table
 from lossbook.specs import RunSpec
+from lossbook.statistics import critical_difference, held_out_gain, mean_ranks, paired_tests
 
 # Method -> the objective, the arguments that stay, and where it comes from.
 METHODS = {
@@ -254,6 +255,32 @@ def chosen(results: pd.DataFrame) -> dict[str, int]:
     """The rule: for every method the setting with the highest accuracy on the known classes; the first one of equals."""
     accuracy = tuning(results)["A_SW"].round(9)
     return {name: int(group.to_numpy().argmax()) for name, group in accuracy.groupby(level="method", sort=False)}
+
+
+def answers(results: pd.DataFrame, control: str = "CE") -> pd.DataFrame:
+    """Which loss for which goal: one row a goal.
+
+    ``best`` by mean rank; ``gain``: of whatever was best on the other seeds, on the control (:func:`held_out_gain`); ``level``:
+    the methods whose mean rank is within the critical difference of the best one's; ``better`` and ``worse``: methods that
+    differ from the control by Wilcoxon's test at 5 %, all methods together (Holm).
+    """
+    rows = {}
+    for goal in GOALS:
+        values = scores(results, goal)
+        ranks = pd.Series(mean_ranks(values.to_numpy(), goal.better > 0), values.columns)
+        others = values.drop(columns=control)
+        different = paired_tests(others.to_numpy(), values[control].to_numpy()) < 0.05
+        sign = goal.better * np.sign((others.sub(values[control], axis=0)).mean().to_numpy())
+        rows[goal.name] = {
+            "best": ranks.idxmin(),
+            "score": values[ranks.idxmin()].mean(),
+            control: values[control].mean(),
+            "gain": held_out_gain(values.to_numpy(), values[control].to_numpy(), goal.better > 0),
+            "level": int((ranks - ranks.min() < critical_difference(len(ranks), len(values))).sum()),
+            "better": int((different & (sign > 0)).sum()),
+            "worse": int((different & (sign < 0)).sum()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("goal")
 
 
 # Claims -------------------------------------------------------------------------------------------------------------

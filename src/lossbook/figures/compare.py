@@ -85,29 +85,33 @@ def _critical_difference(axis: Axes, ranks: pd.Series, distance: float) -> None:
     axis.set_axis_off()
 
 
-def differences(panels: Mapping[str, tuple[pd.DataFrame, int]], control: str) -> None:
-    """Paired differences to a control with their 95 % intervals, a panel a goal: goal -> (scores, +1 or -1: more or less is
-    better).  Blue: better than the control, orange: worse, grey: the interval contains 0."""
-    methods = [name for name in next(iter(panels.values()))[0].columns if name != control]
+def differences(panels: Mapping[str, tuple[pd.DataFrame, int]]) -> None:
+    """Means of paired differences with their 95 % intervals, a panel a goal.  Blue: better, orange: worse, grey: the interval
+    contains 0.
+
+    Args:
+        panels: goal -> (differences in points, one row a seed, one column a row of the panel; +1 or -1: more or less is better).
+    """
+    names = next(iter(panels.values()))[0].columns
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    _, axes = plt.subplots(rows, columns, figsize=(7.2, (0.185 * len(methods) + 0.75) * rows), sharey=True, squeeze=False)
+    _, axes = plt.subplots(rows, columns, figsize=(7.2, (0.17 * len(names) + 0.75) * rows), sharey=True, squeeze=False)
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
-    for axis, (goal, (scores, better)) in zip(axes.flat, panels.items(), strict=False):
-        for y, name in enumerate(methods):
-            mean, low, high, _ = mean_interval((scores[name] - scores[control]).to_numpy())
-            sign = 0 if low <= 0 <= high else better * np.sign(mean)
-            color = {1: PALETTE[0], -1: PALETTE[1], 0: "0.6"}[int(sign)]
+    for axis, (goal, (values, better)) in zip(axes.flat, panels.items(), strict=False):
+        for y, name in enumerate(names):
+            mean, low, high, _ = mean_interval(values[name].to_numpy())
+            sign = 0 if low <= 0 <= high else better * int(np.sign(mean))
+            color = {1: PALETTE[0], -1: PALETTE[1], 0: "0.6"}[sign]
             axis.plot([low, high], [y, y], color=color, linewidth=1.5)
             axis.plot(mean, y, "o", color=color, markersize=3.5)
         axis.axvline(0, color="black", linewidth=0.8)
-        axis.set_title(goal, fontsize="small")
+        axis.set_title(goal + ("" if better > 0 else " (less is better)"), fontsize="small")
         axis.set_xlabel("points", fontsize="small")
         axis.tick_params(labelsize=7.5)
         axis.grid(axis="y", visible=False)
-        axis.set_yticks(range(len(methods)), methods)
-        axis.set_ylim(len(methods) - 0.4, -0.6)
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.4, -0.6)
 
 
 def pareto_front(x: np.ndarray, y: np.ndarray) -> np.ndarray:
