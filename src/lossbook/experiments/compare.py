@@ -443,6 +443,6 @@ PAPER = Paper(
         *(f"lossbook.objectives.{paper}" for paper in ("multicenter", "onecold", "uniform", "warped")),
         *(f"lossbook.evaluations.{suite}" for suite in ("bench", "collapse", "geometry", "longtail", "openset", "uniformity")),
     ),
-    shares=("MAP@R", "recall", "ece"),
-    headings={"method": "loss", "MAP@R": "MAP@R", "ece": "ECE", "ece_sigmoid": "ECE (sigmoid)"},
+    shares=("ece",),
+    headings={"ece": "ECE"},
 )
