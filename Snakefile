@@ -17,6 +17,7 @@ RUNS_A_JOB = int(config.get("runs_a_job", 82))
 THREADS = int(config.get("threads_a_job", 1))
 
 JOBS = {job.name: job for job in jobs(TIER, RUNS_A_JOB)}
+PAPERS = [name for name, paper in papers().items() if any(table.runs(TIER) for table in paper.tables)]
 PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
 STEP = f"{sys.executable} -m lossbook.book"
 JUPYTER_BOOK = str(book.Path(sys.executable).with_name("jupyter-book"))
@@ -45,7 +46,7 @@ rule all:
 
 rule results:
     input:
-        expand(f"_build/results/{TIER}/{{paper}}.csv", paper=papers()),
+        expand(f"_build/results/{TIER}/{{paper}}.csv", paper=PAPERS),
 
 
 rule train:
@@ -107,7 +108,7 @@ rule page:
 rule run_page:
     input:
         source=ancient("notebooks/run.md"),
-        results=expand(f"_build/results/{TIER}/{{paper}}.csv", paper=papers()),
+        results=expand(f"_build/results/{TIER}/{{paper}}.csv", paper=PAPERS),
     output:
         "_build/executed/run.ipynb",
     params:

@@ -1,5 +1,6 @@
 """Metrics, one file a question; the names below are the public ones."""
 
+from lossbook.metrics.calibration import expected_calibration_error
 from lossbook.metrics.collapse import dimensions_needed, fisher_ratio, nc1, nc2, nc3, nc4, principal_accuracies
 from lossbook.metrics.diversity import effective_rank, intra_class_diversity, subcluster_purity, within_class_share
 from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
@@ -43,6 +44,7 @@ __all__ = [
     "draw_metric_matrix",
     "draw_pairs",
     "effective_rank",
+    "expected_calibration_error",
     "feature_separability",
     "fisher_ratio",
     "generalisation_gap",
