@@ -91,6 +91,10 @@ def _checksum(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def _text(record: dict[str, Any]) -> str:
+    return json.dumps(record, sort_keys=True, indent=1) + "\n"
+
+
 class Store:
     """A folder of run records.
 
@@ -120,16 +124,18 @@ class Store:
         record = json.loads(json.dumps(_without_nan(record)))
         record["checksum"] = _checksum(record)
         path = self.path(result.spec)
-        write_atomically(path, json.dumps(record, sort_keys=True, indent=1) + "\n")
+        write_atomically(path, _text(record))
         return path
 
     def load(self, spec: RunSpec) -> dict[str, Any] | None:
         """The record of a spec made by the present code, or None."""
         try:
-            record = json.loads(self.path(spec).read_text())
+            text = self.path(spec).read_text()
+            record = json.loads(text)
         except (FileNotFoundError, ValueError):  # no JSON, or not even text
             return None
-        whole = isinstance(record, dict) and record.get("checksum") == _checksum(record)
+        # The text as well: a number's last digits can change without another value.
+        whole = isinstance(record, dict) and record.get("checksum") == _checksum(record) and text == _text(record)
         return record if whole and record.get("code") == code_of(spec) else None
 
     def missing(self, specs: Iterable[RunSpec]) -> list[RunSpec]:
