@@ -84,16 +84,16 @@ def files_under(*folders: str) -> str:
 
 def page_state(source: Path) -> str:
     """A hash over all that a page's outputs depend on, its prose not: code cells, reachable package code, published
-    tables and reference results of its paper, if it reads them."""
+    tables and reference results of its paper, if it reads them.  A page of no single paper may read those of all."""
     from lossbook.fingerprint import _file
 
     code = hashlib.sha256("\0".join(code for code, _ in _cells(source)).encode()).hexdigest()[:12]
     package = fingerprint(sorted(name for name in _imports(source) if _file(name)))
-    folder = source.parent.name
-    chapter = f"data/published/{folder}" if Path(f"data/published/{folder}").is_dir() else "data/published"
-    published = files_under(chapter) if source != RUN else ""
-    found = {path for paper in results_read(source) for path in Path("results").glob(f"*/{paper}*.csv")}
-    reference = files_digest(sorted(found)) if found else ""
+    paper = source.parent.name
+    if source != RUN and paper not in papers():
+        return " ".join([code, package, files_under("data/published"), files_digest(sorted(Path("results").glob("*/*.csv")))])
+    published = files_under(f"data/published/{paper}") if Path(f"data/published/{paper}").is_dir() else ""
+    reference = files_digest(sorted(Path("results").glob(f"*/{paper}*.csv"))) if reads_results(source) else ""
     return " ".join([code, package, published, reference])
 
 

@@ -87,6 +87,8 @@ def entries(results_dir: str | Path = "results") -> list[Entry]:
         frames = {tier: frame for tier in TIERS if (frame := results_of(paper.name, tier, results_dir)) is not None}
         for claim in paper.claims:
             for tier, frame in frames.items():
+                if claim not in paper.claims_at(tier):
+                    continue
                 with tables_read() as read:
                     try:
                         verdict = claim.check(frame)

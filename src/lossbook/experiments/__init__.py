@@ -56,6 +56,10 @@ class Paper:
     shares: tuple[str, ...] = ()
     headings: dict[str, str] = field(default_factory=dict)
 
+    def claims_at(self, tier: str) -> tuple[Claim, ...]:
+        """The claims that a tier's results can decide: those with runs there, as far as the tables tell."""
+        return self.claims if any(table.runs(tier) for table in self.tables) else ()
+
     def table(self, name: str) -> Table:
         found = [table for table in self.tables if table.name == name]
         if not found:
