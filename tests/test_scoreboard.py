@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,8 @@ def test_a_claim_without_its_table_is_left_out_and_any_other_error_is_not(monkey
         raise ZeroDivisionError
 
     claim = Claim("uniform-broken", "", "", "05-imagenet", broken)
-    monkeypatch.setattr("lossbook.scoreboard.papers", lambda: {"uniform": type("P", (), {"name": "uniform", "claims": (claim,)})})
+    chapter = replace(papers()["uniform"], claims=(claim,))
+    monkeypatch.setattr("lossbook.scoreboard.papers", lambda: {"uniform": chapter})
     with pytest.raises(ZeroDivisionError):
         entries()
 
@@ -175,6 +177,12 @@ def test_the_ledger_holds_every_run():
         assert set(re.findall(r"\b[0-9a-f]{12}\b", text)) == set(frame["run_id"])
 
 
+def test_the_run_that_the_page_names_exists():
+    named = re.findall(r"lossbook spec ([0-9a-f]{12})", (ROOT / "notebooks/scoreboard/02-runs.md").read_text())
+    assert named
+    assert set(named) <= set(results_of("uniform", "quick")["run_id"])
+
+
 def test_run_table_groups_the_seeds_of_a_spec():
     frame = results_of("uniform", "quick")
     table = run_table(frame[frame["table"] == "III"])
@@ -186,7 +194,23 @@ def test_run_table_groups_the_seeds_of_a_spec():
 def test_chapters_are_all_papers_in_the_order_of_the_book():
     names = [paper.name for paper in chapters()]
     assert sorted(names) == sorted(papers())
-    assert names[:2] == ["uniform", "bce3s"]
+    assert names.index("uniform") < names.index("bce3s")
+
+
+def test_a_second_tier_gets_rows_and_bars_of_its_own(tmp_path):
+    (tmp_path / "standard").mkdir()
+    frame = results_of("uniform", "quick")
+    frame[(frame["table"] == "III") & (frame["seed"] == 0)].to_csv(tmp_path / "standard" / "uniform.csv", index=False)
+    board = [e for e in entries(tmp_path) if e.paper == "uniform"]
+    second = [e for e in board if e.tier == "standard"]
+    assert {e.claim.id for e in second} == {"uniform-ordering", "uniform-small-scale", "uniform-wide-scale"}
+    assert {e.verdict.word for e in second if e.tables == ("III",) and e.claim.id != "uniform-ordering"} == {"undecided"}
+    text = figures.board_table(board).text
+    assert 'data-tier="standard"' in text
+    assert "one run, no interval" in text
+    assert "inf" not in re.sub(r"inference|information", "", text)
+    assert len(figures.overview(board).axes[0].get_yticklabels()) == 2
+    assert chance(second).claims == 0
 
 
 def test_overview_draws_a_bar_a_paper_and_a_mark_a_claim(board):

@@ -131,7 +131,7 @@ class Chance:
 
 def chance(board: Iterable[Entry], level: float = 0.05) -> Chance:
     """The part of chance in the verdicts that rest on an interval."""
-    tested = [e for e in board if math.isfinite(e.verdict.margin)]
+    tested = [e for e in board if math.isfinite(e.verdict.margin) and math.isfinite(e.verdict.high)]
     ranked = sorted(tested, key=lambda e: e.p_value)
     firm: list[Entry] = []
     for rank, entry in enumerate(ranked):

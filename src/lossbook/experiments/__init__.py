@@ -58,8 +58,10 @@ class Paper:
     headings: dict[str, str] = field(default_factory=dict)
 
     def claims_at(self, tier: str) -> tuple[Claim, ...]:
-        """The claims that a tier's results can decide: all of them, or those named for it in ``_frozen``."""
-        return tuple(c for c in self.claims if c.id in _frozen.CLAIMS[self.name]) if tier == "frozen" else self.claims
+        """The claims that a tier's results can decide: those named for it in ``_frozen``; elsewhere all, if it has runs."""
+        if tier == "frozen":
+            return tuple(claim for claim in self.claims if claim.id in _frozen.CLAIMS.get(self.name, ()))
+        return self.claims if any(table.runs(tier) for table in self.tables) else ()
 
     def table(self, name: str) -> Table:
         found = [table for table in self.tables if table.name == name]

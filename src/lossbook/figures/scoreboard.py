@@ -64,6 +64,8 @@ def _claim_row(entry: Entry, order: int, ledger: str) -> str:
     every = f'<a href="{ledger}">all tables</a>' if whole else ""
     sign = "above" if verdict.above else "below"
     asked = f"asked: {sign} {verdict.bound:g}" if verdict.low < verdict.high else "no interval: every run is checked"
+    if np.isinf(verdict.high):
+        asked += "; one run, no interval"
     order_by = 0.0 if np.isnan(verdict.margin) else float(np.clip(verdict.margin, -1e6, 1e6))
     slug = verdict.word.replace(" ", "-")
     title = html.escape(page_title(entry.paper, claim.page))
