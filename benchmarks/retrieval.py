@@ -55,7 +55,7 @@ def _rows(samples: int, classes: int, dimensions: int) -> list[dict[str, Any]]:
     neighbours = CustomKNN(LpDistance(normalize_embeddings=False), batch_size=None if samples < 10_000 else QUERIES_AT_A_TIME)
     library = AccuracyCalculator(LIBRARY_NAMES, k="max_bin_count", knn_func=neighbours, device=DEVICE)
     ours = whole(lambda: _values(retrieval_scores(features, labels), ("P@1", "R-precision", "MAP@R")))
-    case = f"retrieval_scores, {samples:,} embeddings, {classes:,} classes, d={dimensions}"
+    case = f"retrieval_scores, M={samples:,}, N={classes:,}, d={dimensions}"
     return [
         compare(
             case,
