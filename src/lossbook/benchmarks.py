@@ -68,8 +68,8 @@ def suite_table(frame: pd.DataFrame, caption: str) -> Html:
         rows.append(
             {
                 "case, beside its peer": f"<b>{html.escape(row['case'])}</b><br>{html.escape(row['peer'])}",
-                "time": f"{row['time_ratio']:.3g}<br>{_milliseconds(row['ours_ms'])}",
-                "memory": f"{row['memory_ratio']:.3g}<br>{row['ours_mib']:.3g}&nbsp;MiB",
+                "time": f"{row['time_ratio']:.4g}<br>{_milliseconds(row['ours_ms'])}",
+                "memory": f"{row['memory_ratio']:.4g}<br>{row['ours_mib']:.3g}&nbsp;MiB",
                 "values": _distance(row["value_error"]),
                 "goals": "<br>".join(signs) or "–",
             }
