@@ -2,7 +2,8 @@ r"""How good is an embedding for retrieval?  Every sample queries all the others
 
 ``features`` (M, d) are the embeddings, ``labels`` (M,) the classes, any integers.  Nearest neighbours are exact: a matrix
 product in float32 leaves few candidates, distances that its rounding could confuse come from the differences in float64,
-and neighbours at equal distance keep the order of the samples.  The query itself is left out.  :math:`R_i` is the number
+and neighbours at equal distance keep the order of the samples (for more than 61 dimensions the bound on the rounding is
+a probable one, see the code).  The query itself is left out.  :math:`R_i` is the number
 of other samples of query i's class; a query whose class has no other sample (:math:`R_i = 0`) has nothing to find and is
 left out of every mean, but others may find it.  All results are in [0, 1].
 
