@@ -74,8 +74,8 @@ def compare(
     return {
         "case": case,
         "peer": peer,
-        "time_ratio": float(f"{seconds_ours / seconds_peer:.3g}"),
-        "memory_ratio": float(f"{bytes_ours / bytes_peer:.3g}"),
+        "time_ratio": float(f"{seconds_ours / seconds_peer:.4g}"),
+        "memory_ratio": float(f"{bytes_ours / bytes_peer:.4g}"),
         "ours_ms": round(seconds_ours * 1e3, 3),
         "peer_ms": round(seconds_peer * 1e3, 3),
         "ours_mib": round(bytes_ours / 2**20, 3),

@@ -53,11 +53,11 @@ def goals_met(suites: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """How many goals each suite met and missed; suites without goals are left out."""
     words = {TITLES.get(name, name): judge(frame)["word"].value_counts() for name, frame in suites.items()}
     counts = pd.DataFrame(words).T.reindex(columns=["met", "missed"]).fillna(0).astype(int)
-    return counts[counts.sum(1) > 0].rename_axis("suite").reset_index()
+    return counts[counts.sum(1) > 0].rename_axis(index="suite", columns=None).reset_index()
 
 
 def suite_table(frame: pd.DataFrame, caption: str) -> Html:
-    """A suite as a table: ratios with our own time and memory, the distance of the values, and each goal with its word."""
+    """A suite as a table: each ratio above our own time or memory, the distance of the values, each goal with its word."""
     rows = []
     for row in frame.to_dict("records"):
         goals = judge(pd.DataFrame([row]))
@@ -67,20 +67,24 @@ def suite_table(frame: pd.DataFrame, caption: str) -> Html:
         ]
         rows.append(
             {
-                "case": html.escape(row["case"]),
-                "beside": html.escape(row["peer"]),
-                "time": f"{row['time_ratio']:.3g} ({_milliseconds(row['ours_ms'])})",
-                "memory": f"{row['memory_ratio']:.3g} ({row['ours_mib']:.3g} MiB)",
-                "values differ by": "–" if math.isnan(row["value_error"]) else f"{row['value_error']:.0e}",
+                "case, beside its peer": f"<b>{html.escape(row['case'])}</b><br>{html.escape(row['peer'])}",
+                "time": f"{row['time_ratio']:.4g}<br>{_milliseconds(row['ours_ms'])}",
+                "memory": f"{row['memory_ratio']:.4g}<br>{row['ours_mib']:.3g}&nbsp;MiB",
+                "values": _distance(row["value_error"]),
                 "goals": "<br>".join(signs) or "–",
             }
         )
     text = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="lossbook")
+    text = text.replace("<table ", '<table style="font-size: 0.85em" ', 1)
     return Html(text.replace("<thead>", f"<caption>{html.escape(caption)}</caption><thead>", 1))
 
 
 def _milliseconds(number: float) -> str:
-    return f"{number / 1000:.1f} s" if number >= 1000 else f"{number:.3g} ms"
+    return f"{number / 1000:.1f}&nbsp;s" if number >= 1000 else f"{number:.3g}&nbsp;ms"
+
+
+def _distance(error: float) -> str:
+    return "–" if math.isnan(error) else f"{error:.0e}" if error else "equal"
 
 
 def machines(suites: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ def ratios(suites: dict[str, pd.DataFrame]) -> None:
     goals = goals[goals["measure"].isin(list(_MARKERS))]
     lines = goals[["suite", "case", "peer"]].drop_duplicates().reset_index(drop=True)
     place = {tuple(line): k for k, line in enumerate(lines.itertuples(index=False))}
-    figure, axis = plt.subplots(figsize=(7.2, 1.2 + 0.28 * len(lines)))
+    figure, axis = plt.subplots(figsize=(7.2, 1.2 + 0.32 * len(lines)))
     both = goals.groupby(["suite", "case", "peer"])["measure"].nunique()
     for goal in goals.itertuples():
         line = goal.suite, goal.case, goal.peer
@@ -31,13 +31,8 @@ def ratios(suites: dict[str, pd.DataFrame]) -> None:
         face = color if filled else "white"
         axis.plot(goal.value, y, _MARKERS[goal.measure], color=color, markerfacecolor=face, markersize=6)
     axis.axvline(1, color="0.4", linewidth=1, linestyle=":")
-    names = [line.case.split(",")[0] for line in lines.itertuples()]
-    repeated = {name for name in names if names.count(name) > 1}
-    labels = [
-        f"{name} / {_short(line.peer)}" if name in repeated else name
-        for name, line in zip(names, lines.itertuples(), strict=True)
-    ]
-    axis.set_yticks(range(len(lines)), labels, fontsize="small")
+    labels = [f"{_short(line.case)}\nbeside {_short(line.peer)}" for line in lines.itertuples()]
+    axis.set_yticks(range(len(lines)), labels, fontsize=6.5)
     axis.set_ylim(len(lines) - 0.4, -0.6)
     axis.set_xscale("log")
     axis.set_xlabel("ours / peer (log scale)")
@@ -49,5 +44,5 @@ def ratios(suites: dict[str, pd.DataFrame]) -> None:
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize="small")
 
 
-def _short(peer: str) -> str:
-    return peer if len(peer) <= 24 else peer[:23].rstrip() + "…"
+def _short(text: str, most: int = 50) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

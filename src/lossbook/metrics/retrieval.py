@@ -2,12 +2,14 @@ r"""How good is an embedding for retrieval?  Every sample queries all the others
 
 ``features`` (M, d) are the embeddings, ``labels`` (M,) the classes, any integers.  Nearest neighbours are exact: a matrix
 product in float32 leaves few candidates, distances that its rounding could confuse come from the differences in float64,
-and neighbours at equal distance keep the order of the samples.  The query itself is left out.  :math:`R_i` is the number
+and neighbours at equal distance keep the order of the samples (for more than 61 dimensions the bound on the rounding is
+a probable one, see the code).  The query itself is left out.  :math:`R_i` is the number
 of other samples of query i's class; a query whose class has no other sample (:math:`R_i = 0`) has nothing to find and is
 left out of every mean, but others may find it.  All results are in [0, 1].
 
 Everything runs on the tensor's own device, a chunk of queries at a time: besides float64 and float32 copies of the
-features it takes about 150 MB (300 MB where many distances are equal), or 72 bytes a sample beyond four million samples.
+features it takes at most about 250 MB (300 MB where many distances are equal), or 72 bytes a sample beyond four million
+samples.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from lossbook.metrics.ordering import lexsort
 
 Distance = Literal["euclidean", "cosine"]
 
-# Entries of the float32 products at a time (32 MiB).
-_CHUNK_ELEMENTS = 1 << 23
+# Queries at a time; fewer where their float32 products would have more entries than these (128 MiB).
+_CHUNK_ROWS, _CHUNK_ELEMENTS = 1024, 1 << 25
 # Entries of the float64 distances at a time: with sorted copies, indices and masks they take 24 to 72 bytes an entry.
 _EXACT_ELEMENTS = 1 << 22
 # Groups beyond the k that suffice where the product's rounding leaves no doubt.
@@ -77,8 +79,10 @@ class _Screen:
         # Wide groups cost candidates, many groups cost maxima: fastest at twice the width that makes them equally many.
         width = max(1, min(samples // (k + _SPARE), round(2 * (samples / k) ** 0.5)))
         self.points, self.k, self.groups = points, k, -(-samples // width)
-        # Of dimensions + 1 terms, whose sizes add up to 1.5 at most, and of the points' own rounding.
-        self.error = 1.5 * (dimensions + 3) * torch.finfo(dtype).eps / 2
+        # Of dimensions + 1 terms, whose sizes add up to 1.5 at most, and of the points' own rounding: in the worst case
+        # one unit a term; 8 times the root of that many is exceeded once in 10^13 products (Higham and Mary, 2019).
+        terms = dimensions + 3
+        self.error = 1.5 * min(terms, 8 * terms**0.5) * torch.finfo(dtype).eps / 2
         self.queries = F.pad(unit, (0, 1), value=1.0)
         self.table = unit.new_zeros(width * self.groups, dimensions + 1)
         self.table[:samples, :-1], self.table[:samples, -1] = unit, unit.double().square().sum(1) / -2
@@ -112,6 +116,9 @@ class _Screen:
         column = member * self.groups + group[row, slot]
         order = lexsort(-value, row)
         row, value, column = row[order], value[order], column[order]
+        first = torch.searchsorted(row, torch.arange(len(query), device=row.device))
+        possible = value >= (value[first + self.k - 1] - 2 * self.error)[row]
+        row, value, column = row[possible], value[possible], column[possible]
         self._settle(query[row], value, column)
         first = torch.searchsorted(row, torch.arange(len(query), device=row.device))
         return column[first.unsqueeze(1) + torch.arange(self.k, device=row.device)]
@@ -131,7 +138,7 @@ class _Screen:
 def _neighbours(points: Tensor, k: int) -> Iterator[Tensor]:
     """The k nearest other points of every point, a chunk (rows, k) at a time."""
     samples = len(points)
-    rows = max(1, min(_CHUNK_ELEMENTS // samples, samples))
+    rows = max(1, min(_CHUNK_ELEMENTS // samples, _CHUNK_ROWS, samples))
     screen = _Screen(points, k, rows) if k + _SPARE < samples else None
     for start in range(0, samples, rows):
         stop = min(start + rows, samples)

@@ -19,7 +19,7 @@ from lossbook.losses.checks import check_logits_labels
 from lossbook.metrics.ordering import lexsort
 
 # Elements copied at a time when the own class is masked: they stay in the cache, and the copies share one buffer.
-_CHUNK_ELEMENTS = 1 << 19
+_CHUNK_ELEMENTS = 1 << 20
 
 
 def split_metrics(metrics: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,13 +34,16 @@ def split_metrics(metrics: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     check_logits_labels(metrics, labels)
     metrics = metrics.detach()
     own = labels.unsqueeze(1)
-    positive = metrics.gather(1, own).squeeze(1)
     rows = max(1, _CHUNK_ELEMENTS // metrics.shape[1])
-    negative, buffer = torch.empty_like(positive), torch.empty_like(metrics[:rows])
-    for chunk, index, largest in zip(metrics.split(rows), own.split(rows), negative.split(rows), strict=True):
-        others = buffer[: len(chunk)].copy_(chunk).scatter_(1, index, -torch.inf)
-        torch.amax(others, 1, out=largest)
-    if bool((positive.isnan() | negative.isnan()).any()):
+    positive, negative = metrics.new_empty(len(metrics), 1), metrics.new_empty(len(metrics))
+    buffer = torch.empty_like(metrics[:rows])
+    parts = (tensor.split(rows) for tensor in (metrics, own, positive, negative))
+    for chunk, index, value, largest in zip(*parts, strict=True):
+        copy = buffer[: len(chunk)].copy_(chunk)
+        torch.gather(copy, 1, index, out=value)
+        torch.amax(copy.scatter_(1, index, -torch.inf), 1, out=largest)
+    positive = positive.squeeze(1)
+    if bool(torch.maximum(positive, negative).isnan().any()):
         raise ValueError("expected metrics without NaN; did the training diverge?")
     if metrics.dtype in (torch.float16, torch.bfloat16):
         return positive.float(), negative.float()
