@@ -105,12 +105,20 @@ def test_course_leaves_out_the_epochs_without_a_measurement():
             for epoch in (1, 2, 3, 4)
         ]
     )
-    figures.course(frame, {"nc1": "NC1", "error": "error (%)"}, {"error": 100})
+    figures.course(frame, {"nc1": ("NC1", 1, "log"), "error": ("error (%)", 100, "linear")})
     axes = plt.gcf().axes
     np.testing.assert_allclose(lines(axes[0])["γ = 10"].get_xydata(), [[2, 0.5], [4, 0.25]])
     np.testing.assert_allclose(lines(axes[1])["γ = 0"].get_ydata(), 10)
     assert [axis.get_yscale() for axis in axes] == ["log", "linear"] * 2
     assert [axis.get_ylabel() for axis in axes] == ["mlp", "", "cnn", ""]
+
+
+def test_unknown_images_are_grey_in_a_map():
+    figures.maps({"CE": np.arange(8.0).reshape(4, 2)}, np.array([-1, 0, 1, -1]))
+    drawn = lines(plt.gcf().axes[0])
+    assert list(drawn) == ["unknown", "0", "1"]
+    np.testing.assert_allclose(drawn["unknown"].get_xydata(), [[0, 1], [6, 7]])
+    assert drawn["unknown"].get_color() == "0.7"
 
 
 def test_errors_of_table_1_are_paired_by_seed():
