@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lossbook.report import PALETTE
 
@@ -74,6 +75,10 @@ def course(frame: pd.DataFrame, panels: Mapping[str, tuple[str, float, str]]) ->
                 found = line.dropna(subset=[metric])
                 axis.plot(found["epoch"], unit * found[metric], color=color, label=f"γ = {gamma:g}")
             axis.set_yscale(scale)
+            if scale == "log":
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.yaxis.set_major_formatter("{x:g}")
+                axis.yaxis.set_minor_formatter(NullFormatter())
         row[0].set_ylabel(model)
     for axis, (title, _, _) in zip(axes[0], panels.values(), strict=True):
         axis.set_title(title)
