@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.colors import to_rgb
+from scipy import stats
 
 from lossbook.experiments.onecold import baseline_errors, gain_texts, ood_changes, ood_texts, printed_errors
 from lossbook.figures import onecold as figures
@@ -151,4 +152,6 @@ def test_changes_of_table_4_are_paired_by_seed():
     without = rows.query("objective == 'soft-d'")["ood_digits_vim"].item()
     assert changes.loc["vim", ("digits", 2)] == pytest.approx(100 * (with_ - without))
     assert list(changes.columns.unique(0)) == ["digits", "faces", "photographs"]
-    assert ood_texts(changes).loc["vim", "digits"].startswith(f"{changes.loc['vim', 'digits'].mean():+.1f} [")
+    dice = changes.loc["dice", "digits"]
+    half = stats.sem(dice) * stats.t.ppf(0.975, len(dice) - 1)
+    assert ood_texts(changes).loc["dice", "digits"] == f"{dice.mean():+.1f} ± {half:.1f}"
