@@ -78,8 +78,8 @@ def _loss(base: RunSpec, loss: str, **arguments: float) -> RunSpec:
     return base.replace(objective=loss, objective_args=arguments)
 
 
-def _gammas(*bases: RunSpec, every: int) -> tuple[RunSpec, ...]:
-    """Over the weight of OCCE, measured in the course of training too."""
+def _gammas(*bases: RunSpec, every: int = 0) -> tuple[RunSpec, ...]:
+    """Over the weight of OCCE, measured every so many epochs too."""
     bases = tuple(base.replace(evaluate_every=every) for base in bases)
     return tuple(_loss(base, "ce+occe", occe_weight=gamma) for base in bases for gamma in GAMMAS)
 
