@@ -9,8 +9,9 @@ from torch import nn
 from lossbook.data import Split
 from lossbook.evaluations import Outputs
 from lossbook.evaluations.layers import evaluate, prefixes
+from lossbook.evaluations.ood_printed import PRINTED
 from lossbook.experiments import get_paper
-from lossbook.experiments.onecold import OOD_METHODS, PAIRS, known_classes, open_set_rows
+from lossbook.experiments.onecold import GAMMAS, OOD_METHODS, PAIRS, known_classes, open_set_rows
 from lossbook.models import create_model
 from lossbook.objectives import create_objective
 from lossbook.results import load_results, published
@@ -47,6 +48,33 @@ def test_transfer_makes_the_printed_number_of_steps():
         assert total == pytest.approx(20_000 if spec.dataset == "imagenet1k" else 10_000, rel=0.01)
         shares = [step / spec.epochs for step in spec.lr_steps]
         assert shares == pytest.approx([0.3, 0.6, 0.9], abs=0.06)
+
+
+def test_transfer_of_the_other_tiers_follows_the_printed_schedule():
+    """10,000 updates at the standard tier, 500 at the quick tier, steps of the rate at the same shares."""
+    images = {"patches": 120, "cifar100": 50_000, "cifar10": 50_000}
+    for tier, updates in (("quick", 500), ("standard", 10_000)):
+        for spec in PAPER.table("2").runs(tier):
+            assert spec.pretrained and spec.frozen == (tier == "quick")
+            assert (spec.lr, spec.weight_decay, spec.momentum) == (0.01, 0.0, 0.9)
+            assert spec.epochs * (images[spec.dataset] // spec.batch_size) == pytest.approx(updates, rel=0.02)
+            assert [step / spec.epochs for step in spec.lr_steps] == pytest.approx([0.3, 0.6, 0.9], abs=0.02)
+
+
+def test_named_entities_and_swin_are_listed_at_the_paper_tier():
+    six = PAPER.table("6").runs("paper")
+    assert {spec.model for spec in six} == set(published("onecold", "6")["model"])
+    assert {(spec.optimizer, spec.batch_size, spec.epochs) for spec in six} == {("adamw", 32, 3)}
+    assert len(six) == 4 * 3 * 2 * 5  # networks, learning rates, losses, seeds
+    assert {spec.objective_args["occe_weight"] for spec in PAPER.table("swin").runs("paper")} == set(GAMMAS)
+    assert all(spec.pretrained for spec in PAPER.table("swin").runs("paper"))
+
+
+def test_the_course_of_training_is_measured():
+    """As in Fig. 4; the paper's own sets are the unknown ones at the paper tier."""
+    assert all(spec.evaluate_every for tier in ("quick", "standard", "paper") for spec in PAPER.table("gamma").runs(tier))
+    assert {spec.evaluations for spec in PAPER.table("4").runs("paper")} == {("ood_printed",)}
+    assert {spec.dataset for spec in PAPER.table("4").runs("paper")} == set(PRINTED)
 
 
 def test_pairs_are_those_of_table_1_and_bce():
@@ -90,6 +118,7 @@ def shifted(metric, objective, amount, table):
     ("claim", "metric", "objective", "table"),
     [
         ("onecold-rce", "error", "occe", "1"),
+        ("onecold-transfer", "error", "soft-d", "2"),
         ("onecold-oscr", "oscr", "ce+occe", "3"),
         ("onecold-auroc", "auroc_msp", "ce+occe", "3"),
         ("onecold-dual-occe", "oscr_occe", "ce+occe-dual", "3"),

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.colors import to_rgb
+from scipy import stats
 
 from lossbook.experiments.onecold import baseline_errors, gain_texts, ood_changes, ood_texts, printed_errors
 from lossbook.figures import onecold as figures
@@ -50,12 +51,14 @@ def test_a_place_has_the_colours_of_its_anti_classes():
 def test_maps_point_the_right_way_up():
     """The first coordinate grows to the right, the second upwards."""
     points, labels = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])
-    theory.anti_class_maps({"sum": lambda x: 50 * torch.stack([x[:, 0], x[:, 1] * 0], 1)}, points, labels, reach=1.0)
-    image = plt.gcf().axes[0].get_images()[0]
+    towards = {name: lambda x, axis=axis: 50 * torch.stack([x[:, axis], 0 * x[:, 0]], 1) for axis, name in enumerate("xy")}
+    theory.anti_class_maps(towards, points, labels, reach=1.0)
+    image, upwards = (axis.get_images()[0] for axis in plt.gcf().axes)
     assert image.origin == "lower"
     colors = [to_rgb(color) for color in PALETTE[:2]]
     np.testing.assert_allclose(image.get_array()[0, -1], colors[1], atol=1e-6)  # right: certain of class 0
     np.testing.assert_allclose(image.get_array()[-1, 0], colors[0], atol=1e-6)
+    np.testing.assert_allclose(upwards.get_array()[-1, 0], colors[1], atol=1e-6)  # above: certain of class 0
 
 
 def test_pulls_draw_both_losses_of_every_number_of_classes():
@@ -105,12 +108,21 @@ def test_course_leaves_out_the_epochs_without_a_measurement():
             for epoch in (1, 2, 3, 4)
         ]
     )
-    figures.course(frame, {"nc1": "NC1", "error": "error (%)"}, {"error": 100})
+    figures.course(frame, {"nc1": ("NC1", 1, "log"), "error": ("error (%)", 100, "linear")})
     axes = plt.gcf().axes
     np.testing.assert_allclose(lines(axes[0])["γ = 10"].get_xydata(), [[2, 0.5], [4, 0.25]])
     np.testing.assert_allclose(lines(axes[1])["γ = 0"].get_ydata(), 10)
     assert [axis.get_yscale() for axis in axes] == ["log", "linear"] * 2
     assert [axis.get_ylabel() for axis in axes] == ["mlp", "", "cnn", ""]
+
+
+def test_unknown_images_are_grey_in_a_map():
+    points = np.arange(8.0).reshape(4, 2)
+    figures.maps({"CE": points, "two heads": -points}, np.array([-1, 0, 1, -1]))
+    drawn = lines(plt.gcf().axes[0])
+    assert list(drawn) == ["unknown", "0", "1"]
+    np.testing.assert_allclose(drawn["unknown"].get_xydata(), [[0, 1], [6, 7]])
+    assert drawn["unknown"].get_color() == "0.7"
 
 
 def test_errors_of_table_1_are_paired_by_seed():
@@ -134,9 +146,12 @@ def test_printed_errors_are_those_of_table_1():
 
 def test_changes_of_table_4_are_paired_by_seed():
     results = load_results("results", "quick", "onecold")
-    rows = results[results["table"] == "4"].set_index(["objective", "arg_occe_weight", "seed"]).sort_index()
+    rows = results.query("table == '4' and seed == 2")
     changes = ood_changes(results, 1.0)
-    with_, without = (rows.loc[key, "ood_digits_vim"].iloc[0] for key in (("ce+occe", 1.0, 2), ("soft-d", slice(None), 2)))
+    with_ = rows.query("arg_occe_weight == 1")["ood_digits_vim"].item()
+    without = rows.query("objective == 'soft-d'")["ood_digits_vim"].item()
     assert changes.loc["vim", ("digits", 2)] == pytest.approx(100 * (with_ - without))
     assert list(changes.columns.unique(0)) == ["digits", "faces", "photographs"]
-    assert ood_texts(changes).loc["vim", "digits"].startswith(f"{changes.loc['vim', 'digits'].mean():+.1f} [")
+    dice = changes.loc["dice", "digits"]
+    half = stats.sem(dice) * stats.t.ppf(0.975, len(dice) - 1)
+    assert ood_texts(changes).loc["dice", "digits"] == f"{dice.mean():+.1f} ± {half:.1f}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def pytorch_ood_scores(
@@ -62,18 +61,3 @@ def pytorch_ood_scores(
         }
     scores["odin"] = detector.ODIN(linear, eps=noise, temperature=temperature).predict(features)
     return {name: -score for name, score in scores.items()}
-
-
-class LargestTensor(TorchDispatchMode):
-    """Inside ``with``: the number of elements of the largest tensor that was made, in ``elements``."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        found = function(*args, **(kwargs or {}))
-        for tensor in found if isinstance(found, tuple | list) else (found,):
-            if isinstance(tensor, Tensor):
-                self.elements = max(self.elements, tensor.numel())
-        return found

@@ -80,8 +80,8 @@ def _loss(base: RunSpec, loss: str, **arguments: float) -> RunSpec:
     return base.replace(objective=loss, objective_args=arguments)
 
 
-def _gammas(*bases: RunSpec, every: int) -> tuple[RunSpec, ...]:
-    """Over the weight of OCCE, measured in the course of training too."""
+def _gammas(*bases: RunSpec, every: int = 0) -> tuple[RunSpec, ...]:
+    """Over the weight of OCCE, measured every so many epochs too."""
     bases = tuple(base.replace(evaluate_every=every) for base in bases)
     return tuple(_loss(base, "ce+occe", occe_weight=gamma) for base in bases for gamma in GAMMAS)
 
@@ -422,11 +422,11 @@ def ood_changes(results: pd.DataFrame, gamma: float) -> pd.DataFrame:
 
 
 def ood_texts(changes: pd.DataFrame) -> pd.DataFrame:
-    """Mean changes as text with their 95 % interval over the seeds: index = score, one column an unknown set."""
+    """Mean changes as text, ± half of their 95 % interval over the seeds: index = score, one column an unknown set."""
     texts = {}
     for name in changes.columns.unique(0):
         found = [mean_interval(row) for row in changes[name].to_numpy()]
-        texts[name] = [f"{i.mean:+z.1f} [{i.low:+z.1f}, {i.high:+z.1f}]" for i in found]
+        texts[name] = [f"{i.mean:+z.1f} ± {i.high - i.mean:.1f}" for i in found]
     return pd.DataFrame(texts, index=changes.index)
 
 

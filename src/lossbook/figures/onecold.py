@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lossbook.report import PALETTE
 
@@ -60,26 +60,27 @@ def collapse(results: pd.DataFrame) -> None:
     axes[1, 2].legend(*axes[0, 0].get_legend_handles_labels(), title="backbone", loc="center")
 
 
-def course(frame: pd.DataFrame, titles: Mapping[str, str], units: Mapping[str, float]) -> None:
+def course(frame: pd.DataFrame, panels: Mapping[str, tuple[str, float, str]]) -> None:
     """Metrics measured in the course of training: a row of panels a backbone, a column a metric, one line a gamma.
 
-    ``titles``: metric -> title; ``units``: metric -> factor, of the metrics that are not shown as they are (those stand
-    on a linear axis, the others on a logarithmic one).
+    ``panels``: metric -> title, factor, scale of its axis (``"linear"`` or ``"log"``).
     """
     models = list(frame.groupby("model", sort=False))
-    size = (7.2, 0.5 + 2.1 * len(models))
-    figure, axes = plt.subplots(len(models), len(titles), figsize=size, sharex=True, sharey="col", squeeze=False)
+    size = (7.2, 0.6 + 2.1 * len(models))
+    figure, axes = plt.subplots(len(models), len(panels), figsize=size, sharex=True, sharey="col", squeeze=False)
     for row, (model, part) in zip(axes, models, strict=True):
         lines = list(part.groupby("arg_occe_weight"))
-        for axis, metric in zip(row, titles, strict=True):
+        for axis, (metric, (_, unit, scale)) in zip(row, panels.items(), strict=True):
             for color, (gamma, line) in zip(_gammas(len(lines)), lines, strict=True):
                 found = line.dropna(subset=[metric])
-                axis.plot(found["epoch"], units.get(metric, 1.0) * found[metric], color=color, label=f"γ = {gamma:g}")
-            if metric not in units:
-                axis.set_yscale("log")
+                axis.plot(found["epoch"], unit * found[metric], color=color, label=f"γ = {gamma:g}")
+            axis.set_yscale(scale)
+            if scale == "log":
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.yaxis.set_major_formatter("{x:g}")
                 axis.yaxis.set_minor_formatter(NullFormatter())
         row[0].set_ylabel(model)
-    for axis, title in zip(axes[0], titles.values(), strict=True):
+    for axis, (title, _, _) in zip(axes[0], panels.values(), strict=True):
         axis.set_title(title)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
@@ -195,9 +196,10 @@ def scores(published: pd.DataFrame, results: pd.DataFrame) -> None:
         paper.plot(
             published[case], rows + 0.12 * (0.5 - k), _MARKERS[k], color=PALETTE[k], markersize=6, label=f"{case} (published)"
         )
-    for k, case in enumerate(results.columns.unique(0)):
+    sets = results.columns.unique(0)
+    for k, case in enumerate(sets):
         seeds, color = results[case].loc[order], PALETTE[k + 2]
-        y = rows + 0.24 * (0.5 - k)
+        y = rows + 0.24 * ((len(sets) - 1) / 2 - k)
         here.plot(seeds, y, "|", color=color, markersize=7, alpha=0.7)
         here.plot(seeds.mean(axis=1), y, _MARKERS[k + 2], color=color, markersize=6, label=f"MNIST against {case} (here)")
     for axis, title in ((paper, "published, ResNet-18"), (here, "here, cnn")):
@@ -252,11 +254,12 @@ def similarity(matrices: Mapping[str, np.ndarray], layers: list[str]) -> None:
 
 
 def maps(points: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
-    """Fig. 12: features in two dimensions (n, 2), one panel a loss, one colour a class."""
+    """Figs. 9 and 12: features in two dimensions (n, 2), one panel a loss, one colour a class; -1 (unknown) is grey."""
     figure, axes = plt.subplots(1, len(points), figsize=(7.2, 2.9))
     for axis, (title, xy) in zip(axes, points.items(), strict=True):
         for label in np.unique(labels):
-            axis.plot(*xy[labels == label].T, ".", color=PALETTE[label % len(PALETTE)], markersize=3, label=str(label))
+            color, name = ("0.7", "unknown") if label < 0 else (PALETTE[label % len(PALETTE)], str(label))
+            axis.plot(*xy[labels == label].T, ".", color=color, markersize=3, label=name)
         axis.set(title=title, xticks=[], yticks=[])
     figure.legend(
         *axes[0].get_legend_handles_labels(),
@@ -266,3 +269,13 @@ def maps(points: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
         handletextpad=0,
         columnspacing=1,
     )
+
+
+def patches(images: np.ndarray, labels: np.ndarray) -> None:
+    """Some grey images (n, H, W) of every class, one column a class."""
+    classes, shown = np.unique(labels), 4
+    _, axes = plt.subplots(shown, len(classes), figsize=(7.2, 2.5))
+    for column, label in zip(axes.T, classes, strict=True):
+        for axis, image in zip(column, images[labels == label][::2], strict=False):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+            axis.set_axis_off()
