@@ -39,8 +39,8 @@ BATCH, FEATURES, CLASSES = 45, 8, 50
 @contextlib.contextmanager
 def blocks(size: int):
     with (
-        mock.patch.object(fused, "block_size", lambda device: size),
-        mock.patch.object(fused_proxies, "block_size", lambda device: size),
+        mock.patch.object(fused, "block_size", lambda *_: size),
+        mock.patch.object(fused_proxies, "block_size", lambda *_: size),
     ):
         yield
 
