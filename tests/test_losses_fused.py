@@ -39,8 +39,8 @@ BATCH, FEATURES, CLASSES = 45, 8, 50
 @contextlib.contextmanager
 def blocks(size: int):
     with (
-        mock.patch.object(fused, "block_size", lambda device: size),
-        mock.patch.object(fused_proxies, "block_size", lambda device: size),
+        mock.patch.object(fused, "block_size", lambda *_: size),
+        mock.patch.object(fused_proxies, "block_size", lambda *_: size),
     ):
         yield
 
@@ -370,6 +370,25 @@ def test_autocast(name):
     assert loss.item() == pytest.approx(exact.item(), rel=2e-2)
     loss.backward()
     assert all(p.grad.dtype == torch.float32 and p.grad.isfinite().all() for p in objective.parameters())
+
+
+@pytest.mark.parametrize("name", ["bce-nd", "soft-nu", "uce", "ce+occe", "multicenter"])
+def test_half_precision_products_of_a_gpu(name):
+    """There the operands stay in half precision and the products come back in float32, which the CPU has no kernel for."""
+    objective, _, features, labels = build(name, torch.float32)
+
+    def rounded(self, values):
+        return values.to(torch.bfloat16)
+
+    def product(a, b, out_dtype):
+        return a.to(out_dtype) @ b.to(out_dtype)
+
+    exact = values_and_gradients(objective, features, labels)
+    with mock.patch.object(fused.Precision, "operand", rounded), mock.patch.object(torch, "mm", product):
+        loss, gradients = values_and_gradients(objective, features, labels)
+    assert loss.item() == pytest.approx(exact[0].item(), rel=1e-2)
+    for gradient, expected in zip(gradients, exact[1], strict=True):
+        assert (gradient - expected).norm() <= 0.02 * expected.norm() + 1e-5
 
 
 @pytest.mark.parametrize("name", LINEAR)

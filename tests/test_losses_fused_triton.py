@@ -110,7 +110,7 @@ def test_the_loss_through_the_kernel(kernel, scale):
     inputs = [t.requires_grad_() for t in (features, weight, bias, sample_bias)]
 
     def loss_and_gradients(function):
-        with mock.patch.object(fused, "_block_terms", lambda *_: function), mock.patch.object(fused, "block_size", lambda _: 33):
+        with mock.patch.object(fused, "_block_terms", lambda *_: function), mock.patch.object(fused, "block_size", lambda *_: 33):
             loss = fused.binary_cross_entropy(features, weight, labels, bias, scale, sample_bias, margin=0.5)
         return loss, *torch.autograd.grad(loss, inputs)
 

@@ -133,9 +133,9 @@ def _blocks(length: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, length))
 
 
-def block_size(device: torch.device) -> int:
-    """Classes a block: on the CPU its (block, B) numbers fit the cache, on a GPU they keep it busy."""
-    return 16_384 if device.type == "cuda" else 1_024
+def block_size(device: torch.device, samples: int) -> int:
+    """Classes a block: on the CPU its logits, half a MiB in float32, fit the cache; on a GPU they keep it busy."""
+    return 16_384 if device.type == "cuda" else min(1_024, max(128, 2**17 // samples))
 
 
 def sample_groups(samples: int, features: int) -> list[slice]:
@@ -177,7 +177,7 @@ class Products:
         self.precision, self.wide, self.weight, self.scale, self.bias = precision, precision.wide, weight, scale, bias
         self.features = precision.operand(features)
         self.share = 1 / len(features)
-        self.size = block_size(features.device)
+        self.size = block_size(features.device, -(-len(features) // groups))
         self.length = len(weight)
         wide = {"dtype": precision.wide, "device": features.device}
         needs_features, needs_weight, needs_bias = needs

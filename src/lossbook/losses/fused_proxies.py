@@ -102,7 +102,7 @@ class _Distances:
         self.middle = self.raw.mean(0)
         self.features = self.raw - self.middle
         self.squares = self.features.square().sum(1)
-        self.size, self.length = block_size(features.device), len(weight)
+        self.size, self.length = block_size(features.device, -(-len(features) // groups)), len(weight)
         self.features_gradient = torch.zeros_like(self.raw) if needs[0] else None
         dtype = weight.dtype if groups == 1 else wide
         self.weight_gradient = torch.empty(weight.shape, dtype=dtype, device=weight.device) if needs[1] else None
