@@ -79,7 +79,7 @@ def files_under(*folders: str) -> str:
 
 def page_state(source: Path) -> str:
     """A hash over all that a page's outputs depend on, its prose not: code cells, reachable package code, published
-    tables and reference results of its paper, if it reads them."""
+    tables and reference results of its paper, and what was measured, if it reads them."""
     from lossbook.fingerprint import _file
 
     code = hashlib.sha256("\0".join(code for code, _ in _cells(source)).encode()).hexdigest()[:12]
@@ -87,7 +87,8 @@ def page_state(source: Path) -> str:
     paper = source.parent.name
     published = files_under(f"data/published/{paper}") if Path(f"data/published/{paper}").is_dir() else ""
     reference = files_digest(sorted(Path("results").glob(f"*/{paper}*.csv"))) if reads_results(source) else ""
-    return " ".join([code, package, published, reference])
+    folders = [f for f in ("results/reliability",) if Path(f).is_dir() and any(f in code for code, _ in _cells(source))]
+    return " ".join([code, package, published, reference, files_under(*folders)])
 
 
 def execute(source: Path, output: Path, parameters: dict[str, Any]) -> None:
