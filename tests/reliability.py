@@ -364,11 +364,11 @@ def faults(work: Path, seed: int) -> None:
     kinds: list[Callable[[], Iterator[dict[str, object]]]] = [
         lambda: record_faults(work, chance),
         lambda: page_faults(work, chance),
+        lambda: twice(work, expected),
         lambda: data_faults(work, chance),
     ]
     if os.geteuid() == 0:
-        kinds.append(lambda: disk_faults(work, expected))
-    kinds.append(lambda: twice(work, expected))
+        kinds.insert(2, lambda: disk_faults(work, expected))
     rows = []
     for kind in kinds:
         for row in kind():
