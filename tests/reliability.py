@@ -109,15 +109,18 @@ def reference(work: Path) -> dict[str, object]:
 def kills(work: Path, number: int, seed: int, longest: float) -> None:
     """Kill at random moments, resume at once, until the build is done; compare; begin anew.
 
-    What is killed is drawn from KINDS.  Where the rest of a killed build still runs, the next one must refuse or get the
+    Goes on until results/reliability/kills.csv holds ``number`` kills.  What is killed is drawn from KINDS.  Where the rest of a killed build still runs, the next one must refuse or get the
     right result beside it.
     """
-    expected, chance = reference(work), random.Random(seed)
-    folder = work / "killed"
+    expected, folder = reference(work), work / "killed"
     if not folder.is_dir():
         shutil.copytree(work / "reference", folder, ignore=shutil.ignore_patterns("_build", ".snakemake"))
+    shutil.rmtree(folder / "_build", ignore_errors=True)
     rows: list[dict[str, object]] = []
-    process, builds = None, 1
+    if (OUTPUT / "kills.csv").is_file():  # those of earlier sessions count
+        rows = pd.read_csv(OUTPUT / "kills.csv").to_dict("records")
+    chance = random.Random(seed + len(rows))
+    process, builds = None, rows[-1]["build"] + 1 if rows else 1
 
     def finish(outcome: str) -> None:
         for row in rows:
