@@ -7,7 +7,7 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: book test pages-check bench reference notebooks lint clean help
+.PHONY: book test pages-check slurm-check reliability bench reference notebooks lint clean help
 
 book: $(READY)  ## train the missing quick runs, execute every notebook, build _build/html
 	@python -m lossbook.book build
@@ -21,6 +21,13 @@ test: $(READY)  ## lint, unit and property tests, notebooks against their stored
 
 pages-check: $(READY)  ## look at the built book in a headless browser (after `make book`)
 	pytest -m browser -rs tests/test_pages.py
+
+slurm-check: $(READY)  ## profiles/slurm on a real SLURM of one node (root, Debian's slurm-wlm and munge)
+	pytest -rs tests/slurm
+
+reliability: $(READY)  ## kill builds, damage files, fill disks; into results/reliability (root for the disks)
+	python tests/reliability.py kills
+	python tests/reliability.py faults
 
 bench: $(READY)  ## ratios against named peers, into results/bench
 	python -m benchmarks

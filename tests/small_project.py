@@ -52,11 +52,9 @@ print(rows.drop(columns=["seconds", "commit", "code"]).round(4).to_string())
 _LOSS = """# A loss
 
 ```{code-cell} ipython3
-import torch
+import math
 
-from lossbook.losses.uniform import bce
-
-print(round(float(bce(torch.zeros(4, 3), torch.tensor([0, 1, 2, 0]))), 6))
+print(round(math.log1p(math.exp(-1.5)), 6))
 ```
 """
 _TOC = """format: jb-book
@@ -97,7 +95,7 @@ def make(folder: Path) -> Path:
 def environment(folder: Path) -> dict[str, str]:
     """The variables under which Python takes the copy's package, with one thread a process."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1", "PATH": path, "OMP_NUM_THREADS": "1"}
+    return os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "", "PATH": path, "OMP_NUM_THREADS": "1"}
 
 
 def build(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -1,5 +1,6 @@
 """The steps of the build: what a page's state hangs on, how text and outputs are joined."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -100,6 +101,36 @@ def test_merge_refuses_outputs_of_other_code(page):
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("other")]), executed)
     with pytest.raises(RuntimeError, match="execute the page again"):
         book.merge(page, executed)
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"cells": [', b"\xff\xfe"])
+def test_a_damaged_execution_is_named(page, damage):
+    executed = Path("_build/executed/paper/01-page.ipynb")
+    executed.parent.mkdir(parents=True)
+    executed.write_bytes(damage)
+    with pytest.raises(RuntimeError, match=r"paper/01-page\.ipynb is damaged .*delete it and build again"):
+        book.merge(page, executed)
+
+
+@pytest.mark.slow
+def test_two_executions_of_a_page_at_once_do_not_disturb_each_other(page):
+    """As after a kill that left one of them running."""
+    page.write_text(PAGE.replace("print(factor * 3)", "import time; time.sleep(1); print(factor * 3)"))
+    output = Path("_build/executed/paper/01-page.ipynb")
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(book.execute, page, output, {"factor": 5}) for _ in range(2)]:
+            done.result()
+    assert book.merge(page, output).cells[-1].outputs[0].text == "15\n"
+    assert [path.name for path in output.parent.iterdir()] == ["01-page.ipynb"]
+
+
+def test_measured_figures_that_a_page_reads_change_its_state(page):
+    page.write_text(PAGE.replace("factor = 2", 'folder = "results/reliability"'))
+    before = book.page_state(page)
+    measured = Path("results/reliability/kills.csv")
+    measured.parent.mkdir(parents=True)
+    measured.write_text("kill\n1\n")
+    assert book.page_state(page) != before
 
 
 @pytest.mark.slow

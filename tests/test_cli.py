@@ -40,6 +40,20 @@ def test_doctor_says_versions_device_and_data():
         assert word in output
 
 
+def test_doctor_downloads_nothing_when_half_a_data_set_is_there(tmp_path, monkeypatch):
+    from lossbook._torchvision import datasets
+
+    for folder in ("FashionMNIST/raw", "cifar-100-python", "omniglot"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "cifar-100-python/meta").write_bytes(b"")
+    monkeypatch.setenv("LOSSBOOK_DATA", str(tmp_path))
+    for module in (datasets.mnist, datasets.cifar, datasets.omniglot):
+        monkeypatch.setattr(module, "download_and_extract_archive", lambda *_, **__: pytest.fail("a download"))
+    output = _run("doctor")
+    for name in ("fashion-mnist", "cifar100", "omniglot"):
+        assert f"'{name}' in" in output
+
+
 def test_a_wrong_table_lists_the_known_ones():
     with pytest.raises(ValueError, match="expected one of II"):
         _run("table", "uniform", "XX")

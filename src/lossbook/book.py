@@ -258,7 +258,10 @@ def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on 
         command = [sys.executable, "-m", "snakemake", "--nolock", *(arguments or ["--profile", "profiles/local"])]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock.fileno()])
         _show_progress(process.stdout)
-    raise typer.Exit(process.wait())
+    code = process.wait()
+    if code < 0:
+        print(f"the build was killed (signal {-code}); the same command goes on where it was", file=sys.stderr)
+    raise typer.Exit(abs(code))
 
 
 def _show_progress(lines: Iterable[str]) -> None:

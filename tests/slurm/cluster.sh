@@ -21,7 +21,10 @@ stop() {
   done
 }
 
-port() { python3 -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])'; }
+ports() {  # two free ones, both held until they are known to differ
+  python3 -c 'import socket; a, b = socket.create_server(("", 0)), socket.create_server(("", 0))
+print(a.getsockname()[1], b.getsockname()[1])'
+}
 
 start() {
   for command in munged slurmctld slurmd sbatch srun squeue; do
@@ -35,12 +38,13 @@ start() {
     --log-file="$folder/log/munged.log" --seed-file="$folder/munge/seed"
   host=$(hostname -s)
   cpus=$(nproc)
+  read -r controller daemon < <(ports)
   memory=$(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
   cat >"$folder/slurm.conf" <<CONF
 ClusterName=lossbook
 SlurmctldHost=$host(127.0.0.1)
-SlurmctldPort=$(port)
-SlurmdPort=$(port)
+SlurmctldPort=$controller
+SlurmdPort=$daemon
 SlurmUser=root
 AuthType=auth/munge
 AuthInfo=socket=$folder/munge.socket
