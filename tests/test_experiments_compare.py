@@ -50,22 +50,17 @@ def test_the_reported_settings_are_those_that_the_rule_chooses(results):
 
 
 def test_the_rule_longhand(results):
-    """Method by method, goal by goal: count the settings that are better."""
+    """The mean accuracy of three draws, setting by setting."""
     rows = compare.with_methods(results[results["table"] == "tuning"])
     for name, settings in compare.SETTINGS.items():
-        ranks = np.zeros(4)
-        for goal in compare.GOALS:
-            if not goal.tuned:
-                continue
-            means = []
-            for setting in settings:
-                own = rows[(rows["method"] == name) & np.isclose(rows["lr"], setting["lr"])]
-                for key, value in setting.items():
-                    own = own if key == "lr" else own[np.isclose(own[f"arg_{key}"], value)]
-                assert len(own) == 3
-                means.append(goal.better * own[goal.metric].mean())
-            ranks += [sum(other > mean for other in means) + (sum(other == mean for other in means) + 1) / 2 for mean in means]
-        assert compare.CHOSEN[name] == int(ranks.round(9).argmin()), name
+        means = []
+        for setting in settings:
+            own = rows[(rows["method"] == name) & np.isclose(rows["lr"], setting["lr"])]
+            for key, value in setting.items():
+                own = own if key == "lr" else own[np.isclose(own[f"arg_{key}"], value)]
+            assert len(own) == 3
+            means.append(own["A_SW"].mean())
+        assert means[compare.CHOSEN[name]] >= max(means) - 1e-5, name
 
 
 def test_every_run_has_the_name_of_its_method(results):

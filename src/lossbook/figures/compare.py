@@ -138,11 +138,14 @@ def pareto(means: pd.DataFrame, x: str, ys: tuple[str, ...], groups: Mapping[str
             axis.plot(part[x], part[y], marker, color=color, markersize=5, label=kind)
         front = means[pareto_front(means[x].to_numpy(), means[y].to_numpy())].sort_values(x)
         axis.plot(front[x], front[y], color="0.5", linewidth=0.8, zorder=0)
-        right = means[x].median()
-        for name, place in front.iterrows():
-            ends = ("right", -5) if place[x] > right else ("left", 5)
-            axis.annotate(name, (place[x], place[y]), (ends[1], 3), textcoords="offset points", ha=ends[0], size=7.5)
+        right = means[x].min() + (means[x].max() - means[x].min()) * 2 / 3
+        for place, (name, at) in enumerate(front.iterrows()):  # the last one's name below, the others' above their points
+            below = place == len(front) - 1 > 0
+            left = place > 0 and at[x] < right
+            style = {"va": "top" if below else "bottom", "ha": "left" if left else "center", "size": 7.5}
+            offset = (0, -6 if below else 12 if at[x] >= right else 5)
+            axis.annotate(name, (at[x], at[y]), offset, textcoords="offset points", **style)
         axis.set(xlabel=f"{x} (%)", ylabel=f"{y} (%)")
-        axis.margins(0.08)
+        axis.margins(0.12)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     axes[0, 0].figure.legend(handles, labels, loc="outside lower center", ncols=len(kinds), fontsize=7.5, columnspacing=1)
