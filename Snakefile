@@ -17,6 +17,7 @@ RUNS_A_JOB = int(config.get("runs_a_job", 82))
 THREADS = int(config.get("threads_a_job", 1))
 
 JOBS = {job.name: job for job in jobs(TIER, RUNS_A_JOB)}
+# Some have no runs at some tier.
 PAPERS = [name for name, paper in papers().items() if any(table.runs(TIER) for table in paper.tables)]
 PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
 STEP = f"{sys.executable} -m lossbook.book"
@@ -30,8 +31,7 @@ def job_files(paper):
 
 
 def results_of(page):
-    run = {job.paper for job in JOBS.values()}  # some have no runs at some tier
-    return [f"_build/results/{TIER}/{paper}.csv" for paper in book.results_read(PAGES[page]) if paper in run]
+    return [f"_build/results/{TIER}/{paper}.csv" for paper in book.results_read(PAGES[page]) if paper in PAPERS]
 
 
 localrules:
