@@ -32,6 +32,8 @@ def test_rows_are_the_images_and_the_proxies():
     pairs = [math.dist(means[a].tolist(), means[b].tolist()) for a in range(10) for b in range(a)]
     assert result.metrics["gap"] == pytest.approx(sum(pairs) / len(pairs), rel=1e-5)
     assert result.metrics["spread"] == pytest.approx((places - means[:, None]).norm(dim=2).mean().item(), rel=1e-5)
+    proxies = torch.tensor([[row["x"], row["y"]] for row in rows if row["proxy"]])
+    assert result.metrics["to_proxy"] == pytest.approx((places - proxies[:, None]).norm(dim=2).mean().item(), rel=1e-5)
 
 
 def test_only_the_plane():

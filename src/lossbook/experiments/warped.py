@@ -104,9 +104,7 @@ _FOLDED = tuple(
     for pair in range(5)
 )
 # Fig. 10: all digits, few images, many epochs, embeddings in the plane.
-_PLANE = _BASE.replace(
-    classes=(), train_per_class=30, embedding_size=2, batch_classes=0, epochs=100, evaluations=("plane", "retrieval")
-)
+_PLANE = _BASE.replace(classes=(), train_per_class=30, embedding_size=2, batch_classes=0, epochs=100, evaluations=("plane",))
 _FUNCTIONS = (
     _REPORTED,
     *(_generalized(_BASE, name) for name in ("log1p", "power-1.5", "square")),
@@ -318,7 +316,7 @@ TABLES = (
         "fig-10",
         "Overfitted embeddings in the plane",
         {tier: (base, _warped(base, alpha=4.0)) for tier, base in (("quick", _PLANE), ("standard", _FASHION))},
-        seeds={"quick": 1, "standard": 1},
+        seeds={"quick": 3, "standard": 1},
         frames=("plane",),
     ),
     Table(

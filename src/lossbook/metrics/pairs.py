@@ -82,6 +82,8 @@ def similarities(left: Tensor, right: Tensor, distance: Distance = "euclidean") 
 def cross_validated_accuracy(scores: Tensor, same: Tensor, fold: Tensor) -> Tensor:
     r"""The accuracy on every fold of the threshold that is best on the others, (K,) in the order of the folds.
 
+    Of equally good thresholds the smallest counts: the largest similarity that must be rejected.
+
     .. math:: A_k = \frac{1}{|k|} \sum_{m \in k} \left[(s_m > t_k) = p_m\right], \qquad
         t_k = \arg\max_t \sum_{m \notin k} \left[(s_m > t) = p_m\right]
 
@@ -95,8 +97,8 @@ def cross_validated_accuracy(scores: Tensor, same: Tensor, fold: Tensor) -> Tens
 
     Example:
         >>> scores, same = torch.tensor([0.9, 0.2, 0.8, 0.1]), torch.tensor([True, False, True, False])
-        >>> cross_validated_accuracy(scores, same, torch.tensor([0, 0, 1, 1])).tolist()
-        [1.0, 1.0]
+        >>> cross_validated_accuracy(scores, same, torch.tensor([0, 0, 1, 1])).tolist()  # thresholds 0.1 and 0.2
+        [0.5, 1.0]
     """
     if fold.shape != scores.shape or fold.is_floating_point():
         raise ValueError(f"expected an integer fold for each of {len(scores)} pairs, got {fold.dtype} {tuple(fold.shape)}")
