@@ -31,7 +31,8 @@ from torch import Tensor, nn
 from lossbook.heads.linear import CosineHead, Head, unit
 from lossbook.losses.checks import check_logits_labels
 
-# From this many classes on the objectives take these functions: below, the plain ones are as fast (benchmarks/fused.py).
+# From this many classes on the objectives take these functions.  At this number one pass saves memory and costs some time,
+# below it mostly costs time, at 100,000 it saves both (benchmarks/fused.py).
 LARGE = 10_000
 
 

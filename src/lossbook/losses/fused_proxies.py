@@ -178,6 +178,8 @@ def euclidean_softmax(
 
     .. math:: L = \log\Big(1 + \sum_{j \neq y} e^{T [f_1(d_y) - d_j]}\Big)
 
+    In float32 a distance has a relative error of at most about 1e-5, near its proxy too; the loss sees T times that.
+
     Args:
         features: (B, d).
         weight: the proxies, (N, d).
