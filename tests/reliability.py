@@ -36,7 +36,7 @@ STEPS = {"job": "train", "collect": "collect", "page": "execute a page", "stage"
 
 
 def results(folder: Path) -> dict[str, object]:
-    """All that a build must get right, without what tells when and where it ran."""
+    """All that a build (of jobs, collection and two pages) must get right, without what tells when and where it ran."""
     found: dict[str, object] = {}
     for path in sorted((folder / "_build/results").rglob("*.csv")):
         frame = pd.read_csv(path).drop(columns=["seconds", "commit"], errors="ignore")
@@ -109,8 +109,8 @@ def reference(work: Path) -> dict[str, object]:
 def kills(work: Path, number: int, seed: int, longest: float) -> None:
     """Kill at random moments, resume at once, until the build is done; compare; begin anew.
 
-    Goes on until results/reliability/kills.csv holds ``number`` kills.  What is killed is drawn from KINDS.  Where the rest of a killed build still runs, the next one must refuse or get the
-    right result beside it.
+    Goes on until results/reliability/kills.csv holds ``number`` kills.  What is killed is drawn from KINDS.  Where the
+    rest of a killed build still runs, the next one must refuse or get the right result beside it.
     """
     expected, folder = reference(work), work / "killed"
     if not folder.is_dir():
@@ -193,7 +193,7 @@ def mounted(*arguments: str | Path) -> Iterator[None]:
 def last_line(output: str) -> str:
     """What a user reads last, without the temporary folder's name."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return re.sub(r"\S*/(_build|data)/", r"\1/", lines[-1])[:200] if lines else ""
+    return re.sub(r"[^\s'\"]*/(_build|data)\b", r"\1", lines[-1])[:200] if lines else ""
 
 
 # step -> (its command, the folder that it writes to, room in kB that is too little for it)

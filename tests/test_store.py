@@ -42,15 +42,15 @@ def test_a_damaged_record_counts_as_missing(tmp_path, result, damage):
 
 
 def test_a_flipped_byte_in_a_record_is_found_wherever_it_is(tmp_path, result):
-    """Most digits of a number can change and leave good JSON."""
+    """Most digits of a number can change and leave good JSON; a 17th one may change and leave the same number."""
     store = Store(tmp_path)
     path = store.save(result)
-    content = path.read_bytes()
+    content, record = path.read_bytes(), store.load(TINY)
     for place in range(0, len(content) - 1, 97):
         flipped = bytes([content[place] ^ 1])
         if not (content[place : place + 1] + flipped).isspace():
             path.write_bytes(content[:place] + flipped + content[place + 1 :])
-            assert store.missing([TINY]) == [TINY], place
+            assert store.load(TINY) in (None, record), place
     path.write_bytes(content)
     assert store.missing([TINY]) == []
 
