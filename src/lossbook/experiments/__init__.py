@@ -59,7 +59,7 @@ class Paper:
 
     def claims_at(self, tier: str) -> tuple[Claim, ...]:
         """The claims that a tier's results can decide: all of them, or those named for it in ``_frozen``."""
-        return tuple(c for c in self.claims if c.id in _frozen.CLAIMS[self.name]) if tier == "frozen" else self.claims
+        return tuple(c for c in self.claims if c.id in _frozen.CLAIMS.get(self.name, ())) if tier == "frozen" else self.claims
 
     def table(self, name: str) -> Table:
         found = [table for table in self.tables if table.name == name]
@@ -73,6 +73,11 @@ def papers() -> dict[str, Paper]:
     names = (info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_"))
     modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
     return {module.PAPER.name: module.PAPER for module in modules}
+
+
+def papers_at(tier: str) -> dict[str, Paper]:
+    """The chapters that have runs at a tier."""
+    return {name: paper for name, paper in papers().items() if any(table.runs(tier) for table in paper.tables)}
 
 
 def get_paper(name: str) -> Paper:
