@@ -19,17 +19,19 @@ CIFAR100 = RunSpec(
     batch_size=100,
     lr=0.03,
 )
+HALF = tuple(range(50))  # of the classes: trained on these, retrieval among the others
 
 # Claims whose check reads what was run here, with the same meaning as at the quick tier.
 CLAIMS = {
     "uniform": (
         *("uniform-ordering", "uniform-auni-linear", "uniform-auni-cosine", "uniform-acw-linear", "uniform-acw-cosine"),
-        *("uniform-asw", "uniform-learned-threshold", "uniform-softmax-bias"),
+        *("uniform-asw", "uniform-best", "uniform-learned-threshold", "uniform-softmax-bias"),
     ),
     "multicenter": (
         *("multicenter-accuracy", "multicenter-accuracy-code", "multicenter-diversity", "multicenter-rank"),
         "multicenter-purity",
     ),
+    "warped": (*("warped-beats-euclidean", "warped-beats-euclidean-map", "warped-two-phases", "warped-beats-proxy-nca"),),
     "onecold": (
         *("onecold-nc1", "onecold-nc2", "onecold-nc3", "onecold-nc4", "onecold-nc-consistent", "onecold-fisher"),
         *("onecold-dimensions", "onecold-gap", "onecold-best-gamma"),

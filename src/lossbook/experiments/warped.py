@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 
 from lossbook.claims import Claim, Verdict, by_seed, decide, rows_of
-from lossbook.experiments import Paper, Table
+from lossbook.experiments import Paper, Table, _frozen
 from lossbook.specs import RunSpec
 
 BASELINES = ("proxy-nca++", "proxy-anchor", "normalized-softmax", "arcface", "cosface", "multi-similarity", "contrastive")
 RETRIEVAL = ("recall@1", "recall@2", "recall@4", "recall@8", "P@1", "R-precision", "MAP@R", "NMI", "AMI")
 # Trained digits of the two directions, as the column ``classes`` of the results spells them.
 REPORTED, TUNED = "5 6 7 8 9", "0 1 2 3 4"
+FROZEN_HALF = "0..49"  # the only direction of the frozen tier
 ALPHAS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 K1, K2 = (0.5, 0.8, 1.0), (1.0, 1.3, 2.0)
 MARGINS = (1.0, 1.3, 2.0, 4.0)
@@ -114,6 +115,13 @@ _STANDARD = tuple(
     for spec in (base, _warped(base), *(base.replace(objective=name, objective_args={}) for name in BASELINES))
 )
 
+_HALF = _frozen.CIFAR100.replace(
+    objective="euclidean-softmax",
+    objective_args={"temperature": 1.0},
+    classes=_frozen.HALF,
+    batch_classes=25,
+    evaluations=("neighbours",),
+)
 # Paper tier: the authors' released values, first phase -> second phase.
 _RESNET = RunSpec(
     objective="euclidean-softmax",
@@ -221,7 +229,7 @@ TABLES = (
     Table(
         "I",
         "Retrieval of unknown classes, losses compared",
-        {"quick": _COMPARED, "standard": _STANDARD, "paper": (*_CUB, *_CARS, *_SOP)},
+        {"quick": _COMPARED, "frozen": _four(_HALF), "standard": _STANDARD, "paper": (*_CUB, *_CARS, *_SOP)},
         seeds=_FIVE,
     ),
     Table(
@@ -284,7 +292,8 @@ def with_methods(results: pd.DataFrame) -> pd.DataFrame:
     classes by the distance that the loss works with, Euclidean for distances to proxies, cosine for all others."""
     euclidean = results["objective"].isin(["euclidean-softmax", "warped-softmax", "generalized-softmax"])
     second = results["then_epochs"].notna().map({True: ", two phases", False: ""})
-    own = {m: results[f"unknown_{m}"].where(euclidean, results[f"unknown_{m}_cosine"]) for m in RETRIEVAL}
+    measured = [m for m in RETRIEVAL if f"unknown_{m}" in results]
+    own = {m: results[f"unknown_{m}"].where(euclidean, results[f"unknown_{m}_cosine"]) for m in measured}
     return results.assign(method=results["objective"] + second, **own)
 
 
@@ -313,7 +322,8 @@ def functions(results: pd.DataFrame) -> pd.DataFrame:
 
 def _method(results: pd.DataFrame, method: str, classes: str = REPORTED) -> pd.DataFrame:
     rows = rows_of(with_methods(results), "I")
-    return rows[(rows["method"] == method) & (rows["classes"] == classes)]
+    wanted = (REPORTED, FROZEN_HALF) if classes == REPORTED else (classes,)
+    return rows[(rows["method"] == method) & rows["classes"].isin(wanted)]
 
 
 def _gain(method: str, control: str, metric: str = "recall@1", classes: str = REPORTED):
@@ -591,6 +601,7 @@ PAPER = Paper(
         "lossbook.objectives.warped",
         "lossbook.objectives.metric_learning",
         "lossbook.evaluations.retrieval",
+        "lossbook.evaluations.neighbours",
         "lossbook.evaluations.corruption",
     ),
     shares=(*RETRIEVAL, *(f"{part}_{metric}" for part in ("known", "unknown") for metric in RETRIEVAL), "corrupted"),
