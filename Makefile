@@ -7,7 +7,7 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: book test pages-check slurm-check reliability bench reference notebooks lint clean help
+.PHONY: book test pages-check slurm-check reliability bench reference frozen notebooks lint clean help
 
 book: $(READY)  ## train the missing quick runs, execute every notebook, build _build/html
 	@python -m lossbook.book build
@@ -36,6 +36,13 @@ reference: $(READY)  ## make this build's quick results the committed reference,
 	python -m lossbook.book build -- --profile profiles/local results
 	mkdir -p results/quick && cp _build/results/quick/*.csv results/quick/
 	python -m lossbook.book sync --force
+
+frozen: $(READY)  ## train the frozen tier on cached features of CIFAR-100 (LOSSBOOK_DATA) and make it the committed reference
+	lossbook features
+	set -e; for paper in uniform multicenter warped onecold; do lossbook run $$paper --tier frozen; done
+	mkdir -p results/frozen
+	cp $(foreach name,features uniform multicenter warped onecold,_build/results/frozen/$(name).csv) results/frozen/
+	rm -f notebooks/standard/*.ipynb && python -m lossbook.book sync
 
 notebooks: $(READY)  ## bring every .ipynb in step with its .md source
 	python -m lossbook.book sync

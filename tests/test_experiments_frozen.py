@@ -5,13 +5,13 @@ import pytest
 
 from lossbook import report
 from lossbook.data import DATASETS
-from lossbook.experiments import _frozen, get_paper, papers
+from lossbook.experiments import _frozen, get_paper, papers, papers_at
 from lossbook.figures import frozen as figures
 from lossbook.paths import in_project
 from lossbook.results import load_results
 
 
-@pytest.mark.parametrize("paper", papers())
+@pytest.mark.parametrize("paper", papers_at("frozen"))
 def test_results_hold_every_run_of_the_tier(paper):
     frame = load_results("results", "frozen", paper)
     for table in get_paper(paper).tables:
@@ -19,7 +19,7 @@ def test_results_hold_every_run_of_the_tier(paper):
         assert have == {spec.run_id for spec in table.runs("frozen")}, table.name
 
 
-@pytest.mark.parametrize("paper", papers())
+@pytest.mark.parametrize("paper", papers_at("frozen"))
 def test_every_named_claim_exists_and_is_decided_from_three_seeds(paper):
     found = get_paper(paper).claims_at("frozen")
     assert {claim.id for claim in found} == set(_frozen.CLAIMS[paper])
@@ -28,6 +28,10 @@ def test_every_named_claim_exists_and_is_decided_from_three_seeds(paper):
         verdict = claim.check(frame)
         assert verdict.low <= verdict.effect <= verdict.high, claim.id
         assert verdict.seeds >= 3, claim.id
+
+
+def test_only_chapters_with_runs_have_claims_here():
+    assert set(_frozen.CLAIMS) == set(papers_at("frozen"))
 
 
 def test_other_tiers_have_all_claims():

@@ -77,6 +77,11 @@ def papers() -> dict[str, Paper]:
     return {module.PAPER.name: module.PAPER for module in modules}
 
 
+def papers_at(tier: str) -> dict[str, Paper]:
+    """The chapters that have runs at a tier."""
+    return {name: paper for name, paper in papers().items() if any(table.runs(tier) for table in paper.tables)}
+
+
 def get_paper(name: str) -> Paper:
     """A chapter by name; a ``ValueError`` lists the known ones."""
     if name not in papers():
