@@ -19,6 +19,7 @@ CIFAR100 = RunSpec(
     batch_size=100,
     lr=0.03,
 )
+LONG_TAIL = CIFAR100.replace(train_per_class=0, imbalance=100.0)
 HALF = tuple(range(50))  # of the classes: trained on these, retrieval among the others
 
 # Claims whose check reads what was run here, with the same meaning as at the quick tier.
@@ -26,6 +27,11 @@ CLAIMS = {
     "uniform": (
         *("uniform-ordering", "uniform-auni-linear", "uniform-auni-cosine", "uniform-acw-linear", "uniform-acw-cosine"),
         *("uniform-asw", "uniform-best", "uniform-learned-threshold", "uniform-softmax-bias"),
+    ),
+    "bce3s": (
+        *("bce3s-joint-few", "bce3s-joint-all", "bce3s-joint-many", "bce3s-contrastive-all", "bce3s-uniform-all"),
+        *("bce3s-joint-compactness", "bce3s-contrastive-compactness", "bce3s-test-compactness"),
+        "bce3s-uniform-spread",
     ),
     "multicenter": (
         *("multicenter-accuracy", "multicenter-accuracy-code", "multicenter-diversity", "multicenter-rank"),

@@ -158,7 +158,7 @@ TABLES = (
                 *_library(_PAIRS),
                 *_three(_QUICK.replace(groups=TOGETHER)),
             ),
-            "frozen": _three(_FROZEN),
+            "frozen": (*_three(_FROZEN), *_library(_FROZEN)[:1]),
             "standard": (*_three(_SUPER), *_library(_SUPER)),
             "paper": _models(_IMAGENET, CNNS, TRANSFORMERS),
         },
