@@ -7,8 +7,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from lossbook.data import load, resize
+from lossbook.data.unknown import photographs
 from lossbook.evaluations import bench
-from lossbook.evaluations.ood import photographs
 from lossbook.metrics import expected_calibration_error, map_at_r
 from lossbook.specs import RunSpec
 from lossbook.training import train

@@ -11,8 +11,13 @@ _IMAGES_A_CLASS = 30
 
 
 def evaluate(outputs: Outputs) -> Evaluation:
-    """Frame ``tsne``: one row an image, the first 30 test images of every class; scikit-learn's t-SNE of the unit
-    features (so that distances are angles, as compactness measures them), started from their principal components."""
+    """Frame ``tsne`` of a run with seed 0: one row an image, the first 30 test images of every class.
+
+    It is scikit-learn's t-SNE of the unit features (so that distances are angles, as compactness measures them), started
+    from their principal components.
+    """
+    if outputs.spec.seed:
+        return Evaluation({})  # small tables are kept of the first seed only, and t-SNE takes longer than the training
     from sklearn.manifold import TSNE
 
     counts = torch.full((outputs.data.num_classes,), _IMAGES_A_CLASS)

@@ -198,8 +198,8 @@ class _Queries(NamedTuple):
     counted: Tensor
 
 
-def _queries(features: Tensor, labels: Tensor, distance: Distance, depth: int = 1) -> _Queries:
-    """One pass over all queries; ranks of ``depth`` or more that lie beyond the largest R are not searched."""
+def _relevant(features: Tensor, labels: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+    """After all checks: the classes as 0, 1, ..., and how many other samples of its class a sample has, each (M,)."""
     _check(features, labels)
     if not 1 <= depth < len(labels):
         raise ValueError(f"expected k within 1..{len(labels) - 1}, one less than the samples, got {depth}")
@@ -207,20 +207,35 @@ def _queries(features: Tensor, labels: Tensor, distance: Distance, depth: int = 
     relevant = (sizes - 1)[group]
     if not bool((relevant > 0).any()):
         raise ValueError("expected a class with at least two samples: no query has anything to find")
-    depth = max(depth, int(relevant.max()))
-    rank = torch.arange(depth, device=labels.device)
-    columns: list[tuple[Tensor, Tensor, Tensor]] = []
+    return group, relevant
+
+
+def _matches(features: Tensor, group: Tensor, distance: Distance, depth: int) -> Iterator[tuple[slice, Tensor]]:
+    """Which of a query's nearest neighbours have its class: a chunk of queries and (rows, depth) at a time."""
     start = 0
     for neighbours in _neighbours(_points(features, distance), depth):
         rows = slice(start, start + len(neighbours))
+        yield rows, group[neighbours] == group[rows].unsqueeze(1)
         start = rows.stop
-        match = group[neighbours] == group[rows].unsqueeze(1)
-        first = torch.where(match.any(1), match.int().argmax(1), depth)
+
+
+def _first(match: Tensor) -> Tensor:
+    """The rank of the first match, from 0; the depth where there is none."""
+    return torch.where(match.any(1), match.int().argmax(1), match.shape[1])
+
+
+def _queries(features: Tensor, labels: Tensor, distance: Distance, depth: int = 1) -> _Queries:
+    """One pass over all queries; ranks of ``depth`` or more that lie beyond the largest R are not searched."""
+    group, relevant = _relevant(features, labels, depth)
+    depth = max(depth, int(relevant.max()))
+    rank = torch.arange(depth, device=labels.device)
+    columns: list[tuple[Tensor, Tensor, Tensor]] = []
+    for rows, match in _matches(features, group, distance, depth):
         wanted = relevant[rows].unsqueeze(1)
         hit = match & (rank < wanted)
         precision = hit.cumsum(1) / (rank + 1).double()
         share = 1 / wanted.clamp_min(1).double()
-        columns.append((first, hit.double().mul_(share).sum(1), precision.mul_(hit).mul_(share).sum(1)))
+        columns.append((_first(match), hit.double().mul_(share).sum(1), precision.mul_(hit).mul_(share).sum(1)))
     return _Queries(*(torch.cat(column) for column in zip(*columns, strict=True)), counted=relevant > 0)
 
 
@@ -241,8 +256,9 @@ def recall_at_k(
     """
     if not ks or min(ks) < 1:
         raise ValueError(f"expected one or more k >= 1, got {tuple(ks)}")
-    queries = _queries(features, labels, distance, max(ks))
-    return {k: _mean(queries.first < k, queries.counted) for k in ks}
+    group, relevant = _relevant(features, labels, max(ks))
+    first = torch.cat([_first(match) for _, match in _matches(features, group, distance, max(ks))])
+    return {k: _mean(first < k, relevant > 0) for k in ks}
 
 
 def precision_at_1(features: Tensor, labels: Tensor, distance: Distance = "euclidean") -> float:
