@@ -7,6 +7,7 @@ values to compare.  The two sides take turns, so that a slow spell of the machin
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -95,6 +96,11 @@ def relative_error(ours: Values, theirs: Values) -> float:
     """The largest of |ours - theirs| / |theirs| over the values, each a Euclidean norm in float64."""
     pairs = zip(ours, theirs, strict=True)
     return max(float(_norm(a - b) / _norm(b).clamp_min(torch.finfo(torch.float64).tiny)) for a, b in pairs)
+
+
+def incomparable(ours: Values, theirs: Values) -> float:
+    """For a peer that computes something else and is a yardstick of time alone: not a number."""
+    return math.nan
 
 
 def _norm(values: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from benchmarks.measure import DEVICE, Side, Values, compare, whole
+from benchmarks.measure import DEVICE, Side, Values, compare, incomparable, whole
 from lossbook.metrics import classwise_uniform_accuracy, samplewise_accuracy, split_metrics, uniform_accuracy, uniformity
 
 SAMPLES, CLASSES, THRESHOLDS, CHUNK = 50_000, 1_000, 10_000, 100
@@ -109,7 +109,7 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
             whole(lambda: _value(uniform_accuracy(metrics, labels)[0])),
             argmax,
             items=SAMPLES,
-            error=lambda *_: float("nan"),
+            error=incomparable,
             repeats=15,
             goals={"time": ARGMAX_GOAL},
         ),
