@@ -42,7 +42,8 @@ def test_every_tier_whose_tables_were_run_is_there(board):
             run = set(load_results("results", tier, paper.name)["table"])
             on_board = {e.claim.id: e for e in board if (e.paper, e.tier) == (paper.name, tier)}
             for other in (e for e in board if e.paper == paper.name):
-                if set(other.tables) <= run and other.claim.id not in on_board:
+                decidable = other.claim in paper.claims_at(tier) and set(other.tables) <= run
+                if decidable and other.claim.id not in on_board:
                     pytest.fail(f"{other.claim.id} is missing at the {tier} tier")
 
 
@@ -71,7 +72,7 @@ def test_a_claim_without_its_table_is_left_out_and_any_other_error_is_not(monkey
     frame = results_of("uniform", "quick")
     (tmp_path / "quick").mkdir()
     frame[frame["table"] != "II"].to_csv(tmp_path / "quick" / "uniform.csv", index=False)
-    ids = {e.claim.id for e in entries(tmp_path) if e.paper == "uniform"}
+    ids = {e.claim.id for e in entries(tmp_path) if (e.paper, e.tier) == ("uniform", "quick")}
     assert "uniform-best" not in ids
     assert "uniform-wide-scale" in ids
 
@@ -209,7 +210,7 @@ def test_a_second_tier_gets_rows_and_bars_of_its_own(tmp_path):
     assert 'data-tier="standard"' in text
     assert "one run, no interval" in text
     assert "inf" not in re.sub(r"inference|information", "", text)
-    assert len(figures.overview(board).axes[0].get_yticklabels()) == 2
+    assert len(figures.overview(board).axes[0].get_yticklabels()) == len({e.tier for e in board}) > 1
     assert chance(second).claims == 0
 
 
