@@ -91,3 +91,9 @@ def test_mean_interval_is_students():
     assert interval.high - 2 == pytest.approx(4.30265 / np.sqrt(3), rel=1e-5)
     assert mean_interval(np.array([1.0])).low == -np.inf
     assert mean_interval(np.array([])).count == 0
+
+
+def test_one_column_has_one_heading():
+    """Pages look headings up by the column alone."""
+    headings = [(column, text) for paper in papers().values() for column, text in paper.headings.items()]
+    assert len(dict(headings)) == len(set(headings))

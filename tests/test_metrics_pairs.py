@@ -121,7 +121,7 @@ def test_suite_on_a_run():
         evaluations=("verification",),
     )
     values = train(spec).metrics
-    assert 0.5 < values["verification"] <= 1
+    assert 0.5 < values["pair_accuracy"] <= 1
     assert 0 < values["TAR@0.01"] <= values["TAR@0.1"] <= 1
     with pytest.raises(ValueError, match=r"needs RunSpec\.classes"):
         train(spec.replace(classes=()))
@@ -158,9 +158,9 @@ def test_pairs_of_a_folder_are_verified(folder):
     assert read_pairs(folder, size=4, gray=True).left.shape == (8, 1, 4, 4)
 
     brightness = verify(lambda images: images.float().mean((2, 3)), pairs)
-    assert brightness == {"verification": 1.0, "TAR@0.1": 1.0, "TAR@0.01": 1.0}
+    assert brightness == {"pair_accuracy": 1.0, "TAR@0.1": 1.0, "TAR@0.01": 1.0}
     nothing = verify(lambda images: torch.ones(len(images), 2), pairs)
-    assert nothing == {"verification": 0.5, "TAR@0.1": 0.0, "TAR@0.01": 0.0}
+    assert nothing == {"pair_accuracy": 0.5, "TAR@0.1": 0.0, "TAR@0.01": 0.0}
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ FALSE_ACCEPT_RATES = (0.1, 0.01)
 
 
 def verification_scores(scores: Tensor, same: Tensor, fold: Tensor) -> dict[str, float]:
-    """``verification``: accuracy, the mean over the folds; ``TAR@<FAR>``: share of accepted same-class pairs."""
-    values = {"verification": cross_validated_accuracy(scores, same, fold).mean().item()}
+    """``pair_accuracy``: the mean over the folds; ``TAR@<FAR>``: share of accepted same-class pairs."""
+    values = {"pair_accuracy": cross_validated_accuracy(scores, same, fold).mean().item()}
     return values | {f"TAR@{far:g}": tar_at_far(scores, same, far) for far in FALSE_ACCEPT_RATES}
 
 
