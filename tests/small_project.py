@@ -79,7 +79,7 @@ def make(folder: Path) -> Path:
         else:
             shutil.copy(source, target)
     for chapter in (folder / "src/lossbook/experiments").glob("*.py"):
-        if chapter.stem not in ("__init__", PAPER):
+        if not chapter.stem.startswith("_") and chapter.stem != PAPER:
             chapter.unlink()
     with (folder / f"src/lossbook/experiments/{PAPER}.py").open("a") as file:
         file.write(f'\nPAPER = __import__("dataclasses").replace(PAPER, tables=(PAPER.table("{TABLE}"),), claims=())\n')
