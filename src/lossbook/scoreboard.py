@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -18,6 +19,7 @@ from lossbook.experiments import TIERS, Paper, papers
 from lossbook.paths import project_root
 from lossbook.results import load_results
 from lossbook.specs import RunSpec
+from lossbook.statistics import holm
 
 VERDICTS = ("reproduced", "undecided", "not reproduced")
 # How often a decided verdict is wrong at most: the interval misses the true effect on one given side.
@@ -132,12 +134,8 @@ class Chance:
 def chance(board: Iterable[Entry], level: float = 0.05) -> Chance:
     """The part of chance in the verdicts that rest on an interval."""
     tested = [e for e in board if math.isfinite(e.verdict.margin) and math.isfinite(e.verdict.high)]
-    ranked = sorted(tested, key=lambda e: e.p_value)
-    firm: list[Entry] = []
-    for rank, entry in enumerate(ranked):
-        if entry.p_value > level / (len(ranked) - rank):
-            break
-        firm.append(entry)
+    adjusted = holm(np.array([e.p_value for e in tested]))
+    firm = [entry for entry, p in zip(tested, adjusted, strict=True) if p <= level]
     return Chance(
         claims=len(tested),
         reproduced=sum(e.verdict.reproduced is True for e in tested),

@@ -260,8 +260,8 @@ def _fit(
         if spec.evaluate_every and (epoch + 1) % spec.evaluate_every == 0:
             for name, value in measure().items():
                 curves.setdefault(name, []).extend([math.nan] * (epoch - len(curves.get(name, []))) + [value])
-    epochs = len(curves["train_loss"])
-    return {name: values + [math.nan] * (epochs - len(values)) for name, values in curves.items()}
+    done = len(curves["train_loss"])
+    return {name: values + [math.nan] * (done - len(values)) for name, values in curves.items()}
 
 
 def _loss(model: nn.Module, images: Tensor, labels: Tensor, spec: RunSpec, generator: torch.Generator) -> tuple[Tensor, Tensor]:

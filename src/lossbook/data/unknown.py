@@ -90,3 +90,11 @@ def unknown_images(name: str, size: int) -> Tensor:
             f"the images {name!r} in {data_dir()} are missing or damaged ({type(error).__name__}: {error}); "
             "run again with a network, or set LOSSBOOK_DATA to the folder that holds them"
         ) from error
+
+
+def like(images: Tensor, channels: int, size: int) -> Tensor:
+    """Images (n, channels, size, size) uint8: grey is repeated, or colours are averaged."""
+    images = resize(Split(images, images.new_empty(0)), size).images
+    if images.shape[1] == channels:
+        return images
+    return images.expand(-1, channels, -1, -1) if images.shape[1] == 1 else images.float().mean(1, keepdim=True).to(torch.uint8)

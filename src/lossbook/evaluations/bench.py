@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lossbook.data import Split, resize
-from lossbook.data.unknown import unknown_images
+from lossbook.data.unknown import like, unknown_images
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.metrics import ood
@@ -59,18 +58,10 @@ def _out_of_distribution(outputs: Outputs, logits: Tensor) -> dict[str, float]:
     neighbours = min(_NEIGHBOURS, len(train))
     areas: dict[str, list[float]] = {"ood_msp": [], "ood_knn": []}
     for name in _OTHERS[outputs.spec.dataset]:
-        known = outputs.data.test.images
-        images = unknown_images(name, known.shape[-1])
-        others = outputs.extract(_like(images, known, outputs.spec.image_size))
+        _, channels, _, size = outputs.data.test.images.shape
+        # At the size that the run trains at: once, not by way of the known images' size.
+        images = like(unknown_images(name, size), channels, outputs.spec.image_size or size)
+        others = outputs.extract(images)
         areas["ood_msp"].append(auroc(ood.msp(logits), ood.msp(_logits(outputs, others))))
         areas["ood_knn"].append(auroc(ood.knn(test, train, neighbours), ood.knn(others, train, neighbours)))
     return {name: sum(found) / len(found) for name, found in areas.items()}
-
-
-def _like(images: Tensor, known: Tensor, image_size: int) -> Tensor:
-    """Images with the size that the run trains at and the channels of the known ones: grey repeated, or colours averaged."""
-    images = resize(Split(images, images.new_empty(0)), image_size or known.shape[-1]).images
-    channels = known.shape[1]
-    if images.shape[1] == channels:
-        return images
-    return images.expand(-1, channels, -1, -1) if images.shape[1] == 1 else images.float().mean(1, keepdim=True).to(torch.uint8)

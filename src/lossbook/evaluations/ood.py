@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.data import Split, resize, to_float
-from lossbook.data.unknown import unknown_images
+from lossbook.data.unknown import like, unknown_images
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads.dual import DualHead
 from lossbook.heads.linear import LinearHead
@@ -49,20 +49,12 @@ def measure(outputs: Outputs, unknown: tuple[str, ...]) -> dict[str, float]:
     with torch.no_grad():
         values = {"error": 1 - samplewise_accuracy(head(outputs.test_features), outputs.test_labels)}
     for name in unknown:
-        images = _like(unknown_images(name, known.shape[-1]), known)
+        images = like(unknown_images(name, known.shape[-1]), known.shape[1], known.shape[-1])
         others = _scores(outputs, head, images, outputs.extract(images))
         areas = {method: auroc(scores[method], others[method]) for method in scores}
         values[f"ood_{name}"] = sum(areas.values()) / len(areas)
         values |= {f"ood_{name}_{method}": area for method, area in areas.items()}
     return values
-
-
-def _like(images: Tensor, known: Tensor) -> Tensor:
-    """Images with the size and the number of channels of the known ones."""
-    images = resize(Split(images, images.new_empty(0)), known.shape[-1]).images
-    if images.shape[1] == known.shape[1]:
-        return images
-    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images.float().mean(1, keepdim=True).to(torch.uint8)
 
 
 def _scores(outputs: Outputs, head: LinearHead, images: Tensor, features: Tensor) -> dict[str, Tensor]:
