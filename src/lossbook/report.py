@@ -192,5 +192,5 @@ def _verdict_text(verdict: Verdict) -> str:
 
 def effect_text(verdict: Verdict) -> str:
     """Effect with its interval and unit, as text; a single run has no interval."""
-    interval = "" if verdict.low == verdict.high or math.isinf(verdict.high) else f" [{verdict.low:.2f}, {verdict.high:.2f}]"
-    return f"{verdict.effect:.2f}{interval} {html.escape(verdict.unit)}"
+    interval = "" if verdict.low == verdict.high or math.isinf(verdict.high) else f" [{verdict.low:z.2f}, {verdict.high:z.2f}]"
+    return f"{verdict.effect:z.2f}{interval} {html.escape(verdict.unit)}"
