@@ -45,6 +45,19 @@ def test_table_of_a_tier_that_it_does_not_have():
         _run("table", "bce3s", "3", "--tier", "frozen")
 
 
+@pytest.mark.parametrize("command", [("run", "uniform"), ("table", "uniform", "II"), ("claims",), ("status",)])
+def test_an_unknown_tier_lists_the_known_ones(command):
+    result = CliRunner().invoke(app, [*command, "--tier", "nope"], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "expected one of quick, frozen, standard, paper" in result.output
+
+
+@pytest.mark.parametrize("arguments", [("compare", "--tier", "frozen"), ("uniform", "--table", "III", "--tier", "standard")])
+def test_run_of_a_tier_without_runs(arguments):
+    with pytest.raises(ValueError, match=f"{arguments[0]} has no runs at the tier"):
+        _run("run", *arguments)
+
+
 def test_claims_prints_a_verdict_for_each():
     output = _run("claims", "uniform")
     assert "uniform-ordering" in output

@@ -22,7 +22,14 @@ from lossbook.specs import RunSpec
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(width=None if os.isatty(1) else 140)
 
-Tier = Annotated[str, typer.Option(help=f"one of {', '.join(TIERS)}")]
+
+def _known_tier(tier: str) -> str:
+    if tier and tier not in TIERS:
+        raise typer.BadParameter(f"unknown tier {tier!r}; expected one of {', '.join(TIERS)}")
+    return tier
+
+
+Tier = Annotated[str, typer.Option(help=f"one of {', '.join(TIERS)}", callback=_known_tier)]
 # Columns of the results that say what a run was; the others say what came out, and where it ran.
 SPEC_FIELDS = {field.name for field in fields(RunSpec)} - {"evaluations"}
 SPEC_PREFIXES = ("arg_", "then_", "optimizer_")
@@ -89,8 +96,10 @@ def run(
     from lossbook.collect import write_results
     from lossbook.store import Store
 
-    store = Store(_runs_dir(tier))
-    for chosen in _chosen(paper, table):
+    store, tables = Store(_runs_dir(tier)), [chosen for chosen in _chosen(paper, table) if chosen.runs(tier)]
+    if not tables:
+        raise ValueError(f"{f'table {table} of ' if table else ''}{paper} has no runs at the tier {tier}: see `lossbook list`")
+    for chosen in tables:
         console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
         store.run(chosen.runs(tier), devices)
     if not table:
@@ -129,7 +138,7 @@ def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir =
 
 @app.command()
 def claims(
-    paper: Annotated[str, typer.Argument(help="all papers by default")] = "", tier: str = "", results_dir: ResultsDir = "results"
+    paper: Annotated[str, typer.Argument(help="all papers by default")] = "", tier: Tier = "", results_dir: ResultsDir = "results"
 ) -> None:
     """Check every claim of a paper against the results; without a paper, the scoreboard of all."""
     from lossbook import scoreboard
