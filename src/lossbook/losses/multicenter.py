@@ -45,7 +45,7 @@ def _own(logits: Tensor, labels: Tensor) -> Tensor:
 def multicenter_cross_entropy(logits: Tensor, labels: Tensor, center_weight: float = 0.5, label_smoothing: float = 0.0) -> Tensor:
     r"""The cross entropy with the multi-centre class label, Eqs. 8 and 9: the softmax goes over all C(K+1) centres.
 
-    .. math:: L = \log \sum_{c,k} e^{z_{c,k}} - a z_{y,0} - \frac{1-a}{K} \sum_{k=1}^{K} z_{y,k}
+    .. math:: L = \log \sum_{c,k} e^{z_{c,k}} - \alpha z_{y,0} - \frac{1-\alpha}{K} \sum_{k=1}^{K} z_{y,k}
 
     With label smoothing the label is :math:`(1 - \epsilon) \tau + \epsilon / (C(K+1))`.  The authors' code (K = 2, label
     0.5, 0.2, 0.2 and 0.1 spread over all) is ``center_weight=5/9, label_smoothing=0.1``.
@@ -54,11 +54,11 @@ def multicenter_cross_entropy(logits: Tensor, labels: Tensor, center_weight: flo
         logits: metrics to all centres, (B, C, K+1), the class centre at index 0.  With K = 0 this is the ordinary
             cross entropy, whatever ``center_weight``.
         labels: (B,), int64.
-        center_weight: :math:`a` within [0, 1], the class centre's share of the label.
+        center_weight: :math:`\alpha` within [0, 1], the class centre's share of the label.
         label_smoothing: :math:`\epsilon` within [0, 1].
 
     Returns:
-        Scalar in nats; not below the label's entropy, log 2 + (log K) / 2 for :math:`a = 1/2`,
+        Scalar in nats; not below the label's entropy, log 2 + (log K) / 2 for :math:`\alpha = 1/2`,
         :math:`\epsilon = 0`.
 
     Raises:
