@@ -78,8 +78,13 @@ def checks(rows: Iterable[tuple[str, float, float]]) -> Html:
     rows = list(rows)
     for statement, deviation, tolerance in rows:
         assert deviation <= tolerance, f"check failed: {statement}: deviation {deviation:.3g} > {tolerance:.3g}"
-    frame = pd.DataFrame({"check": [r[0] for r in rows], "holds within": [f"{r[2]:.0e}" if r[2] else "exact" for r in rows]})
-    return table(frame)
+    return table(pd.DataFrame({"check": [r[0] for r in rows], "holds within": [_tolerance(r[2]) for r in rows]}))
+
+
+def _tolerance(value: float) -> str:
+    """One digit, or more where one would not be the value."""
+    short = f"{value:.0e}"
+    return "exact" if value == 0 else short if float(short) == value else f"{value:g}"
 
 
 def interactive(name: str, caption: str = "", **parameters: Any) -> Html:
