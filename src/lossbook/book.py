@@ -158,7 +158,7 @@ def _write_if_changed(path: Path, data: bytes) -> None:
 
 
 @app.command()
-def job(name: str, output: Path, tier: str = "quick", runs_a_job: int = 250, threads: int = 1) -> None:
+def job(name: str, output: Path, tier: str = "quick", runs_a_job: int = 300, threads: int = 1) -> None:
     """Train one batch of runs: an execution of notebooks/run."""
     chosen = {job.name: job for job in jobs(tier, runs_a_job)}[name]
     specs = yaml.safe_dump([_plain(spec.to_dict()) for spec in chosen.specs], sort_keys=True)
