@@ -91,10 +91,13 @@ class Softmax:
         at_own[0] -= self.one_cold / (source.length - 1)
         source.restart()
         for block in blocks(source.length, source.size):
-            z = logits[block]
-            gradient = (z - sums.log_sum).exp_().mul_(self.cross_entropy) if self.cross_entropy else torch.zeros_like(z)
+            z, gradient = logits[block], None  # the last block's gradient is free now
+            if self.cross_entropy:
+                gradient = (z - sums.log_sum).exp_().mul_(self.cross_entropy)
             if self.one_cold:
-                gradient.sub_((-z - sums.log_anti).exp_(), alpha=self.one_cold)
+                anti = (-sums.log_anti - z).exp_().mul_(-self.one_cold)
+                gradient = anti if gradient is None else gradient.add_(anti)
+                del anti
             if even:
                 gradient.add_(even)
             for i, column in enumerate(self.own):
