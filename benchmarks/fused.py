@@ -83,5 +83,5 @@ def _one_pass_anyway(name: str, num_classes: int) -> dict[str, Any]:
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """All goals at N = 100,000 (not when ``quick``), the products alone, then the pass at small N."""
     rows = [] if quick else [_with_goal(name, 100_000) for name in ALL]
-    rows.append(_beside_products(3_000 if quick else 100_000))
+    rows.append(_beside_products(fused.LARGE if quick else 100_000))
     return rows + [_one_pass_anyway(name, n) for n in (1_000, 3_000, 10_000, 30_000) for name in ("bce-d", "soft-d")]

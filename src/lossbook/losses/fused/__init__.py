@@ -28,8 +28,8 @@ from torch import Tensor, nn
 
 from lossbook.heads.linear import CosineHead, Head
 
-# From this many classes on the objectives take these functions.  At this number one pass saves memory and costs some time,
-# below it mostly costs time, at 100,000 it saves both (benchmarks/fused.py).
+# From this many classes on the objectives take these functions.  At this number one pass saves memory, and time too under a
+# binary cross entropy; below it only costs time; at 100,000 it saves both under a softmax as well (benchmarks/fused.py).
 LARGE = 10_000
 
 
