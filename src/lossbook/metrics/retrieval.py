@@ -27,7 +27,7 @@ from lossbook.metrics.ordering import lexsort
 Distance = Literal["euclidean", "cosine"]
 
 # Queries at a time; fewer where their products would have more entries than these, or their candidates might be more.
-_CHUNK_ROWS, _CHUNK_ELEMENTS, _CANDIDATES = 1024, 1 << 25, 1 << 22
+_CHUNK_ROWS, _CHUNK_ELEMENTS, _CANDIDATES = 1024, 3 << 23, 1 << 22
 # Entries of the float64 distances at a time: with sorted copies, indices and masks they take 24 to 72 bytes an entry.
 _EXACT_ELEMENTS = 1 << 22
 # Wide groups cost candidates, narrow ones maxima: their width in roots of samples / k, and how many join in a larger one.
@@ -62,13 +62,22 @@ def _points(features: Tensor, distance: Distance) -> Tensor:
     return torch.cat([unit, (length == 0).to(unit)], 1)
 
 
+def _rounding(dimensions: int, dtype: torch.dtype) -> float:
+    """More than the error of a product :math:`x^T y - |y|^2/2` in the unit ball, summed up in ``dtype``.
+
+    Of dimensions + 2 terms, whose sizes add up to 1.5 at most, and of the points' own rounding: in the worst case one unit
+    a term; 8 times the root of that many is exceeded once in 10^13 products (Higham and Mary, 2019).
+    """
+    terms = dimensions + 4
+    return 1.5 * min(terms, 8 * terms**0.5) * torch.finfo(dtype).eps / 2
+
+
 class _Screen:
     """Finds candidates through a matrix product in ``dtype``: the larger :math:`x^T y - |y|^2/2`, the nearer is y to x.
 
     Args:
         unit: points in the unit ball.
         half: their :math:`|y|^2/2`.
-        error: more than the rounding of a product of ``unit``, summed up in its own precision.
         k: neighbours wanted.
         dtype: of the product; a coarser one than that of ``unit`` costs more candidates.
         rows: queries at a time, at most.
@@ -77,13 +86,11 @@ class _Screen:
     k products no smaller than the k largest maxima of the larger groups.
     """
 
-    def __init__(self, unit: Tensor, half: Tensor, error: float, k: int, dtype: torch.dtype, rows: int) -> None:
+    def __init__(self, unit: Tensor, half: Tensor, k: int, dtype: torch.dtype, rows: int) -> None:
         samples, dimensions = unit.shape
         self.unit, self.half, self.k = unit, half, k
         rounded = unit.to(dtype)
         lost = torch.linalg.vector_norm(unit - rounded, dim=1).double()
-        # x'y' - xy = x'(y' - y) + (x' - x)y for the rounded x', y'; |y| is at most 1, and |x'| at most 1 + |x' - x|.
-        self.error = error + lost + (1 + lost) * lost.amax()
         most = samples // (k + 1)  # so large may groups be that k of them hold another point than the query
         width = max(1, min(round(_WIDTH * (samples / k) ** 0.5), most))
         joined = max(1, min(_JOINED, most // width))
@@ -91,8 +98,13 @@ class _Screen:
         self.groups = self.larger * joined
         self.table = rounded.new_zeros(-(-samples // self.groups) * self.groups, dimensions + 2)
         self.table[:samples, :-2], self.table[:samples, -2] = rounded, -half
-        self.table[:samples, -1] = -half - self.table[:samples, -2]  # what rounding took from it
+        rest = -half - self.table[:samples, -2]
+        self.table[:samples, -1] = rest
+        missing = (rest - self.table[:samples, -1]).abs().amax()
         self.table[samples:, -2] = -torch.inf
+        # x'y' - xy = x'(y' - y) + (x' - x)y for the rounded x', y'; |y| is at most 1, and |x'| at most 1 + |x' - x|.
+        summed = _rounding(dimensions, torch.promote_types(dtype, torch.float32))  # bfloat16 is summed up in float32
+        self.error = lost + (1 + lost) * lost.amax() + missing + summed
         self.buffer = self.table.new_empty(rows, len(self.table))
 
     def candidates(self, query: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -154,10 +166,7 @@ class _Search:
         length = torch.linalg.vector_norm(unit, dim=1)
         scale = length.amax().masked_fill(length.amax() == 0, 1)
         self.unit, self.half = unit.div_(scale).to(dtype), ((length / scale).square() / 2).to(dtype)
-        # Of dimensions + 2 terms, whose sizes add up to 1.5 at most, and of the points' own rounding: in the worst case
-        # one unit a term; 8 times the root of that many is exceeded once in 10^13 products (Higham and Mary, 2019).
-        terms = dimensions + 4
-        self.error = 1.5 * min(terms, 8 * terms**0.5) * torch.finfo(dtype).eps / 2
+        self.error = _rounding(dimensions, dtype)
 
     def neighbours(self, query: Tensor) -> Tensor:
         """The k nearest other points of the points ``query``, (rows, k)."""
@@ -165,7 +174,7 @@ class _Search:
         left = torch.arange(len(query), device=query.device)
         for dtype in self.dtypes:
             if dtype not in self.screens:
-                self.screens[dtype] = _Screen(self.unit, self.half, self.error, self.k, dtype, self.rows)
+                self.screens[dtype] = _Screen(self.unit, self.half, self.k, dtype, self.rows)
             row, column, value, decided = self.screens[dtype].candidates(query[left])
             row, done, left = (decided.cumsum(0) - 1)[row], left[decided], left[~decided]
             found[done] = self._ranked(query[done], row, column, value)
