@@ -57,19 +57,19 @@ def list_() -> None:
 
 
 @app.command()
-def features(dataset: str = "cifar100") -> None:
+def features(
+    datasets: Annotated[list[str] | None, typer.Argument(help="all that the frozen tier needs by default")] = None,
+) -> None:
     """Compute the features of a pretrained backbone that the frozen tier trains on: once, minutes, resumable.
 
-    What they were made from is written to _build/results/frozen/features.csv.
+    What they were made from is written to _build/results/frozen/features.csv, a row a data set.
     """
-    import pandas as pd
+    from lossbook.data.features import COUNTS
+    from lossbook.features import extract_features, record
 
-    from lossbook.features import extract_features, provenance
-    from lossbook.store import write_atomically
-
-    console.print(f"features of {dataset} are in {extract_features(dataset)}")
-    rows = pd.DataFrame([provenance(dataset)])
-    write_atomically(in_project("_build") / "results" / "frozen" / "features.csv", rows.to_csv(index=False))
+    for dataset in datasets or COUNTS:
+        console.print(f"features of {dataset} are in {extract_features(dataset)}")
+        record(dataset, in_project("_build") / "results" / "frozen" / "features.csv")
 
 
 @app.command()
