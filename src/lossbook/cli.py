@@ -79,7 +79,7 @@ def run(
     tier: Tier = "quick",
     devices: Annotated[int, typer.Option(help="GPUs (or processes) that share the work of each run")] = 1,
 ) -> None:
-    """Train what is missing of a paper's tables (or of one) and write the results under _build/results."""
+    """Train what is missing of a paper's tables (or of one) and write the results of all that is whole under _build/results."""
     from lossbook.collect import write_results
     from lossbook.store import Store
 
@@ -87,8 +87,7 @@ def run(
     for chosen in _chosen(paper, table):
         console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
         store.run(chosen.runs(tier), devices)
-    if not table:
-        write_results(paper, tier, _runs_dir(tier), in_project("_build") / "results")
+    write_results(paper, tier, _runs_dir(tier), in_project("_build") / "results", partial=bool(table))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from lossbook.experiments import Paper
 from lossbook.figures.uniform import dumbbells
 from lossbook.report import PALETTE
 
-TIERS = {"quick": ("MNIST, trained from scratch", PALETTE[7], "o"), "frozen": ("CIFAR-100, frozen features", PALETTE[1], "D")}
+TIERS = {"quick": ("MNIST, trained from scratch", PALETTE[7], "o"), "frozen": ("frozen features", PALETTE[1], "D")}
 
 
 def effects(papers: list[Paper], results: dict[str, dict[str, pd.DataFrame]]) -> pd.DataFrame:
