@@ -133,7 +133,7 @@ def test_features_of_an_unknown_set_that_are_missing_or_damaged_name_the_cure(si
 
 def test_an_unknown_set_of_another_size_is_refused(signs, monkeypatch):
     monkeypatch.setitem(cache.COUNTS, "gtsrb", {"test": 1_500})
-    with pytest.raises(DataError, match="gtsrb in .* has 3 images, expected 1,500"):
+    with pytest.raises(DataError, match=r"gtsrb in .* has 3 images, expected 1,500"):
         features.extract_features("gtsrb")
 
 
@@ -160,7 +160,7 @@ def test_a_file_of_something_else_is_not_overwritten(signs, tmp_path):
     path = tmp_path / "features.csv"
     path.write_text("a,b\n1,2\n")
     features.extract_features("gtsrb")
-    with pytest.raises(ValueError, match="expected the columns data set, images, .* delete it"):
+    with pytest.raises(ValueError, match=r"expected the columns data set, images, .* delete it"):
         features.record("gtsrb", path)
     assert path.read_text() == "a,b\n1,2\n"
 
