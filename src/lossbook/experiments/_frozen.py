@@ -33,11 +33,11 @@ CLAIMS = {
     "bce3s": (
         *("bce3s-joint-few", "bce3s-joint-all", "bce3s-joint-many", "bce3s-contrastive-all", "bce3s-uniform-all"),
         *("bce3s-joint-compactness", "bce3s-contrastive-compactness", "bce3s-test-compactness"),
-        *("bce3s-uniform-spread", "bce3s-benchmark-best", "bce3s-benchmark-few", "bce3s-stage2"),
+        *("bce3s-uniform-spread", "bce3s-benchmark-best", "bce3s-benchmark-few"),
     ),
     "multicenter": (
         *("multicenter-accuracy", "multicenter-accuracy-code", "multicenter-diversity", "multicenter-rank"),
-        *("multicenter-purity", "multicenter-small-data", "multicenter-small-data-code"),
+        "multicenter-purity",
     ),
     "warped": (
         *("warped-beats-euclidean", "warped-beats-euclidean-map", "warped-two-phases", "warped-beats-proxy-nca"),

@@ -73,7 +73,7 @@ _SUPER = _CIFAR100.replace(groups=SUPERCLASSES)
 _FROZEN = _frozen.CIFAR100.replace(
     groups=SUPERCLASSES, train_per_class=250, optimizer="adamw", lr=0.003, weight_decay=0.05, evaluations=("diversity",)
 )
-_FROZEN_SMALL = _FROZEN.replace(groups=(), train_per_class=0)
+_CLOTHES = _FROZEN.replace(dataset=_frozen.FASHION.dataset, groups=())
 _IMAGENET = RunSpec(
     dataset="imagenet1k",
     image_size=224,
@@ -172,7 +172,6 @@ TABLES = (
         "Few training images: MNIST, ten classes",
         {
             "quick": _small(_QUICK, (20, 60, 200)),
-            "frozen": _small(_FROZEN_SMALL, (50, 150, 500)),
             "standard": _small(_CIFAR100, (50, 150, 500)),
             "paper": _models(_IMAGENET.replace(dataset="cifar100"), CNNS, _SMALL_TRANSFORMERS),
         },
@@ -183,7 +182,7 @@ TABLES = (
         "Few training images: digits, ten classes",
         {
             "quick": _small(_DIGITS, (10, 30, 90)),
-            "frozen": _small(_FROZEN_SMALL.replace(dataset=_frozen.FASHION.dataset), (50, 150, 500)),
+            "frozen": _small(_CLOTHES, (50, 150, 500)),
             "paper": _models(_IMAGENET.replace(dataset="mini-imagenet"), CNNS, _SMALL_TRANSFORMERS),
         },
         seeds=_FIVE,

@@ -24,7 +24,7 @@ BASELINES = (
 RETRIEVAL = ("recall@1", "recall@2", "recall@4", "recall@8", "P@1", "R-precision", "MAP@R", "NMI", "AMI")
 # Trained digits of the two directions, as the column ``classes`` of the results spells them.
 REPORTED, TUNED = "5 6 7 8 9", "0 1 2 3 4"
-FROZEN = ("0..49", "0..963")  # of the frozen tier: CIFAR-100's first half, Omniglot's background characters
+FROZEN = ("0..49", "0..199")  # of the frozen tier: CIFAR-100's first half, some characters of Omniglot
 ALPHAS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 K1, K2 = (0.5, 0.8, 1.0), (1.0, 1.3, 2.0)
 MARGINS = (1.0, 1.3, 2.0, 4.0)
@@ -145,7 +145,7 @@ _HALF = _frozen.CIFAR100.replace(
     batch_classes=25,
     evaluations=("neighbours",),
 )
-_CHARACTERS = _HALF.replace(dataset="omniglot-efficientnet_lite0", classes=tuple(range(964)), train_per_class=0)
+_CHARACTERS = _HALF.replace(dataset="omniglot-efficientnet_lite0", classes=tuple(range(200)), train_per_class=0)
 # Paper tier: the authors' released values, first phase -> second phase.
 _RESNET = RunSpec(
     objective="euclidean-softmax",
