@@ -37,7 +37,7 @@ reference: $(READY)  ## make this build's quick results the committed reference,
 	mkdir -p results/quick && cp _build/results/quick/*.csv results/quick/
 	python -m lossbook.book sync --force
 
-frozen: $(READY)  ## train the frozen tier on cached features of CIFAR-100 (LOSSBOOK_DATA) and make it the committed reference
+frozen: $(READY)  ## train the frozen tier on cached features (LOSSBOOK_DATA) and make it the committed reference
 	lossbook features
 	set -e; for paper in uniform bce3s multicenter warped onecold; do lossbook run $$paper --tier frozen; done
 	mkdir -p results/frozen

@@ -1,10 +1,13 @@
 """The frozen tier: its committed results are those of its specs, its claims exist and are decided, nothing needs the data."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lossbook import report
 from lossbook.data import DATASETS
+from lossbook.data.features import COUNTS, features_name
+from lossbook.data.sets import FEATURES
 from lossbook.experiments import _frozen, get_paper, papers, papers_at
 from lossbook.figures import frozen as figures
 from lossbook.paths import in_project
@@ -41,14 +44,41 @@ def test_other_tiers_have_all_claims():
 
 def test_runs_train_on_features_only_and_from_a_known_set():
     specs = [spec for paper in papers().values() for table in paper.tables for spec in table.runs("frozen")]
-    assert {spec.dataset for spec in specs} == {_frozen.CIFAR100.dataset} <= set(DATASETS)
-    assert {(spec.model, spec.embedding_size) for spec in specs} == {("identity", 128)}
+    assert {spec.dataset for spec in specs} == set(FEATURES) <= set(DATASETS)
+    assert {spec.model for spec in specs} == {"identity"}
+    # The reality check trains four models of a quarter of the size.
+    assert {spec.embedding_size for spec in specs if spec.evaluations != ("reality_check",)} == {128}
     assert not any(spec.augment or spec.views != ("plain",) for spec in specs)
 
 
 def test_features_of_the_runs_are_described():
     described = pd.read_csv(in_project("results") / "frozen" / "features.csv")
-    assert described["data set"].tolist() == [_frozen.CIFAR100.dataset]
+    assert described["data set"].tolist() == [features_name(name) for name in COUNTS]
+    assert described.set_index("images")[["train vectors", "test vectors"]].T.to_dict() == {
+        name: {"train vectors": counts.get("train", 0), "test vectors": counts["test"]} for name, counts in COUNTS.items()
+    }
+
+
+def test_a_page_without_claims_here_is_named():
+    assert "07-open-set" in {claim.page for claim in get_paper("onecold").claims_at("frozen")}
+    with pytest.raises(ValueError, match=r"no claim of onecold at the frozen tier names the page\(s\) 09-representations"):
+        report.frozen_verdicts("results", "onecold", "07-open-set", "09-representations")
+
+
+def test_a_tail_without_few_classes_does_not_count_as_zero():
+    claim = next(claim for claim in get_paper("bce3s").claims if claim.id == "bce3s-benchmark-few")
+    rows = pd.DataFrame(
+        {
+            "table": "3",
+            "imbalance": 100.0,
+            "dataset": ["a", "a", "a", "a", "b", "b", "b", "b"],
+            "objective": ["bce3s", "soft-d"] * 4,
+            "then_epochs": [10.0, np.nan] * 4,
+            "seed": [0, 0, 1, 1] * 2,
+            "accuracy_few": [0.3, 0.1, 0.4, 0.1, *[np.nan] * 4],
+        }
+    )
+    assert claim.check(rows).effect == pytest.approx(25.0)
 
 
 def test_verdicts_of_two_tiers_stand_side_by_side():

@@ -1,13 +1,16 @@
 """Cached features: computed once, resumable, found again only for the same images and settings, damage named."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from lossbook import features
 from lossbook.data import DATASETS, ImageData, Split, load, sets
 from lossbook.data import features as cache
-from lossbook.data.sets import DataError
+from lossbook.data.hashes import SHA256
+from lossbook.data.sets import DataError, _read
+from lossbook.data.unknown import like, unknown_images
 from lossbook.models import create_model
 from lossbook.specs import RunSpec
 from lossbook.training import train
@@ -81,6 +84,85 @@ def test_a_run_trains_on_features(tiny):
     result = train(spec)
     assert result.metrics["diverged"] == 0
     assert np.isfinite(result.metrics["A_SW"])
+
+
+def test_a_file_that_lacks_vectors_is_told(tiny):
+    path = features.extract_features("digits") / "train-000.npz"
+    with np.load(path) as file:
+        shorter = {name: values[:1] for name, values in file.items()}
+    np.savez(path, **shorter)
+    with pytest.raises(DataError, match="3 train vectors, expected 4"):
+        load(NAME)
+
+
+def test_test_features_are_read_alone(tiny):
+    folder = features.extract_features("digits")
+    (folder / "train-000.npz").unlink()
+    assert torch.equal(_read(NAME, ("test",))[0].labels, tiny.test.labels)
+
+
+@pytest.fixture
+def signs(tmp_path, monkeypatch):
+    """Three images stand for the traffic signs: an unknown set, which has no training images."""
+    images = torch.randint(0, 256, (3, 3, 8, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    monkeypatch.setenv("LOSSBOOK_DATA", str(tmp_path))
+    monkeypatch.setattr(cache, "COUNTS", {"digits": {"train": 4, "test": 3}, "gtsrb": {"test": 3}})
+    monkeypatch.setattr(features, "unknown_images", lambda name, size: images)
+    return images
+
+
+def test_an_unknown_set_has_features_of_its_test_images_alone(signs):
+    folder = features.extract_features("gtsrb")
+    assert [path.name for path in folder.iterdir()] == ["test-000.npz"]
+    found = unknown_images(cache.features_name("gtsrb"), 0)
+    assert found.shape == (3, 1280)
+    assert torch.equal(like(found, 1280, 1280), found)
+    assert features.provenance("gtsrb")["train vectors"] == 0
+    assert features.provenance("gtsrb")["images SHA-256"] == SHA256["gtsrb"]["test"][:12]
+
+
+def test_features_of_an_unknown_set_that_are_missing_or_damaged_name_the_cure(signs):
+    name = cache.features_name("gtsrb")
+    with pytest.raises(DataError, match=rf"'{name}' in .* missing or damaged .*compute them: lossbook features gtsrb"):
+        unknown_images(name, 0)
+    path = features.extract_features("gtsrb") / "test-000.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match=rf"'{name}' in .* missing or damaged .*compute them: lossbook features gtsrb"):
+        unknown_images(name, 0)
+
+
+def test_an_unknown_set_of_another_size_is_refused(signs, monkeypatch):
+    monkeypatch.setitem(cache.COUNTS, "gtsrb", {"test": 1_500})
+    with pytest.raises(DataError, match=r"gtsrb in .* has 3 images, expected 1,500"):
+        features.extract_features("gtsrb")
+
+
+def test_nothing_trains_on_an_unknown_set():
+    with pytest.raises(ValueError, match="unknown data set 'gtsrb-efficientnet_lite0'"):
+        load(cache.features_name("gtsrb"))
+
+
+def test_provenance_of_other_data_sets_stays(signs, tmp_path):
+    path = tmp_path / "features.csv"
+    features.extract_features("gtsrb")
+    features.record("gtsrb", path)
+    other = pd.read_csv(path, dtype=str).assign(**{"data set": NAME, "content SHA-256": "012345678e12"})
+    other.to_csv(path, index=False)
+    features.record("gtsrb", path)
+    features.record("gtsrb", path)
+    rows = pd.read_csv(path, dtype=str)
+    assert rows["data set"].tolist() == [NAME, cache.features_name("gtsrb")]
+    assert rows["content SHA-256"][0] == "012345678e12"
+    assert rows["content SHA-256"][1] == features.provenance("gtsrb")["content SHA-256"]
+
+
+def test_a_file_of_something_else_is_not_overwritten(signs, tmp_path):
+    path = tmp_path / "features.csv"
+    path.write_text("a,b\n1,2\n")
+    features.extract_features("gtsrb")
+    with pytest.raises(ValueError, match=r"expected the columns data set, images, .* delete it"):
+        features.record("gtsrb", path)
+    assert path.read_text() == "a,b\n1,2\n"
 
 
 def test_other_weights_and_other_data_sets_are_refused(tiny, monkeypatch):

@@ -88,7 +88,7 @@ def test_without_a_network_the_cure_is_named(monkeypatch, tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="no images 'noise'; expected one of photographs, faces, gtsrb, svhn, mnist5k"):
+    with pytest.raises(ValueError, match="no images 'noise'; expected one of photographs, faces, gtsrb, svhn, cifar10-eff"):
         unknown_images("noise", 32)
 
 

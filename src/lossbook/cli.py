@@ -70,19 +70,19 @@ def list_() -> None:
 
 
 @app.command()
-def features(dataset: str = "cifar100") -> None:
+def features(
+    datasets: Annotated[list[str] | None, typer.Argument(help="all that the frozen tier needs by default")] = None,
+) -> None:
     """Compute the features of a pretrained backbone that the frozen tier trains on: once, minutes, resumable.
 
-    What they were made from is written to _build/results/frozen/features.csv.
+    What they were made from is written to _build/results/frozen/features.csv, a row a data set.
     """
-    import pandas as pd
+    from lossbook.data.features import COUNTS
+    from lossbook.features import extract_features, record
 
-    from lossbook.features import extract_features, provenance
-    from lossbook.store import write_atomically
-
-    console.print(f"features of {dataset} are in {extract_features(dataset)}")
-    rows = pd.DataFrame([provenance(dataset)])
-    write_atomically(in_project("_build") / "results" / "frozen" / "features.csv", rows.to_csv(index=False))
+    for dataset in datasets or COUNTS:
+        console.print(f"features of {dataset} are in {extract_features(dataset)}")
+        record(dataset, in_project("_build") / "results" / "frozen" / "features.csv")
 
 
 @app.command()
@@ -92,7 +92,7 @@ def run(
     tier: Tier = "quick",
     devices: Annotated[int, typer.Option(help="GPUs (or processes) that share the work of each run")] = 1,
 ) -> None:
-    """Train what is missing of a paper's tables (or of one) and write the results under _build/results."""
+    """Train what is missing of a paper's tables (or of one) and write the results of all that is whole under _build/results."""
     from lossbook.collect import write_results
     from lossbook.store import Store
 
@@ -102,8 +102,7 @@ def run(
     for chosen in tables:
         console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
         store.run(chosen.runs(tier), devices)
-    if not table:
-        write_results(paper, tier, _runs_dir(tier), in_project("_build") / "results")
+    write_results(paper, tier, _runs_dir(tier), in_project("_build") / "results", partial=bool(table))
 
 
 @app.command()

@@ -10,8 +10,11 @@ from lossbook.experiments import get_paper
 from lossbook.store import Store, frames_frame, runs_frame, without_defaults, write_atomically
 
 
-def write_results(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> list[Path]:
+def write_results(paper: str, tier: str, runs_dir: Path, results_dir: Path, partial: bool = False) -> list[Path]:
     """Collect all records of a paper's tables into ``<results_dir>/<tier>/<paper>.csv`` and its small tables.
+
+    Args:
+        partial: leave out the tables of which a run is missing.
 
     Raises:
         RuntimeError: if a run of a table is missing, naming it.
@@ -21,6 +24,8 @@ def write_results(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> l
     for table in chapter.tables:
         specs = table.runs(tier)
         missing = store.missing(specs)
+        if missing and partial:
+            continue
         if missing:
             raise RuntimeError(
                 f"{len(missing)} run(s) of {paper} {table.name} are missing in {runs_dir}, first {missing[0].canonical_json()}"

@@ -17,7 +17,7 @@ import seaborn as sns
 
 from lossbook.claims import Claim, Verdict
 from lossbook.experiments import get_paper, papers
-from lossbook.results import Results, beyond_spread, mean_std
+from lossbook.results import Results, beyond_spread, load_results, mean_std
 
 # How a column of the results is headed: the registered headings of all chapters.
 LABELS = {"objective": "loss"} | {column: text for paper in papers().values() for column, text in paper.headings.items()}
@@ -189,6 +189,14 @@ def verdicts(found: Iterable[Claim], frame: pd.DataFrame, beside: pd.DataFrame |
         )
     text = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="lossbook claims")
     return Html(text)
+
+
+def frozen_verdicts(results_dir: str, paper: str, *pages: str) -> Html:
+    """The claims that some pages of a chapter discuss, with their verdicts on MNIST and on frozen features."""
+    found = [claim for claim in get_paper(paper).claims_at("frozen") if claim.page in pages]
+    if missing := sorted(set(pages) - {claim.page for claim in found}):
+        raise ValueError(f"no claim of {paper} at the frozen tier names the page(s) {', '.join(missing)}")
+    return verdicts(found, *(load_results(results_dir, tier, paper) for tier in ("frozen", "quick")))
 
 
 def _verdict_text(verdict: Verdict) -> str:

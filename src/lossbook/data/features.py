@@ -19,11 +19,13 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 SIDE = 96  # pixels that the backbone sees
 PRECISION = "bfloat16"  # of its convolutions; the pooled features are kept in float16
 CHUNK = 1000  # images a file
-# Data sets whose features can be had: images that train, images that test.
+# Data sets whose features can be had: images that train, images that test.  Those without the former are unknown sets.
 COUNTS = {
     "cifar100": {"train": 50_000, "test": 10_000},
     "fashion-mnist": {"train": 60_000, "test": 10_000},
     "omniglot": {"train": 24_345, "test": 8_115},
+    "cifar10": {"test": 10_000},
+    "gtsrb": {"test": 1_500},
 }
 
 
@@ -34,7 +36,8 @@ def features_name(dataset: str) -> str:
 
 def features_hash(dataset: str) -> str:
     """12 hex digits over the images and labels, the weights, the size of the input and the precision."""
-    settings = [SHA256[dataset], WEIGHTS_SHA256, SIDE, PRECISION]
+    images = {part: SHA256[dataset][part] for part in COUNTS[dataset]}
+    settings = [images, WEIGHTS_SHA256, SIDE, PRECISION]
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
 
 
@@ -54,11 +57,13 @@ def read_features(root: Path, dataset: str, part: str) -> tuple[np.ndarray, np.n
 
     Raises:
         FileNotFoundError: if they have not been computed, or not all of them.
-        ValueError, zipfile.BadZipFile: for a damaged file.
+        ValueError, zipfile.BadZipFile: for a damaged file, or one with fewer vectors than it should have.
     """
     chunks = []
     for path in chunk_files(root, dataset, part):
         with np.load(path) as file:
             chunks.append((file["features"], file["labels"]))
     features, labels = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+    if len(labels) != COUNTS[dataset][part]:
+        raise ValueError(f"{len(labels):,} {part} vectors, expected {COUNTS[dataset][part]:,}")
     return features.astype(np.float32), labels

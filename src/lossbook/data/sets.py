@@ -233,10 +233,10 @@ def _whole(read: Callable[[Path], tuple[np.ndarray, np.ndarray]], folder: str) -
     return lambda: (_split(*read(data_dir() / folder)),) * 2
 
 
-def _features(dataset: str) -> Callable[[], tuple[Split, Split]]:
-    def load_splits() -> tuple[Split, Split]:
-        parts = (features.read_features(data_dir(), dataset, part) for part in ("train", "test"))
-        return tuple(Split(torch.from_numpy(vectors), torch.from_numpy(labels)) for vectors, labels in parts)
+def _features(dataset: str) -> Callable[..., tuple[Split, ...]]:
+    def load_splits(parts: tuple[str, ...] = ("train", "test")) -> tuple[Split, ...]:
+        found = (features.read_features(data_dir(), dataset, part) for part in parts)
+        return tuple(Split(torch.from_numpy(vectors), torch.from_numpy(labels)) for vectors, labels in found)
 
     return load_splits
 
@@ -256,12 +256,12 @@ DATASETS: dict[str, tuple[Callable[[], tuple[Split, Split]], int, bool]] = {
     "cars-retrieval": (_whole(read_cars, "cars196"), 196, False),
     "sop": (_whole(read_sop, "Stanford_Online_Products"), 11318 + 11316, False),
 }
-FEATURES = {features.features_name(name): name for name in features.COUNTS}
+FEATURES = {features.features_name(name): name for name, counts in features.COUNTS.items() if "train" in counts}
 DATASETS |= {name: (_features(source), DATASETS[source][1], False) for name, source in FEATURES.items()}
 
 
 # Of these the test images can be read where the training images are not.
-_TEST_ALONE = ("fashion-mnist", "cifar10", "cifar100")
+_TEST_ALONE = ("fashion-mnist", "cifar10", "cifar100", *FEATURES)
 
 
 @functools.lru_cache(maxsize=2)
@@ -278,7 +278,8 @@ def load(name: str) -> ImageData:
 
 @functools.lru_cache(maxsize=2)
 def load_test(name: str) -> Split:
-    """The test images of a data set, verified; the training images need not be there if torchvision reads it.
+    """The test images of a data set, verified; the training images need not be there if torchvision reads it
+    or if they are features.
 
     Raises:
         ValueError, DataError: like :func:`load`.
@@ -305,9 +306,11 @@ def _read(name: str, parts: tuple[str, ...]) -> tuple[Split, ...]:
         raise DataError(
             f"data set {name!r} in {place} is missing or damaged ({type(error).__name__}: {error}); {cure}"
         ) from error
+    if name in FEATURES:
+        return splits  # counted where they are read
     for part, split in zip(parts, splits, strict=True):
-        if counts := COUNTS.get(name) or features.COUNTS.get(FEATURES.get(name)):
-            found, expected = f"{len(split):,} images", f"{counts[part]:,} images"
+        if name in COUNTS:
+            found, expected = f"{len(split):,} images", f"{COUNTS[name][part]:,} images"
         else:
             found, expected = f"SHA-256 {content_hash(split)}", f"SHA-256 {SHA256[name][part]}"
         if found != expected:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lossbook.data import features
 from lossbook.data.batches import resize
+from lossbook.data.hashes import SHA256
 from lossbook.data.sets import DATASETS, DataError, Split, content_hash, data_dir, load_test
-
-_GTSRB32 = "6b7a2803fe6aa7daab3ae090ea1b5e1d487dfc14d31331146ed393f0c5621f24"
 
 
 def photographs(size: int) -> Tensor:
@@ -44,7 +45,7 @@ def _gtsrb() -> Tensor:
     if packed.is_file():
         with np.load(packed) as file:
             images = torch.from_numpy(file["images"].transpose(0, 3, 1, 2).copy())
-        if content_hash(Split(images, torch.zeros(len(images), dtype=torch.int64))) != _GTSRB32:
+        if content_hash(Split(images, torch.zeros(len(images), dtype=torch.int64))) != SHA256["gtsrb"]["test"]:
             raise ValueError("gtsrb32.npz does not hold the 1,500 images expected")
         return images
     from lossbook._torchvision import datasets
@@ -60,12 +61,18 @@ def _svhn() -> Tensor:
     return torch.from_numpy(datasets.SVHN(data_dir(), split="test", download=True).data)
 
 
+def _features(dataset: str) -> Tensor:
+    return torch.from_numpy(features.read_features(data_dir(), dataset, "test")[0])
+
+
+_FEATURES = {features.features_name(name): name for name, counts in features.COUNTS.items() if "train" not in counts}
 _FROM_DISK: dict[str, Callable[[], Tensor]] = {"gtsrb": _gtsrb, "svhn": _svhn}
+_FROM_DISK |= {name: partial(_features, source) for name, source in _FEATURES.items()}
 UNKNOWN_SETS = ("photographs", "faces", *_FROM_DISK)
 
 
 def unknown_images(name: str, size: int) -> Tensor:
-    """The images (n, C, H, W) uint8 of an unknown set: one of ``UNKNOWN_SETS``, or a data set's test images.
+    """The images (n, C, H, W) uint8, or features (n, d), of an unknown set: one of ``UNKNOWN_SETS``, or a data set's test part.
 
     Args:
         name: of the set.
@@ -86,14 +93,18 @@ def unknown_images(name: str, size: int) -> Tensor:
     try:
         return _FROM_DISK[name]()
     except Exception as error:  # torchvision raises all kinds: no network, a cut archive
+        cure = "run again with a network, or set LOSSBOOK_DATA to the folder that holds them"
+        if name in _FEATURES:
+            cure = f"compute them: lossbook features {_FEATURES[name]}"
         raise DataError(
-            f"the images {name!r} in {data_dir()} are missing or damaged ({type(error).__name__}: {error}); "
-            "run again with a network, or set LOSSBOOK_DATA to the folder that holds them"
+            f"the images {name!r} in {data_dir()} are missing or damaged ({type(error).__name__}: {error}); {cure}"
         ) from error
 
 
 def like(images: Tensor, channels: int, size: int) -> Tensor:
-    """Images (n, channels, size, size) uint8: grey is repeated, or colours are averaged."""
+    """Images (n, channels, size, size) uint8: grey is repeated, or colours are averaged; features stay as they are."""
+    if images.is_floating_point():
+        return images
     images = resize(Split(images, images.new_empty(0)), size).images
     if images.shape[1] == channels:
         return images

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.data import Split, resize, to_float
+from lossbook.data.features import features_name
+from lossbook.data.sets import FEATURES
 from lossbook.data.unknown import like, unknown_images
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads.dual import DualHead
@@ -32,11 +34,13 @@ def evaluate(outputs: Outputs) -> Evaluation:
     """``ood_<set>_<method>``: the AUROC of the test images against another data set's; ``ood_<set>``: its mean over the
     ten methods (Table 4); ``error`` on the test images.
 
+    A run on features is scored against features of the same other data sets; ODIN's step is then made in the features.
     Needs a linear head; of a dual head, the cross entropy's.
     """
-    if outputs.spec.dataset not in UNKNOWN:
-        raise ValueError(f"no unknown data sets for {outputs.spec.dataset!r}; expected one of {', '.join(UNKNOWN)}")
-    return Evaluation(measure(outputs, UNKNOWN[outputs.spec.dataset]))
+    images = FEATURES.get(outputs.spec.dataset, outputs.spec.dataset)
+    if images not in UNKNOWN:
+        raise ValueError(f"no unknown data sets for {images!r}; expected one of {', '.join(UNKNOWN)}")
+    return Evaluation(measure(outputs, UNKNOWN[images]))
 
 
 def measure(outputs: Outputs, unknown: tuple[str, ...]) -> dict[str, float]:
@@ -49,7 +53,8 @@ def measure(outputs: Outputs, unknown: tuple[str, ...]) -> dict[str, float]:
     with torch.no_grad():
         values = {"error": 1 - samplewise_accuracy(head(outputs.test_features), outputs.test_labels)}
     for name in unknown:
-        images = like(unknown_images(name, known.shape[-1]), known.shape[1], known.shape[-1])
+        source = features_name(name) if outputs.spec.dataset in FEATURES else name
+        images = like(unknown_images(source, known.shape[-1]), known.shape[1], known.shape[-1])
         others = _scores(outputs, head, images, outputs.extract(images))
         areas = {method: auroc(scores[method], others[method]) for method in scores}
         values[f"ood_{name}"] = sum(areas.values()) / len(areas)

@@ -73,6 +73,7 @@ _SUPER = _CIFAR100.replace(groups=SUPERCLASSES)
 _FROZEN = _frozen.CIFAR100.replace(
     groups=SUPERCLASSES, train_per_class=250, optimizer="adamw", lr=0.003, weight_decay=0.05, evaluations=("diversity",)
 )
+_CLOTHES = _FROZEN.replace(dataset=_frozen.FASHION.dataset, groups=())
 _IMAGENET = RunSpec(
     dataset="imagenet1k",
     image_size=224,
@@ -181,6 +182,7 @@ TABLES = (
         "Few training images: digits, ten classes",
         {
             "quick": _small(_DIGITS, (10, 30, 90)),
+            "frozen": _small(_CLOTHES, (50, 150, 500)),
             "paper": _models(_IMAGENET.replace(dataset="mini-imagenet"), CNNS, _SMALL_TRANSFORMERS),
         },
         seeds=_FIVE,

@@ -100,6 +100,7 @@ TABLES = (
         "Twelve losses on small data sets",
         {
             "quick": _twelve(_DIGITS, QUICK_MODELS, 16.0),
+            "frozen": _twelve(_frozen.FASHION, ("identity",), 16.0),
             "paper": tuple(spec for name in FINE_GRAINED for spec in _twelve(_FGVC.replace(dataset=name), PAPER_MODELS, 96.0)),
         },
     ),
@@ -123,8 +124,8 @@ TABLES = (
     Table(
         "open-set",
         "Rejection and verification with one threshold",
-        {"quick": _open_set(_MLP, 16.0, KNOWN_CLASSES)},
-        seeds={"quick": 1, "standard": 1, "paper": 1},
+        {"quick": _open_set(_MLP, 16.0, KNOWN_CLASSES), "frozen": _open_set(_frozen.FASHION, 16.0, KNOWN_CLASSES)},
+        seeds={"quick": 1, "frozen": 1, "standard": 1, "paper": 1},
     ),
 )
 

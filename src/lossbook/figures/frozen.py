@@ -10,7 +10,7 @@ from lossbook.experiments import Paper
 from lossbook.figures.uniform import dumbbells
 from lossbook.report import PALETTE
 
-TIERS = {"quick": ("MNIST, trained from scratch", PALETTE[7], "o"), "frozen": ("CIFAR-100, frozen features", PALETTE[1], "D")}
+TIERS = {"quick": ("MNIST, trained from scratch", PALETTE[7], "o"), "frozen": ("frozen features", PALETTE[1], "D")}
 
 
 def effects(papers: list[Paper], results: dict[str, dict[str, pd.DataFrame]]) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def two_tiers(frame: pd.DataFrame) -> None:
     """Effect and 95 % interval of every claim, a mark a tier; papers are set apart by lines."""
     claims = frame[["paper", "claim"]].drop_duplicates()
     heights = {claim: -k for k, claim in enumerate(claims["claim"])}
-    figure, axis = plt.subplots(figsize=(7.2, 0.27 * len(claims) + 1.3))
+    figure, axis = plt.subplots(figsize=(7.2, 0.21 * len(claims) + 1.3))
     for shift, (tier, (label, color, marker)) in zip((0.17, -0.17), TIERS.items(), strict=True):
         part = frame[frame["tier"] == tier]
         y = part["claim"].map(heights) + shift
@@ -58,7 +58,7 @@ def two_tiers(frame: pd.DataFrame) -> None:
         yticks=list(heights.values()), yticklabels=list(heights), xlabel="effect (points; straight to ±5, logarithmic beyond)"
     )
     axis.set_ylim(-len(claims) + 0.3, 0.7)
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside upper center", ncols=2)
 
 
 def gaps(published: pd.DataFrame, results: pd.DataFrame) -> None:

@@ -130,10 +130,11 @@ def steps(results: pd.DataFrame) -> None:
     axis.legend()
 
 
-def gains(published: pd.DataFrame, results: pd.DataFrame) -> None:
+def gains(published: pd.DataFrame, results: pd.DataFrame, ours: str = "mlp on MNIST") -> None:
     """Table 1 as differences: error with OCCE less error without, in points; left of zero, OCCE helps.
 
-    ``published``: ``baseline``, ``case``, ``difference``; ``results``: ``baseline``, ``seed``, ``difference``.
+    ``published``: ``baseline``, ``case``, ``difference``; ``results``: ``baseline``, ``seed``, ``difference``; ``ours`` says what
+    was trained.
     """
     baselines = list(dict.fromkeys(results["baseline"]))
     rows = {name: len(baselines) - 1 - k for k, name in enumerate(baselines)}
@@ -146,7 +147,7 @@ def gains(published: pd.DataFrame, results: pd.DataFrame) -> None:
     here.plot(results["difference"], results["baseline"].map(rows), "|", color="0.35", markersize=9, label="one seed")
     means = results.groupby("baseline")["difference"].mean()
     here.plot(means, means.index.map(rows), "D", color=OCCE, markersize=6, label="mean")
-    for axis, title in ((paper, "published"), (here, "here: mlp on MNIST")):
+    for axis, title in ((paper, "published"), (here, f"here: {ours}")):
         axis.axvline(0, color="0.3", linewidth=1)
         axis.set(title=title, xlabel="error with less without OCCE (points)")
     paper.set_yticks(list(rows.values()), list(rows))
@@ -184,10 +185,11 @@ def open_set(published: pd.DataFrame, results: pd.DataFrame, metrics: Mapping[st
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3)
 
 
-def scores(published: pd.DataFrame, results: pd.DataFrame) -> None:
+def scores(published: pd.DataFrame, results: pd.DataFrame, known: str = "MNIST", model: str = "cnn") -> None:
     """Fig. 10 as differences: AUROC with OCCE less without, in points, for each score.
 
     Both frames: index = score, one column a known and unknown data set; ``results`` with columns (set, seed).
+    ``known``, ``model``: what ours was trained on, and how the page calls the network.
     """
     order = list(published.index)
     rows = np.arange(len(order))[::-1]
@@ -201,8 +203,8 @@ def scores(published: pd.DataFrame, results: pd.DataFrame) -> None:
         seeds, color = results[case].loc[order], PALETTE[k + 2]
         y = rows + 0.24 * ((len(sets) - 1) / 2 - k)
         here.plot(seeds, y, "|", color=color, markersize=7, alpha=0.7)
-        here.plot(seeds.mean(axis=1), y, _MARKERS[k + 2], color=color, markersize=6, label=f"MNIST against {case} (here)")
-    for axis, title in ((paper, "published, ResNet-18"), (here, "here, cnn")):
+        here.plot(seeds.mean(axis=1), y, _MARKERS[k + 2], color=color, markersize=6, label=f"{known} against {case} (here)")
+    for axis, title in ((paper, "published, ResNet-18"), (here, f"here, {model}")):
         axis.axvline(0, color="0.3", linewidth=1)
         axis.set(title=title, xlabel="AUROC with less without OCCE (points)")
     paper.set_yticks(rows, order)
