@@ -124,10 +124,12 @@ class _Screen:
         # Rounding a product to dtype keeps the order: it counts once, in the k-th largest.
         least = least - least.abs() * (torch.finfo(products.dtype).eps / 2) - 2 * self.error[query]
         least = least.to(products.dtype).unsqueeze(1)
-        near = maxima >= least
-        decided = near.sum(1, dtype=torch.int32) <= max(4 * self.k, self.groups // 16)
-        place = (near & decided.unsqueeze(1)).flatten().nonzero().squeeze(1)
+        place = (maxima >= least).flatten().nonzero().squeeze(1)
         row = place // self.groups
+        decided = torch.bincount(row, minlength=rows) <= max(4 * self.k, self.groups // 16)
+        if not bool(decided.all()):
+            kept = decided[row]
+            row, place = row[kept], place[kept]
         group = place - row * self.groups
         members = products[row, :, group]
         place = (members >= least[row]).flatten().nonzero().squeeze(1)
