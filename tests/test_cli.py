@@ -41,8 +41,8 @@ def test_table_keeps_apart_what_varies_and_leaves_out_what_a_run_has_not():
 
 
 def test_table_of_a_tier_that_it_does_not_have():
-    with pytest.raises(ValueError, match="no frozen results of bce3s, table 3"):
-        _run("table", "bce3s", "3", "--tier", "frozen")
+    with pytest.raises(ValueError, match="no frozen results of bce3s, table 4"):
+        _run("table", "bce3s", "4", "--tier", "frozen")
 
 
 @pytest.mark.parametrize("command", [("run", "uniform"), ("table", "uniform", "II"), ("claims",), ("status",)])
