@@ -42,4 +42,9 @@ CLAIMS = {
         *("onecold-nc1", "onecold-nc2", "onecold-nc3", "onecold-nc4", "onecold-nc-consistent", "onecold-fisher"),
         *("onecold-dimensions", "onecold-gap", "onecold-best-gamma"),
     ),
+    "compare": (
+        *("compare-uniform", "compare-bce3s", "compare-multicenter", "compare-warped", "compare-onecold"),
+        *("compare-occe-uniform", "compare-occe-etf", "compare-centres-uniform", "compare-centres-diversity"),
+        *("compare-term-etf", "compare-term-accuracy", "compare-term-few", "compare-ball-uniform", "compare-ball-warp"),
+    ),
 }
