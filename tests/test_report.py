@@ -48,6 +48,13 @@ def test_checks_raise_when_a_deviation_is_too_large():
         report.checks([("equal", float("nan"), 1e-6)])
 
 
+def test_findings_mark_what_does_not_hold():
+    text = report.findings([("a < b", True), ("c", 1 > 2)]).text
+    assert text.count("<li>") == 2
+    assert 'a &lt; b <span class="verdict-met">holds</span>' in text
+    assert 'c <span class="verdict-missed">does not hold</span>' in text
+
+
 def test_interactive_escapes_and_is_deterministic():
     first = report.interactive("corollary1", "N < 3", num_classes=10, lower=-1.0, upper=1.0).text
     assert first == report.interactive("corollary1", "N < 3", upper=1.0, lower=-1.0, num_classes=10).text

@@ -18,11 +18,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lossbook.claims import Claim, Verdict, decide, rows_of
 from lossbook.experiments import Paper, Table, _frozen
 from lossbook.specs import RunSpec
-from lossbook.statistics import critical_difference, held_out_gain, mean_ranks, paired_tests
+from lossbook.statistics import (
+    critical_difference,
+    held_out_gain,
+    mean_interval,
+    mean_ranks,
+    paired_tests,
+    rank_correlation,
+)
 
 # Method -> the objective, the arguments that stay, and where it comes from.
 METHODS = {
@@ -187,7 +195,7 @@ TABLES = (
         "bench",
         "Known and unknown classes: every method and combination",
         {"quick": _all(_BENCH, CHOSEN), "frozen": _all(_FROZEN, CHOSEN_FROZEN), "standard": _all(_CIFAR100, CHOSEN)},
-        seeds={"quick": 10, "frozen": 10, "standard": 3},
+        seeds={"quick": 10, "frozen": 5, "standard": 3},
         known={"quick": (10, 6), "frozen": (100, 60), "standard": (100, 60)},
     ),
     Table(
@@ -265,6 +273,47 @@ def scores(results: pd.DataFrame, goal: Goal) -> pd.DataFrame:
     """A goal's metric in per cent: one row a seed, one column a method."""
     rows = with_methods(_with_failures(rows_of(results, goal.table), (goal,)))
     return 100 * rows.pivot(index="seed", columns="method", values=goal.metric)[rows["method"].unique()]
+
+
+def means(results: pd.DataFrame) -> pd.DataFrame:
+    """Mean score over the seeds in per cent: one row a method, one column a goal."""
+    return pd.DataFrame({goal.name: scores(results, goal).mean() for goal in goals_of(results)})
+
+
+def ranks(results: pd.DataFrame) -> pd.DataFrame:
+    """Mean rank over the seeds, 1 is best: one row a method (without those of the tail only), one column a goal."""
+    methods = [*METHODS, *COMBINATIONS]
+    columns = {g.name: mean_ranks(scores(results, g)[methods].to_numpy(), g.better > 0) for g in goals_of(results)}
+    return pd.DataFrame(columns, methods)
+
+
+def change(results: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
+    """Method against control, one row a goal: mean and 95 % interval of the paired differences in points; ``side`` is +1 where
+    the method is better, -1 where it is worse, 0 where the interval contains 0."""
+    rows = {}
+    for goal in goals_of(results):
+        values = scores(results, goal)
+        mean, low, high, _ = mean_interval((values[method] - values[control]).to_numpy())
+        side = 0 if low <= 0 <= high else goal.better * int(np.sign(mean))
+        rows[goal.name] = {"mean": mean, "low": low, "high": high, "side": side}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def agreement(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """How alike two tiers rank the methods, one row a goal of both: Spearman's correlation of the mean ranks
+    (:func:`rank_correlation`) in ``between``, Kendall's tau, and, as what could be reached at best, Spearman's correlation of
+    the ranks by the even and by the odd seeds of each tier, ``first`` and ``second``."""
+    tiers = {"first": first, "second": second}
+    halves = {name: [ranks(frame[frame["seed"] % 2 == half]) for half in (0, 1)] for name, frame in tiers.items()}
+    own, other = ranks(first), ranks(second)
+    rows = {}
+    for goal in [name for name in own if name in other]:
+        rows[goal] = {
+            "between": rank_correlation(own[goal].to_numpy(), other[goal].to_numpy()),
+            "tau": float(stats.kendalltau(own[goal], other[goal]).statistic),
+            **{name: float(stats.spearmanr(even[goal], odd[goal]).statistic) for name, (even, odd) in halves.items()},
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("goal")
 
 
 def tuning(results: pd.DataFrame) -> pd.DataFrame:
