@@ -155,16 +155,16 @@ def rank_shifts(panels: Mapping[str, tuple[pd.Series, pd.Series]], titles: tuple
     """One panel a goal: every method's place on one tier (across) and on another (down); on the grey line they are equal.
 
     Args:
-        panels: goal -> (mean ranks on the first tier, on the second), one entry a method.
+        panels: goal -> (scores on the first tier, on the second, less is better), one entry a method.
         titles: the names of the tiers.
         groups: method -> where it comes from (colour and marker).
     """
     rows = -(-(len(panels) + 1) // 2)  # one cell for the legend
     _, axes = plt.subplots(rows, 2, figsize=(7.2, 3.1 * rows), squeeze=False)
     kinds = list(dict.fromkeys(groups.values()))
-    for axis, (goal, ranks) in zip(axes.flat, panels.items(), strict=False):
-        # Places, so that every method has a line of its own for its name.
-        first, second = (rank.rank(method="first") for rank in ranks)
+    for axis, (goal, scores) in zip(axes.flat, panels.items(), strict=False):
+        # No ties, so that every method has a line of its own for its name.
+        first, second = (values.rank(method="first") for values in scores)
         last = len(first)
         axis.plot([1, last], [1, last], color="0.8", linewidth=1, zorder=0)
         for kind, color, marker in zip(kinds, PALETTE, _MARKERS, strict=False):
