@@ -13,7 +13,7 @@ not tuned.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -201,6 +201,14 @@ TABLES = (
         seeds={"quick": 10, "frozen": 5, "standard": 3},
         known={"quick": (10, 6), "frozen": (100, 60), "standard": (100, 60)},
     ),
+    Draws(
+        "rates",
+        "After the results were seen: the BCE of distances at lower rates, on the draws of the tuning",
+        {"frozen": tuple(_combined(_FROZEN, "Euclidean BCE", CHOSEN_FROZEN).replace(lr=lr) for lr in (0.003, 0.01, 0.03, 0.1))},
+        seeds={"frozen": 3},
+        known={"frozen": (100, 60)},
+        first=100,
+    ),
     Table(
         "tail",
         "A long tail: every method and combination",
@@ -304,13 +312,13 @@ def change(results: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def agreement(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str] = (*METHODS, *COMBINATIONS)) -> pd.DataFrame:
     """How alike two tiers order the methods by their mean scores, one row a goal of both: Spearman's correlation in ``between``
     (:func:`rank_correlation`), Kendall's ``tau``, and, as what could be reached at best, Spearman's correlation of the even seeds
     with the odd seeds within each tier, ``first`` and ``second``."""
 
     def table(frame: pd.DataFrame) -> pd.DataFrame:
-        return means(frame).drop(index=[*TAIL_ONLY], errors="ignore")
+        return means(frame).loc[[*methods]]
 
     own, other = table(first), table(second)
     halves = [[table(frame[frame["seed"] % 2 == half]) for half in (0, 1)] for frame in (first, second)]
