@@ -13,7 +13,7 @@ from lossbook.experiments import jobs, papers
 from lossbook.fingerprint import fingerprint
 
 TIER = config.get("tier", "quick")
-RUNS_A_JOB = int(config.get("runs_a_job", 82))
+RUNS_A_JOB = int(config.get("runs_a_job", 300))  # a start costs as much as twenty runs of the quick tier
 THREADS = int(config.get("threads_a_job", 1))
 
 JOBS = {job.name: job for job in jobs(TIER, RUNS_A_JOB)}

@@ -3,4 +3,4 @@
 import importlib.util
 
 # Collecting a module's examples imports it; triton has wheels for Linux only.
-collect_ignore = [] if importlib.util.find_spec("triton") else ["src/lossbook/losses/fused_triton.py"]
+collect_ignore = [] if importlib.util.find_spec("triton") else ["src/lossbook/losses/fused/binary_triton.py"]

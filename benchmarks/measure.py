@@ -84,7 +84,7 @@ def compare(
         "value_error": float(f"{value_error:.2e}"),
         "items": items,
         "device": torch.cuda.get_device_name(DEVICE) if DEVICE.type == "cuda" else "cpu",
-        "machine": _processor(),
+        "machine": processor(),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "repeats": repeats,
@@ -149,7 +149,7 @@ def _peak_bytes(reading: list[float]) -> Iterator[None]:
     reading.append(peak)
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's model name; never the host's."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

@@ -3,7 +3,9 @@
 import pytest
 from typer.testing import CliRunner
 
+from lossbook import cli
 from lossbook.cli import app
+from lossbook.experiments import papers_at
 
 
 def _run(*arguments: str) -> str:
@@ -22,6 +24,38 @@ def test_table_prints_means_with_their_spread():
     output = _run("table", "uniform", "III")
     assert "±" in output
     assert "512" in output
+
+
+@pytest.mark.parametrize("paper", papers_at("quick"))
+def test_table_prints_every_chapters_tables(paper):
+    for table in (table for table in papers_at("quick")[paper].tables if table.runs("quick")):
+        output = _run("table", paper, table.name)
+        assert f"│ {table.runs('quick')[0].objective}" in output
+        assert "nan" not in output
+
+
+def test_table_keeps_apart_what_varies_and_leaves_out_what_a_run_has_not():
+    lines = _run("table", "multicenter", "2").splitlines()
+    assert sum("multicenter num_subcenters=" in line for line in lines) == 9  # three sizes, three classifiers
+    assert not any("nan" in line for line in lines)
+
+
+def test_table_of_a_tier_that_it_does_not_have():
+    with pytest.raises(ValueError, match="no frozen results of bce3s, table 3"):
+        _run("table", "bce3s", "3", "--tier", "frozen")
+
+
+@pytest.mark.parametrize("command", [("run", "uniform"), ("table", "uniform", "II"), ("claims",), ("status",)])
+def test_an_unknown_tier_lists_the_known_ones(command):
+    result = CliRunner().invoke(app, [*command, "--tier", "nope"], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "expected one of quick, frozen, standard, paper" in result.output
+
+
+@pytest.mark.parametrize("arguments", [("compare", "--tier", "frozen"), ("uniform", "--table", "III", "--tier", "standard")])
+def test_run_of_a_tier_without_runs(arguments):
+    with pytest.raises(ValueError, match=f"{arguments[0]} has no runs at the tier"):
+        _run("run", *arguments)
 
 
 def test_claims_prints_a_verdict_for_each():
@@ -52,6 +86,7 @@ def test_doctor_downloads_nothing_when_half_a_data_set_is_there(tmp_path, monkey
     output = _run("doctor")
     for name in ("fashion-mnist", "cifar100", "omniglot"):
         assert f"'{name}' in" in output
+    assert output.count("data/README.md says where it comes from") == 5  # nobody downloads ImageNet and the like
 
 
 def test_a_wrong_table_lists_the_known_ones():
@@ -78,3 +113,18 @@ def test_spec_prints_what_the_run_notebook_takes():
     assert parse_specs(_run("spec", wanted.run_id)) == [wanted]
     with pytest.raises(ValueError, match="no table holds a run"):
         _run("spec", "0123456789ab")
+
+
+def test_an_error_of_the_users_is_one_line(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["lossbook", "table", "uniform", "XX"])
+    with pytest.raises(SystemExit, match=r"^lossbook: uniform has no table 'XX'; expected one of II"):
+        cli.main()
+
+
+def test_another_error_keeps_its_traceback(monkeypatch):
+    def fails():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "app", fails)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()

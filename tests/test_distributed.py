@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from lossbook.distributed import check_divisible, create_fabric
 from lossbook.specs import RunSpec
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed.nn.functional"
     [
         {},
         {"objective": "bce3s"},  # pairs of samples, a memory bank, random negatives: all of the whole batch
-        {"views": ("plain", "mixup"), "augment": ("shift", "flip"), "model": "cnn"},
+        {"views": ("plain", "mixup"), "augment": ("shift", "flip"), "model": "cnn", "evaluate_every": 1},
     ],
     ids=str,
 )
@@ -31,6 +32,7 @@ def test_two_processes_train_like_one(change):
     assert two.spec == spec
     assert two.curves["train_loss"] == pytest.approx(one.curves["train_loss"], rel=1e-3)
     assert two.metrics.keys() == one.metrics.keys()
+    assert two.curves.keys() == one.curves.keys()
     for name in ("A_SW", "A_CW", "A_Uni"):
         assert two.metrics[name] == pytest.approx(one.metrics[name], abs=0.01)
 
@@ -42,6 +44,15 @@ def test_a_head_on_frozen_features_is_the_same_bit_for_bit():
     one, two = train(spec), train(spec, devices=2)
     assert two.curves == one.curves
     assert {k: v for k, v in two.metrics.items() if v == v} == {k: v for k, v in one.metrics.items() if v == v}
+
+
+def test_only_the_first_process_measures(monkeypatch):
+    spec = TINY.replace(evaluate_every=1)
+    assert len(train(spec).curves["A_SW"]) == spec.epochs
+    monkeypatch.setattr(Fabric, "is_global_zero", property(lambda fabric: False))
+    other = train(spec)
+    assert other.curves.keys() == {"train_loss", "train_accuracy"}
+    assert "A_SW" not in other.metrics
 
 
 def test_batches_that_cannot_be_shared_are_refused():

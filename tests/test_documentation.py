@@ -1,9 +1,15 @@
 """The code that the README and the how-to pages show runs as it stands."""
 
 import re
+import shlex
 from pathlib import Path
 
+import papermill
 import pytest
+import yaml
+
+from lossbook.objectives import create_objective
+from lossbook.specs import parse_specs
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```(?:python|\{code-block\} python)\n(.*?)```", re.DOTALL)
@@ -16,6 +22,35 @@ def test_python_blocks_run(name):
     scope: dict = {}
     for block in blocks:
         exec(compile(block, name, "exec"), scope)
+
+
+def _run_commands():
+    """Every `papermill notebooks/run.ipynb ...` that a page shows, as (file, words)."""
+    for path in [ROOT / "README.md", *(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").rglob("*.md")]:
+        for command in re.findall(r"papermill (notebooks/run\.ipynb out\.ipynb [^`\n]+)", path.read_text()):
+            yield path.relative_to(ROOT).as_posix(), command
+
+
+def test_the_run_notebook_lists_all_its_parameters():
+    """papermill skips a line with a second equals sign, in a comment too."""
+    cell = re.search(r":tags: \[parameters\]\n\n(.*?)```", (ROOT / "notebooks/run.md").read_text(), re.DOTALL)[1]
+    assert list(papermill.inspect_notebook(ROOT / "notebooks/run.ipynb")) == re.findall(r"^(\w+) =", cell, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "command"), _run_commands())
+def test_run_commands_name_parameters_and_make_an_objective(name, command):
+    known = papermill.inspect_notebook(ROOT / "notebooks/run.ipynb")
+    given = {key: yaml.safe_load(known[key]["default"]) for key in ("objective", "objective_args", "specs")}
+    words = shlex.split(command)[2:]
+    while words:
+        option = words.pop(0)
+        chosen = {words.pop(0): words.pop(0)} if option == "-p" else yaml.safe_load(words.pop(0))
+        assert set(chosen) <= set(known), f"{name}: {command}"
+        given |= chosen
+    if not given["specs"]:
+        create_objective(given["objective"], 8, 10, **given["objective_args"])
+    elif not given["specs"].startswith("$("):  # the output of another command
+        assert parse_specs(given["specs"])
 
 
 def test_readme_says_both_commands_first():

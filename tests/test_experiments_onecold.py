@@ -160,6 +160,15 @@ def test_gamma_claims_compare_zero_with_ten():
     assert CLAIMS["onecold-dimensions"].check(frame).effect == pytest.approx(more)
 
 
+def test_the_fisher_claim_asks_for_a_rise():
+    frame = reference()
+    rows = frame["table"] == "gamma"
+    frame.loc[rows, "fisher"] = 2.0 + 0.1 * frame.loc[rows, "arg_occe_weight"] + 1e-3 * frame.loc[rows, "seed"]
+    found = CLAIMS["onecold-fisher"].check(frame)
+    assert found.reproduced
+    assert found.effect == pytest.approx(50, abs=0.1)
+
+
 def test_step_size_claim_takes_ten_epochs_and_ten_classes():
     frame = reference()
     rows = (frame["table"] == "rce") & (frame["objective"] == "occe")

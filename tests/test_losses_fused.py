@@ -17,7 +17,13 @@ from torch.autograd import gradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lossbook.heads import CosineHead, EuclideanHead, MultiCenterHead
-from lossbook.losses import fused, fused_proxies, multicenter, onecold, uniform, warped
+from lossbook.losses import fused, multicenter, onecold, uniform, warped
+from lossbook.losses.fused import distances, products
+from lossbook.losses.fused.binary import binary_cross_entropy
+from lossbook.losses.fused.blocks import Precision, sample_groups
+from lossbook.losses.fused.distances import euclidean_softmax
+from lossbook.losses.fused.softmax import cross_entropy, cross_entropy_with_one_cold, one_cold_cross_entropy
+from lossbook.losses.fused.subcenters import multicenter_cross_entropy
 from lossbook.objectives import create_objective
 
 TABLE_ONE = [f"{formula}-{variant}" for formula in ("soft", "bce") for variant in ("0", "d", "u", "n0", "nd", "nu")]
@@ -39,8 +45,8 @@ BATCH, FEATURES, CLASSES = 45, 8, 50
 @contextlib.contextmanager
 def blocks(size: int):
     with (
-        mock.patch.object(fused, "block_size", lambda *_: size),
-        mock.patch.object(fused_proxies, "block_size", lambda *_: size),
+        mock.patch.object(products, "block_size", lambda *_: size),
+        mock.patch.object(distances, "block_size", lambda *_: size),
     ):
         yield
 
@@ -148,11 +154,11 @@ def test_the_plain_path_has_the_same_values_and_gradients(name, dtype, tolerance
 
 
 LINEAR = {
-    "bce": (fused.binary_cross_entropy, uniform.bce),
-    "softmax": (fused.cross_entropy, uniform.softmax),
-    "occe": (fused.one_cold_cross_entropy, onecold.one_cold_cross_entropy),
+    "bce": (binary_cross_entropy, uniform.bce),
+    "softmax": (cross_entropy, uniform.softmax),
+    "occe": (one_cold_cross_entropy, onecold.one_cold_cross_entropy),
     "both": (
-        lambda *a, **k: fused.cross_entropy_with_one_cold(*a, **k, one_cold_weight=2.0)[0],
+        lambda *a, **k: cross_entropy_with_one_cold(*a, **k, one_cold_weight=2.0)[0],
         lambda *a: uniform.softmax(*a) + 2 * onecold.one_cold_cross_entropy(*a),
     ),
 }
@@ -197,7 +203,7 @@ def test_gradcheck_of_the_sample_bias_and_the_margin():
     labels = torch.randint(20, (6,))
 
     def loss(features, weight, sample_bias):
-        return fused.binary_cross_entropy(features, weight, labels, sample_bias=sample_bias, margin=0.7)
+        return binary_cross_entropy(features, weight, labels, sample_bias=sample_bias, margin=0.7)
 
     assert gradcheck(loss, [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in [(6, 3), (20, 3), (6,)]])
 
@@ -211,11 +217,11 @@ def test_gradcheck_of_proxy_losses():
         return own.square()
 
     def distances(features, weight):
-        return fused_proxies.euclidean_softmax(features, weight, labels, 1.5, square)[0]
+        return euclidean_softmax(features, weight, labels, 1.5, square)[0]
 
     def sampled(features, weight, log_var):
         generator = torch.Generator().manual_seed(4)
-        return fused_proxies.multicenter_cross_entropy(features, weight, log_var, labels, 3, 0.8, generator, 0.4, 0.1)
+        return multicenter_cross_entropy(features, weight, log_var, labels, 3, 0.8, generator, 0.4, 0.1)
 
     assert gradcheck(distances, (features, weight))
     assert gradcheck(sampled, (features, weight, log_var))
@@ -292,18 +298,18 @@ def test_no_tensor_of_subcenters_exists():
     torch.manual_seed(0)
     weight, log_var = (torch.randn(400, 16, requires_grad=True) for _ in range(2))
     with Largest() as largest:
-        fused_proxies.multicenter_cross_entropy(torch.randn(2, 16), weight, log_var, torch.arange(2), 4).backward()
+        multicenter_cross_entropy(torch.randn(2, 16), weight, log_var, torch.arange(2), 4).backward()
     assert largest.elements == 400 * 16
 
 
-@pytest.mark.parametrize(("needs", "products"), [((True, True), 3), ((False, True), 2), ((True, False), 2), ((False, False), 1)])
-@pytest.mark.parametrize("function", [fused.binary_cross_entropy, fused.cross_entropy])
-def test_a_gradient_that_nobody_needs_is_not_formed(function, needs, products):
+@pytest.mark.parametrize(("needs", "formed"), [((True, True), 3), ((False, True), 2), ((True, False), 2), ((False, False), 1)])
+@pytest.mark.parametrize("function", [binary_cross_entropy, cross_entropy])
+def test_a_gradient_that_nobody_needs_is_not_formed(function, needs, formed):
     features, weight = (torch.randn(9, 4, requires_grad=need) for need in needs)
     labels = torch.arange(9)
-    with blocks(9), mock.patch.object(fused, "product_into", wraps=fused.product_into) as product:
+    with blocks(9), mock.patch.object(products, "product_into", wraps=products.product_into) as product:
         loss = function(features, weight, labels)
-    assert product.call_count == products
+    assert product.call_count == formed
     assert loss.requires_grad == any(needs)
     if loss.requires_grad:
         loss.backward()
@@ -312,10 +318,10 @@ def test_a_gradient_that_nobody_needs_is_not_formed(function, needs, products):
 
 def test_without_gradients_only_the_loss_is_formed():
     features, weight = (torch.randn(9, 4, requires_grad=True) for _ in range(2))
-    for function in (fused.binary_cross_entropy, fused.cross_entropy, fused.one_cold_cross_entropy):
+    for function in (binary_cross_entropy, cross_entropy, one_cold_cross_entropy):
         for scale in (None, 2.0):
             expected = function(features, weight, torch.arange(9), scale=scale)
-            with torch.no_grad(), mock.patch.object(fused, "product_into", wraps=fused.product_into) as product:
+            with torch.no_grad(), mock.patch.object(products, "product_into", wraps=products.product_into) as product:
                 loss = function(features, weight, torch.arange(9), scale=scale)
             assert product.call_count == 1
             assert not loss.requires_grad
@@ -324,9 +330,9 @@ def test_without_gradients_only_the_loss_is_formed():
 
 def test_a_bias_alone_can_be_trained():
     features, weight, bias = torch.randn(9, 4), torch.randn(9, 4), torch.zeros(9, requires_grad=True)
-    for function in (fused.binary_cross_entropy, fused.cross_entropy):
+    for function in (binary_cross_entropy, cross_entropy):
         (gradient,) = torch.autograd.grad(function(features, weight, torch.arange(9), bias=bias), bias)
-        plain = uniform.bce if function is fused.binary_cross_entropy else uniform.softmax
+        plain = uniform.bce if function is binary_cross_entropy else uniform.softmax
         (expected,) = torch.autograd.grad(plain(features @ weight.T + bias, torch.arange(9)), bias)
         torch.testing.assert_close(gradient, expected)
 
@@ -334,7 +340,7 @@ def test_a_bias_alone_can_be_trained():
 @pytest.mark.parametrize("features", [8, 128, 512, 4096])
 def test_groups_of_samples_are_never_small(features):
     for samples in range(1, 700):
-        sizes = [g.stop - g.start for g in fused.sample_groups(samples, features)]
+        sizes = [g.stop - g.start for g in sample_groups(samples, features)]
         assert sum(sizes) == samples
         assert max(sizes) <= max(32, features // 4)
         assert min(sizes) >= min(samples, 10)
@@ -384,7 +390,7 @@ def test_half_precision_products_of_a_gpu(name):
         return a.to(out_dtype) @ b.to(out_dtype)
 
     exact = values_and_gradients(objective, features, labels)
-    with mock.patch.object(fused.Precision, "operand", rounded), mock.patch.object(torch, "mm", product):
+    with mock.patch.object(Precision, "operand", rounded), mock.patch.object(torch, "mm", product):
         loss, gradients = values_and_gradients(objective, features, labels)
     assert loss.item() == pytest.approx(exact[0].item(), rel=1e-2)
     for gradient, expected in zip(gradients, exact[1], strict=True):
@@ -407,7 +413,7 @@ def test_small_binary_terms_are_kept():
     """float32's 1 + e^-20 is 1: half of the classes have a tiny loss each."""
     weight = torch.zeros(1000, 1)
     weight[1:] = -20
-    loss = fused.binary_cross_entropy(torch.ones(1, 1), weight, torch.tensor([0]), bias=torch.tensor([40.0] + [0.0] * 999))
+    loss = binary_cross_entropy(torch.ones(1, 1), weight, torch.tensor([0]), bias=torch.tensor([40.0] + [0.0] * 999))
     assert loss.item() == pytest.approx(999 * np.log1p(np.exp(-20.0)), rel=1e-5)
 
 
@@ -447,7 +453,7 @@ def test_nearly_coincident_proxies_keep_their_precision_in_float32(gap, pairs):
     if pairs > 40:  # all proxies of a block in one place
         head.weight.data[:] = head.weight.data[0] + gap * torch.randn(40, 64)
     features = (head.weight.detach() + gap * direction)[labels].requires_grad_()
-    loss, own = fused_proxies.euclidean_softmax(features, head.weight, labels, 0.5)
+    loss, own = euclidean_softmax(features, head.weight, labels, 0.5)
     exact, wide = copy.deepcopy(head).double(), features.detach().double().requires_grad_()
     distances = exact.distances(wide)
     expected = warped.euclidean_softmax(distances, labels, 0.5)
@@ -464,15 +470,15 @@ def test_nearly_coincident_proxies_keep_their_precision_in_float32(gap, pairs):
 def test_the_noise_is_the_heads_and_the_generator_goes_on_as_after_it(subcenters):
     head = MultiCenterHead(16, 50, subcenters, sigma_scale=0.5, generator=torch.Generator().manual_seed(7))
     features, labels = torch.randn(9, 16), torch.arange(9)
-    loss = fused_proxies.multicenter_cross_entropy(
+    loss = multicenter_cross_entropy(
         features, head.weight, head.log_var, labels, subcenters, 0.5, torch.Generator().manual_seed(7)
     )
     torch.testing.assert_close(loss, multicenter.multicenter_cross_entropy(head(features), labels))
     generator = torch.Generator().manual_seed(7)
     with torch.no_grad():
-        fused_proxies.multicenter_cross_entropy(features, head.weight, head.log_var, labels, subcenters, 0.5, generator)
+        multicenter_cross_entropy(features, head.weight, head.log_var, labels, subcenters, 0.5, generator)
     assert torch.equal(generator.get_state(), head.generator.get_state())
-    another = fused_proxies.multicenter_cross_entropy(features, head.weight, head.log_var, labels, subcenters, 0.5, generator)
+    another = multicenter_cross_entropy(features, head.weight, head.log_var, labels, subcenters, 0.5, generator)
     assert another != loss
 
 
@@ -524,12 +530,12 @@ BAD_INPUT = {
     "empty batch": (X[:0], W, Y[:0], ValueError, "B >= 1"),
 }
 FUNCTIONS = {
-    "bce": fused.binary_cross_entropy,
-    "softmax": fused.cross_entropy,
-    "occe": fused.one_cold_cross_entropy,
-    "both": fused.cross_entropy_with_one_cold,
-    "euclidean": fused_proxies.euclidean_softmax,
-    "multicenter": lambda x, w, y: fused_proxies.multicenter_cross_entropy(x, w, torch.zeros_like(w), y),
+    "bce": binary_cross_entropy,
+    "softmax": cross_entropy,
+    "occe": one_cold_cross_entropy,
+    "both": cross_entropy_with_one_cold,
+    "euclidean": euclidean_softmax,
+    "multicenter": lambda x, w, y: multicenter_cross_entropy(x, w, torch.zeros_like(w), y),
 }
 
 
@@ -542,16 +548,16 @@ def test_bad_input(function, features, weight, labels, error, message):
 
 def test_bad_arguments():
     with pytest.raises(ValueError, match=r"bias of shape \(1,\) or \(4,\), got \(2,\)"):
-        fused.cross_entropy(X, W, Y, bias=torch.zeros(2))
+        cross_entropy(X, W, Y, bias=torch.zeros(2))
     with pytest.raises(ValueError, match=r"sample_bias of shape \(2,\), got \(4,\)"):
-        fused.binary_cross_entropy(X, W, Y, sample_bias=torch.zeros(4))
+        binary_cross_entropy(X, W, Y, sample_bias=torch.zeros(4))
     with pytest.raises(ValueError, match="scale > 0, got 0"):
-        fused.binary_cross_entropy(X, W, Y, scale=0)
+        binary_cross_entropy(X, W, Y, scale=0)
     with pytest.raises(ValueError, match="one_cold_weight > 0, got 0"):
-        fused.cross_entropy_with_one_cold(X, W, Y, one_cold_weight=0)
+        cross_entropy_with_one_cold(X, W, Y, one_cold_weight=0)
     with pytest.raises(ValueError, match="temperature must be positive, got -1"):
-        fused_proxies.euclidean_softmax(X, W, Y, temperature=-1)
+        euclidean_softmax(X, W, Y, temperature=-1)
     with pytest.raises(ValueError, match=r"log_var of the weight's shape \(4, 3\), got \(2, 3\)"):
-        fused_proxies.multicenter_cross_entropy(X, W, X, Y)
+        multicenter_cross_entropy(X, W, X, Y)
     with pytest.raises(ValueError, match=r"num_subcenters >= 1.*got 0, 0\.5 and 0"):
-        fused_proxies.multicenter_cross_entropy(X, W, W, Y, 0)
+        multicenter_cross_entropy(X, W, W, Y, 0)

@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 import torch
 
-from lossbook.losses import fused
+from lossbook.losses.fused import binary, products
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("triton"), reason="triton is not installed")
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -35,7 +35,7 @@ def test_the_tests_of_this_file_in_the_interpreter():
 
 @pytest.fixture
 def kernel():
-    return importlib.import_module("lossbook.losses.fused_triton").binary_terms_
+    return importlib.import_module("lossbook.losses.fused.binary_triton").binary_terms_
 
 
 def draw(classes, samples, gain, bias, sample_bias, size=10.0):
@@ -61,7 +61,7 @@ def wide(value):
 def test_sums_and_gradients(kernel, classes, samples, gain, bias, sample_bias):
     products, arguments = draw(classes, samples, gain, bias, sample_bias)
     expected_products = products.double()
-    expected = fused.binary_terms_(expected_products, *map(wide, arguments), 1.7, True)
+    expected = binary.binary_terms_(expected_products, *map(wide, arguments), 1.7, True)
     total, class_sums, sample_sums = kernel(products, *arguments, 1.7, True)
     torch.testing.assert_close(total.double(), expected[0], rtol=1e-5, atol=0)
     torch.testing.assert_close(products.double(), expected_products, rtol=1e-4, atol=1e-6)
@@ -73,7 +73,7 @@ def test_sums_and_gradients(kernel, classes, samples, gain, bias, sample_bias):
 @runs
 def test_without_gradients_the_loss_alone(kernel):
     products, arguments = draw(45, 131, True, True, True)
-    expected = fused.binary_terms_(products.clone(), *arguments, 0.0, False)[0]
+    expected = binary.binary_terms_(products.clone(), *arguments, 0.0, False)[0]
     total, class_sums, sample_sums = kernel(products, *arguments, 0.0, False)
     torch.testing.assert_close(total, expected)
     assert class_sums is sample_sums is None
@@ -110,21 +110,24 @@ def test_the_loss_through_the_kernel(kernel, scale):
     inputs = [t.requires_grad_() for t in (features, weight, bias, sample_bias)]
 
     def loss_and_gradients(function):
-        with mock.patch.object(fused, "_block_terms", lambda *_: function), mock.patch.object(fused, "block_size", lambda *_: 33):
-            loss = fused.binary_cross_entropy(features, weight, labels, bias, scale, sample_bias, margin=0.5)
+        with (
+            mock.patch.object(binary, "_block_terms", lambda *_: function),
+            mock.patch.object(products, "block_size", lambda *_: 33),
+        ):
+            loss = binary.binary_cross_entropy(features, weight, labels, bias, scale, sample_bias, margin=0.5)
         return loss, *torch.autograd.grad(loss, inputs)
 
-    for value, expected in zip(loss_and_gradients(kernel), loss_and_gradients(fused.binary_terms_), strict=True):
+    for value, expected in zip(loss_and_gradients(kernel), loss_and_gradients(binary.binary_terms_), strict=True):
         torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
 
 
 @compiles
 def test_where_the_kernel_is_taken():
-    fused._block_terms.cache_clear()
-    assert fused._block_terms("cpu", torch.float32) is fused.binary_terms_
-    assert fused._block_terms("cuda", torch.float64) is fused.binary_terms_
-    assert fused._block_terms("cuda", torch.float32).__module__ == "lossbook.losses.fused_triton"
-    fused._block_terms.cache_clear()
+    binary._block_terms.cache_clear()
+    assert binary._block_terms("cpu", torch.float32) is binary.binary_terms_
+    assert binary._block_terms("cuda", torch.float64) is binary.binary_terms_
+    assert binary._block_terms("cuda", torch.float32).__module__ == "lossbook.losses.fused.binary_triton"
+    binary._block_terms.cache_clear()
 
 
 @compiles
@@ -137,7 +140,7 @@ def test_it_compiles_for_a_gpu(given, gradients):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    module = importlib.import_module("lossbook.losses.fused_triton")
+    module = importlib.import_module("lossbook.losses.fused.binary_triton")
     pointers = dict.fromkeys(["products", "totals", "class_sums"], "*fp32") | {"own_rows": "*i64"}
     optional = dict.fromkeys(["gain", "bias", "sample_bias", "sample_sums"], "*fp32" if given else "constexpr")
     numbers = {"classes": "i32", "samples": "i32", "margin": "fp32"}

@@ -158,6 +158,62 @@ def test_neighbours_that_a_product_cannot_tell_apart(kind, precision, device):
         torch.set_float32_matmul_precision(before)
 
 
+def brute_neighbours(points, k):
+    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
+    return distances.sort(dim=1, stable=True).indices[:, :k]
+
+
+def wide(samples=500, dimensions=130):
+    """Clusters in many dimensions, duplicates among them, and a few points far out."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(10, dimensions, generator=generator, dtype=torch.float64)[torch.arange(samples) % 10]
+    x += torch.randn(samples, dimensions, generator=generator, dtype=torch.float64)
+    x[100:120] = x[0]
+    x[-3:] *= 5
+    return x
+
+
+@pytest.mark.parametrize("capability", ["AVX512", "AVX2"])
+@pytest.mark.parametrize("k", [1, 8, 60, 250, 498, 499])
+def test_neighbours_with_and_without_a_coarse_product(k, capability, device, monkeypatch):
+    """Groups of one and of many columns, a last chunk of its own size, and the machines without fast bfloat16."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(retrieval, "_CHUNK_ROWS", 151)
+    points = wide().to(device)
+    assert torch.equal(nearest_neighbours(points, k), brute_neighbours(points, k))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("kind", ["wide", "coherent", "one number", "equal"])
+def test_rounding_stays_within_its_bound(kind, dtype, device):
+    """Coherent: all coordinates of a point are equal, so that their rounding errors add up."""
+    x = {"wide": wide(), "coherent": wide()[:, :1].expand(-1, 130), "one number": wide()[:, :1], "equal": wide()[:1]}[kind]
+    x = x.expand(500, -1)
+    unit = (x / x.norm(dim=1).amax()).to(device)
+    half = unit.square().sum(1) / 2
+    precise = torch.promote_types(dtype, torch.float32)
+    screen = retrieval._Screen(unit.to(precise), half.to(precise), 8, dtype, rows=500)
+    queries = screen.table[:500].clone()
+    queries[:, -2:] = 1
+    found = (queries @ screen.table[:500].T).double()
+    last = found.abs() * (torch.finfo(dtype).eps / 2)  # of the product as a whole
+    assert bool(((found - (unit @ unit.T - half)).abs() <= screen.error.unsqueeze(1) + last).all())
+
+
+def test_what_a_coarse_product_leaves_undecided_a_finer_one_decides(device):
+    """Collapsed classes: bfloat16 sees equal points in a class, float32 does not."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 16, generator=generator, dtype=torch.float64)[torch.arange(400) % 4]
+    x += 0.03 * torch.randn(400, 16, generator=generator, dtype=torch.float64)
+    x = x.to(device)
+    search = retrieval._Search(x, 2)
+    query = torch.arange(400, device=device)
+    for dtype, decides in ((torch.bfloat16, False), (torch.float32, True)):
+        *_, decided = retrieval._Screen(search.unit, search.half, 2, dtype, rows=400).candidates(query)
+        assert bool((decided == decides).all())
+    assert torch.equal(nearest_neighbours(x, 2), brute_neighbours(x, 2))
+
+
 def test_a_query_never_finds_itself_but_its_duplicate():
     features = torch.zeros(5, 3)
     neighbours = nearest_neighbours(features, 4)

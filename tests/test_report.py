@@ -55,6 +55,13 @@ def test_findings_mark_what_does_not_hold():
     assert 'c <span class="verdict-missed">does not hold</span>' in text
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "shown"), [(0.0, "exact"), (1e-12, "1e-12"), (0.001, "1e-03"), (0.15, "0.15"), (1.5, "1.5")]
+)
+def test_checks_show_the_tolerance_itself(tolerance, shown):
+    assert f"<td>{shown}</td>" in report.checks([("near", 0.0, tolerance)]).text
+
+
 def test_interactive_escapes_and_is_deterministic():
     first = report.interactive("corollary1", "N < 3", num_classes=10, lower=-1.0, upper=1.0).text
     assert first == report.interactive("corollary1", "N < 3", upper=1.0, lower=-1.0, num_classes=10).text

@@ -1,14 +1,20 @@
 """The training loop: a pure function of the spec, and a quick run that lands where the reference did."""
 
+import contextlib
+import types
+
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lossbook import training
+from lossbook.data import Split
 from lossbook.experiments import get_paper
 from lossbook.heads import LinearHead
-from lossbook.losses import uniform
-from lossbook.objectives import Objective
+from lossbook.losses import fused, uniform
+from lossbook.models import create_model
+from lossbook.objectives import Objective, create_objective, list_objectives
 from lossbook.results import load_results
 from lossbook.specs import RunSpec
 from lossbook.training import train
@@ -157,6 +163,108 @@ def test_an_objective_follows_the_training(monkeypatch):
     assert made[0].epochs == [(0, 2), (1, 2)]
     assert made[0].steps == 2 * 2 * 20
     assert len(result.curves["spread"]) == 2
+
+
+# Waiting for the device ---------------------------------------------------------------------------------------------
+
+# pytorch-metric-learning's losses look at the labels on the host, at every step.
+WAITING = {"proxy-nca++", "proxy-anchor", "normalized-softmax", "arcface", "cosface", "multi-similarity", "contrastive"}
+WAITING |= {"subcenter-arcface"}
+STEPS = 4
+
+
+class Waits(TorchDispatchMode):
+    """The shapes of what was copied to another device while the host waited."""
+
+    def __init__(self):
+        super().__init__()
+        self.copies = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        keywords = keywords or {}
+        if function is torch.ops.aten._to_copy.default:
+            source, target = arguments[0].device, keywords.get("device") or arguments[0].device
+            if source != target and not keywords.get("non_blocking"):
+                self.copies.append(tuple(arguments[0].shape))
+        return function(*arguments, **keywords)
+
+
+def steps_without_a_look(change):
+    """The steps made before a number on the device is first asked for, which a meta tensor refuses; and all copies."""
+    spec = TINY.replace(model="cnn", epochs=2, batch_size=10, **change)
+    backbone, num_features = create_model(spec.model, in_channels=1)
+    objective = create_objective(spec.objective, num_features, 10, torch.full((10,), 4))
+    steps, after_step = [], objective.after_step
+    objective.after_step = lambda: steps.append(after_step())
+    split = Split(torch.zeros(10 * STEPS, 1, 14, 14, dtype=torch.uint8), torch.zeros(10 * STEPS, dtype=torch.int64))
+    fabric = types.SimpleNamespace(
+        device=torch.device("meta"),
+        is_global_zero=False,
+        world_size=1,
+        setup=lambda model, optimizer: (model, optimizer),
+        backward=lambda loss: loss.backward(),
+        clip_gradients=lambda model, optimizer, clip_val: torch.nn.utils.clip_grad_value_(model.parameters(), clip_val),
+    )
+    arguments = backbone.to("meta"), objective.to("meta"), Split(split.images.to("meta"), split.labels.to("meta")), spec, dict
+    with Waits() as waits, pytest.raises(RuntimeError, match=r"meta tensor|for torch.nonzero|unsupported scalarType"):
+        training._fit(fabric, *arguments)
+    return len(steps) / objective.turns, waits.copies
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"objective": name} for name in list_objectives() if name not in WAITING),
+        {"augment": ("shift", "flip")},
+        {"views": ("plain", "mixup", "cutmix")},
+        {"gradient_clip": 0.1},
+        {"optimizer": "adamw"},
+    ],
+    ids=str,
+)
+def test_no_step_waits_for_the_device(change):
+    """All steps of the first epoch are made before the first look at a number, and nothing stops for a copy."""
+    steps, copies = steps_without_a_look(change)
+    assert steps == STEPS
+    assert copies[0] == (10 * STEPS,), "the epoch's order"
+    assert len(copies) == 2, copies  # and the attempt to read the epoch's sums
+
+
+@pytest.mark.parametrize("name", ["soft-d", "soft-nd", "bce-d", "bce-nu", "bce-di", "uce", "occe", "ce+occe"])
+def test_no_step_in_one_pass_waits_either(name, monkeypatch):
+    monkeypatch.setattr(fused, "LARGE", 0)
+    # Autocast knows no meta device.
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    test_no_step_waits_for_the_device({"objective": name})
+
+
+@pytest.mark.parametrize("name", sorted(WAITING))
+def test_which_objectives_wait(name):
+    assert steps_without_a_look({"objective": name})[0] == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("change", [{}, {"augment": ("shift", "flip")}, {"views": ("plain", "mixup", "cutmix")}], ids=str)
+def test_cuda_itself_finds_no_wait(change, monkeypatch):
+    """torch refuses to wait from the second step of an epoch to its last."""
+    made = []
+
+    def create(*arguments, **others):
+        made.append(create_objective(*arguments, **others))
+        steps = iter(range(2 * 20))
+
+        def after_step():
+            torch.cuda.set_sync_debug_mode("error" if next(steps) % 20 < 19 else "default")
+
+        made[-1].after_step = after_step
+        return made[-1]
+
+    monkeypatch.setattr(training, "create_objective", create)
+    try:
+        train(TINY.replace(**change))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize(

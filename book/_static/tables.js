@@ -1,4 +1,4 @@
-/* Tables of the book: numerals to the right, words to the left, a line between groups of columns,
+/* Tables of the book: columns of numerals to the right, others to the left, a line between groups of columns,
  * the index's name beside the columns' names.
  * Without this script everything stands left. */
 (() => {
@@ -25,11 +25,9 @@
     const body = [...(table.tBodies[0]?.rows ?? [])];
     const words = new Set();
     for (const cell of body.flatMap((row) => [...row.cells])) {
-      const isNumeral = numeral.test(cell.textContent.trim());
-      cell.classList.toggle("numeral", isNumeral);
-      if (!isNumeral) words.add(place(cell));
+      if (!numeral.test(cell.textContent.trim())) words.add(place(cell));
     }
-    for (const row of head) {
+    for (const row of [...head, ...body]) {
       if (!isWide(row)) for (const cell of row.cells) cell.classList.toggle("numeral", !words.has(place(cell)));
     }
     const groups = head.find(isWide);

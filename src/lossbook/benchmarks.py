@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lossbook.paths import in_project
+from lossbook.paths import in_project, project_root
 from lossbook.report import Html
 
 # Suites in the order of the page; others follow by name.
@@ -94,6 +94,21 @@ def machines(suites: dict[str, pd.DataFrame]) -> pd.DataFrame:
     every = pd.concat(parts, ignore_index=True)
     grouped = every.groupby(columns[:-1], sort=False)
     return grouped.agg(repeats=("repeats", _span), suites=("suites", lambda names: ", ".join(names.unique()))).reset_index()
+
+
+def seconds_to_accuracy(folder: str | Path) -> pd.DataFrame:
+    """Published trainings, and ours below them once ``python -m benchmarks.accuracy`` has run on a GPU: the mean accuracy
+    and the median seconds of its runs."""
+    table = pd.read_csv(project_root() / "data" / "published" / "airbench" / "records.csv")
+    measured = in_project(folder) / "accuracy.csv"
+    if measured.is_file():
+        grouped = pd.read_csv(measured).groupby(["what", "dataset", "target", "device"], sort=False, as_index=False)
+        ours = grouped.agg(accuracy=("accuracy", "mean"), seconds=("seconds", "median"), runs=("seed", "size"))
+        aim = [f"this project, {row.runs} runs; to reach {row.target:.2f} %" for row in ours.itertuples()]
+        table = pd.concat([table, ours.assign(source=aim)[list(table)]], ignore_index=True)
+    seconds = [f"{value:.4g}" for value in table["seconds"]]
+    accuracy = [f"{value:.2f}" for value in table["accuracy"]]
+    return table.assign(accuracy=accuracy, seconds=seconds).rename(columns={"accuracy": "accuracy, %", "dataset": "data set"})
 
 
 def _span(numbers: pd.Series) -> str:

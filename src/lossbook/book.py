@@ -8,6 +8,7 @@ that a change of prose executes nothing.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import logging
 import re
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,10 +41,16 @@ def pages() -> list[Path]:
     return sorted(path for path in Path("notebooks").rglob("*.md") if path != RUN and ".ipynb_checkpoints" not in path.parts)
 
 
-def _cells(source: Path) -> Iterator[tuple[str, list[str]]]:
-    for cell in jupytext.read(source).cells:
-        if cell.cell_type == "code":
-            yield cell.source, cell.metadata.get("tags", [])
+def _cells(source: Path) -> list[tuple[str, list[str]]]:
+    """The code cells and their tags."""
+    return _cells_of(source.read_text())
+
+
+@functools.cache
+def _cells_of(text: str) -> list[tuple[str, list[str]]]:
+    """Parsed once: the Snakefile asks four questions about every page."""
+    cells = jupytext.reads(text, fmt="md").cells
+    return [(cell.source, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
 
 
 def reads_results(source: Path) -> bool:
@@ -151,7 +158,7 @@ def _write_if_changed(path: Path, data: bytes) -> None:
 
 
 @app.command()
-def job(name: str, output: Path, tier: str = "quick", runs_a_job: int = 82, threads: int = 1) -> None:
+def job(name: str, output: Path, tier: str = "quick", runs_a_job: int = 300, threads: int = 1) -> None:
     """Train one batch of runs: an execution of notebooks/run."""
     chosen = {job.name: job for job in jobs(tier, runs_a_job)}[name]
     specs = yaml.safe_dump([_plain(spec.to_dict()) for spec in chosen.specs], sort_keys=True)

@@ -6,6 +6,7 @@ import html
 import os
 import platform
 import shutil
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +17,23 @@ from rich.table import Table as RichTable
 
 from lossbook.experiments import TIERS, Table, get_paper, papers
 from lossbook.paths import in_project
+from lossbook.specs import RunSpec
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(width=None if os.isatty(1) else 140)
 
-Tier = Annotated[str, typer.Option(help=f"one of {', '.join(TIERS)}")]
+
+def _known_tier(tier: str) -> str:
+    if tier and tier not in TIERS:
+        raise typer.BadParameter(f"unknown tier {tier!r}; expected one of {', '.join(TIERS)}")
+    return tier
+
+
+Tier = Annotated[str, typer.Option(help=f"one of {', '.join(TIERS)}", callback=_known_tier)]
+# Columns of the results that say what a run was; the others say what came out, and where it ran.
+SPEC_FIELDS = {field.name for field in fields(RunSpec)} - {"evaluations"}
+SPEC_PREFIXES = ("arg_", "then_", "optimizer_")
+
 ResultsDir = Annotated[str, typer.Option(help="folder of results; the committed reference by default")]
 
 
@@ -83,8 +96,10 @@ def run(
     from lossbook.collect import write_results
     from lossbook.store import Store
 
-    store = Store(_runs_dir(tier))
-    for chosen in _chosen(paper, table):
+    store, tables = Store(_runs_dir(tier)), [chosen for chosen in _chosen(paper, table) if chosen.runs(tier)]
+    if not tables:
+        raise ValueError(f"{f'table {table} of ' if table else ''}{paper} has no runs at the tier {tier}: see `lossbook list`")
+    for chosen in tables:
         console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
         store.run(chosen.runs(tier), devices)
     if not table:
@@ -93,23 +108,37 @@ def run(
 
 @app.command()
 def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir = "results") -> None:
-    """Print one table: means and standard deviations over the seeds, accuracies in per cent."""
-    from lossbook.report import mean_text
-    from lossbook.results import load_results, mean_std
+    """Print one table: six of its measures as means and standard deviations over the seeds, shares in per cent."""
+    import pandas as pd
 
-    get_paper(paper).table(name)
+    from lossbook.report import LABELS, mean_text
+    from lossbook.results import SHARES, load_results, mean_std
+
+    chapter = get_paper(paper)
+    chapter.table(name)
     rows = load_results(results_dir, tier, paper)
-    rows = rows[rows["table"] == name]
-    keys = ["dataset", "model", "objective", *(c for c in rows.columns if c.startswith("arg_") and rows[c].notna().any())]
-    metrics = ["A_SW", "A_CW", "A_Uni", "threshold"]
-    numbers = mean_std(rows.fillna({key: "-" for key in keys}), keys, metrics)
-    body = [[*map(str, index), *(mean_text(*numbers.loc[index, metric], 2) for metric in metrics)] for index in numbers.index]
-    _print(f"{paper}, table {name}, {tier} tier", [*keys, *metrics], body)
+    rows = rows[rows["table"] == name].dropna(axis=1, how="all").copy()
+    if rows.empty:
+        raise ValueError(f"no {tier} results of {paper}, table {name}, in {results_dir}: `lossbook list` shows the tiers it has")
+    spec = [column for column in rows if column in SPEC_FIELDS or column.startswith(SPEC_PREFIXES)]
+    # Draws of the known classes count as seeds do.
+    varied = [c for c in spec if c not in ("seed", "classes", "objective") and rows[c].nunique(dropna=False) > 1]
+    rows["run"] = [
+        " ".join([row["objective"], *(f"{c.removeprefix('arg_')}={row[c]}" for c in varied if pd.notna(row[c]))])
+        for _, row in rows.iterrows()
+    ]
+    # A chapter's first share is its main measure.
+    known = dict.fromkeys([*chapter.shares[:1], *chapter.headings, *chapter.shares, *SHARES, *LABELS])
+    metrics = [column for column in known if column in rows and column not in spec][:6]
+    numbers = mean_std(rows, ["run"], metrics)
+    body = [[run, *(mean_text(*numbers.loc[run, metric], 2) for metric in metrics)] for run in numbers.index]
+    _print(f"{paper}, table {name}, {tier} tier", ["run", *metrics], body)
+    console.print(f"All measures of each run: {results_dir}/{tier}/{paper}.csv")
 
 
 @app.command()
 def claims(
-    paper: Annotated[str, typer.Argument(help="all papers by default")] = "", tier: str = "", results_dir: ResultsDir = "results"
+    paper: Annotated[str, typer.Argument(help="all papers by default")] = "", tier: Tier = "", results_dir: ResultsDir = "results"
 ) -> None:
     """Check every claim of a paper against the results; without a paper, the scoreboard of all."""
     from lossbook import scoreboard
@@ -180,6 +209,7 @@ def doctor() -> None:
     import torch
 
     from lossbook.data import DATASETS, load
+    from lossbook.data.hashes import COUNTS
     from lossbook.data.sets import FEATURES, DataError, data_dir, without_downloads
 
     rows = [["python", platform.python_version()]]
@@ -193,7 +223,8 @@ def doctor() -> None:
     rows.append(["LOSSBOOK_DATA", str(data_dir())])
     rows.append(["free disk", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB"])
     for name, (_, _, bundled) in DATASETS.items():
-        absent = f"not here (lossbook features {FEATURES[name]})" if name in FEATURES else "not here (downloaded when first used)"
+        by_hand = "data/README.md says where it comes from" if name in COUNTS else "downloaded when first used"
+        absent = f"not here ({f'lossbook features {FEATURES[name]}' if name in FEATURES else by_hand})"
         if not bundled and not data_dir().is_dir():
             rows.append([f"data {name}", absent])
             continue
@@ -222,5 +253,17 @@ def _looks_present(name: str) -> bool:
     return any(key in path.name.replace("-", "").lower() for path in data_dir().iterdir())
 
 
+def main() -> None:
+    """The console script: an error of the user's is one line, without the way it took through the code."""
+    try:
+        app()
+    except Exception as error:
+        from lossbook.data.sets import DataError
+
+        if not isinstance(error, ValueError | FileNotFoundError | DataError):
+            raise
+        raise SystemExit(f"lossbook: {error}") from None
+
+
 if __name__ == "__main__":
-    app()
+    main()

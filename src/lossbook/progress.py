@@ -10,7 +10,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 T = TypeVar("T")
-_LOG_SECONDS = 30.0
+_LOG_SECONDS, _NOTEBOOK_SECONDS = 30.0, 1.0
 
 
 def _in_kernel() -> bool:
@@ -36,10 +36,13 @@ def track(items: Iterable[T], description: str) -> Iterator[T]:
 def _track_in_notebook(items: list[T], description: str) -> Iterator[T]:
     from IPython.display import HTML, display
 
-    handle = display(HTML(f"{description}: 0 of {len(items)}"), display_id=True)
+    handle, said = display(HTML(f"{description}: 0 of {len(items)}"), display_id=True), time.monotonic()
     for done, item in enumerate(items, 1):
         yield item
-        handle.update(HTML(f"{description}: {done} of {len(items)}"))
+        # Not at every item: an update goes through the kernel and what executes the notebook, and short runs have many epochs.
+        if done == len(items) or time.monotonic() - said > _NOTEBOOK_SECONDS:
+            said = time.monotonic()
+            handle.update(HTML(f"{description}: {done} of {len(items)}"))
 
 
 def _track_in_log(items: list[T], description: str) -> Iterator[T]:

@@ -78,8 +78,13 @@ def checks(rows: Iterable[tuple[str, float, float]]) -> Html:
     rows = list(rows)
     for statement, deviation, tolerance in rows:
         assert deviation <= tolerance, f"check failed: {statement}: deviation {deviation:.3g} > {tolerance:.3g}"
-    frame = pd.DataFrame({"check": [r[0] for r in rows], "holds within": [f"{r[2]:.0e}" if r[2] else "exact" for r in rows]})
-    return table(frame)
+    return table(pd.DataFrame({"check": [r[0] for r in rows], "holds within": [_tolerance(r[2]) for r in rows]}))
+
+
+def _tolerance(value: float) -> str:
+    """One digit, or more where one would not be the value."""
+    short = f"{value:.0e}"
+    return "exact" if value == 0 else short if float(short) == value else f"{value:g}"
 
 
 def findings(rows: Iterable[tuple[str, bool]]) -> Html:
@@ -202,5 +207,5 @@ def _verdict_text(verdict: Verdict) -> str:
 
 def effect_text(verdict: Verdict) -> str:
     """Effect with its interval and unit, as text; a single run has no interval."""
-    interval = "" if verdict.low == verdict.high or math.isinf(verdict.high) else f" [{verdict.low:.2f}, {verdict.high:.2f}]"
-    return f"{verdict.effect:.2f}{interval} {html.escape(verdict.unit)}"
+    interval = "" if verdict.low == verdict.high or math.isinf(verdict.high) else f" [{verdict.low:z.2f}, {verdict.high:z.2f}]"
+    return f"{verdict.effect:z.2f}{interval} {html.escape(verdict.unit)}"

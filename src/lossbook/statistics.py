@@ -1,4 +1,8 @@
-"""Means over seeds, paired differences and their confidence intervals."""
+"""Means over seeds, paired differences and their confidence intervals.
+
+``scipy.stats`` takes half a second to import, and the steps of the build that only list runs and pages never need it: named
+as an attribute, scipy loads it at its first use.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 
 class Interval(NamedTuple):
@@ -28,7 +32,7 @@ def mean_interval(values: np.ndarray) -> Interval:
     mean = float(values.mean())
     if count == 1:
         return Interval(mean, -math.inf, math.inf, 1)
-    half = float(stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count))
+    half = float(scipy.stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count))
     return Interval(mean, mean - half, mean + half, count)
 
 
@@ -60,12 +64,12 @@ def mean_ranks(values: np.ndarray, higher_is_better: bool = True) -> np.ndarray:
         array([1.  , 2.25, 2.75])
     """
     values = _check_blocks(values)
-    return stats.rankdata(-values if higher_is_better else values, axis=1).mean(0)
+    return scipy.stats.rankdata(-values if higher_is_better else values, axis=1).mean(0)
 
 
 def friedman(values: np.ndarray) -> Friedman:
     """Friedman's test over (blocks, methods): small p, the methods do not all rank alike."""
-    found = stats.friedmanchisquare(*_check_blocks(values).T)
+    found = scipy.stats.friedmanchisquare(*_check_blocks(values).T)
     return Friedman(float(found.statistic), float(found.pvalue))
 
 
@@ -82,7 +86,7 @@ def critical_difference(methods: int, blocks: int, alpha: float = 0.05) -> float
     """
     if methods < 2 or blocks < 1:
         raise ValueError(f"expected methods >= 2 and blocks >= 1, got {methods} and {blocks}")
-    q = stats.studentized_range.ppf(1 - alpha, methods, np.inf) / math.sqrt(2)
+    q = scipy.stats.studentized_range.ppf(1 - alpha, methods, np.inf) / math.sqrt(2)
     return float(q * math.sqrt(methods * (methods + 1) / (6 * blocks)))
 
 
@@ -112,7 +116,7 @@ def paired_tests(values: np.ndarray, control: np.ndarray) -> np.ndarray:
         (methods,) two-sided p-values; 1 where a method equals the control in every block.
     """
     differences = np.asarray(values, dtype=float) - np.asarray(control, dtype=float)[:, None]
-    return holm(np.array([stats.wilcoxon(column).pvalue if column.any() else 1.0 for column in differences.T]))
+    return holm(np.array([scipy.stats.wilcoxon(column).pvalue if column.any() else 1.0 for column in differences.T]))
 
 
 def held_out_gain(values: np.ndarray, control: np.ndarray, higher_is_better: bool = True) -> Interval:
@@ -151,7 +155,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> Interval:
     first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if first.ndim != 1 or first.shape != second.shape or len(first) < 4:
         raise ValueError(f"expected two values for each of at least 4 methods, got shapes {first.shape} and {second.shape}")
-    rho = float(stats.spearmanr(first, second).statistic)
-    half = stats.norm.ppf(0.975) * math.sqrt((1 + rho**2 / 2) / (len(first) - 3))
+    rho = float(scipy.stats.spearmanr(first, second).statistic)
+    half = scipy.stats.norm.ppf(0.975) * math.sqrt((1 + rho**2 / 2) / (len(first) - 3))
     centre = math.copysign(math.inf, rho) if abs(rho) == 1 else math.atanh(rho)
     return Interval(rho, math.tanh(centre - half), math.tanh(centre + half), len(first))

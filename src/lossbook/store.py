@@ -145,7 +145,8 @@ class Store:
     def run(self, specs: Iterable[RunSpec], devices: int = 1) -> list[dict[str, Any]]:
         """Train what is missing, one record after another, and return all records in the order of the specs."""
         specs = list(specs)
-        for spec in track(self.missing(specs), "runs"):
+        missing = self.missing(specs)
+        for spec in track(missing, "runs") if missing else ():
             self.save(train(spec, devices))
         return [record for spec in specs if (record := self.load(spec)) is not None]
 

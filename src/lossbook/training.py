@@ -90,19 +90,18 @@ def _optimizer(
     model: Classifier, spec: RunSpec, steps_per_epoch: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
     """Weight decay on matrices and kernels only; linear warm-up, then cosine decay to zero or steps, a batch at a time."""
-    groups = []
+    # One group a pair of settings: every group costs a step of its own.
+    members: dict[tuple[float, float], list[nn.Parameter]] = {}
     for part, lr in ((model.backbone, spec.lr), (model.objective, spec.head_lr or spec.lr)):
-        parameters = [p for p in part.parameters() if p.requires_grad]
-        for decay, chosen in (
-            (spec.weight_decay, [p for p in parameters if p.ndim > 1]),
-            (0.0, [p for p in parameters if p.ndim <= 1]),
-        ):
-            groups.append({"params": chosen, "weight_decay": decay, "lr": lr})
+        for parameter in part.parameters():
+            if parameter.requires_grad:
+                decay = spec.weight_decay if parameter.ndim > 1 else 0.0
+                members.setdefault((lr, decay), []).append(parameter)
+    groups = [{"params": chosen, "lr": lr, "weight_decay": decay} for (lr, decay), chosen in members.items()]
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     if spec.optimizer not in kinds:
         raise ValueError(f"unknown optimizer {spec.optimizer!r}; expected one of {', '.join(kinds)}")
     momentum = {"momentum": spec.momentum, "nesterov": spec.momentum > 0} if spec.optimizer == "sgd" else {}
-    groups = [group for group in groups if group["params"]]
     optimizer = kinds[spec.optimizer](groups, lr=spec.lr, foreach=True, **momentum, **spec.optimizer_args)
     warmup = spec.warmup_epochs * steps_per_epoch
     total = spec.epochs * steps_per_epoch
@@ -218,7 +217,8 @@ def _fit(
 ) -> dict[str, list[float]]:
     """The epochs of a phase; stops at the end of the first one whose mean loss is not finite.
 
-    ``measure()`` gives the numbers of ``spec.evaluate_every``.
+    ``measure()`` gives the numbers of ``spec.evaluate_every``; of several processes only the first asks for them, and the
+    others wait for it at the next batch.
     """
     cached = spec.frozen and not spec.augment and spec.views == ("plain",)
     if cached:
@@ -257,7 +257,7 @@ def _fit(
             curves.setdefault(name, []).append(total / steps)
         if not math.isfinite(loss_sum):
             break
-        if spec.evaluate_every and (epoch + 1) % spec.evaluate_every == 0:
+        if spec.evaluate_every and (epoch + 1) % spec.evaluate_every == 0 and fabric.is_global_zero:
             for name, value in measure().items():
                 curves.setdefault(name, []).extend([math.nan] * (epoch - len(curves.get(name, []))) + [value])
     done = len(curves["train_loss"])

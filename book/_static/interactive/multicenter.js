@@ -134,8 +134,8 @@
         },
         readout: [
           ["On the right side of the border: ", "lossbook-strong"],
-          `one centre a class, and every test, ${fixed(100 * shares.linear, 1)} % of the points; this draw of ${K} sub-centres ${fixed(100 * shares.multi, 1)} %; `,
-          `endlessly many ${fixed(100 * shares.endless, 1)} %. `,
+          `${fixed(100 * shares.linear, 1)} % of the points with one centre a class, as at the test; ${fixed(100 * shares.multi, 1)} % with this draw of ${K} sub-centres; `,
+          `${fixed(100 * shares.endless, 1)} % with endlessly many. `,
           `The loss that is trained, Eq. 9, is ${short(loss)} nats; with σ = 0 it would be ${short(narrow)}.`,
         ],
         attributes: { ...shares, loss, narrow, u, v, shiftsA: JSON.stringify(shiftsA), shiftsB: JSON.stringify(shiftsB) },

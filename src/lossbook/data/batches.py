@@ -30,12 +30,22 @@ def to_float(images: Tensor) -> Tensor:
     return images.float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
 
+def _sent(drawn: Tensor, device: torch.device) -> Tensor:
+    """Random numbers from a CPU generator, on the device; the host does not wait for the copy.
+
+    A GPU copies on its own from pinned memory only.
+    """
+    if device.type == "cuda":
+        drawn = drawn.pin_memory()
+    return drawn.to(device, non_blocking=True)
+
+
 def _shift(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each image by its own random offset of up to an eighth of its size, reflected at the border."""
     batch, channels, height, width = images.shape
     reach = max(1, height // 8)
     padded = F.pad(images, (reach,) * 4, mode="reflect")
-    offset = torch.randint(0, 2 * reach + 1, (2, batch), generator=generator).to(images.device)
+    offset = _sent(torch.randint(0, 2 * reach + 1, (2, batch), generator=generator), images.device)
     rows = (offset[0, :, None] + torch.arange(height, device=images.device))[:, None, :, None]
     columns = (offset[1, :, None] + torch.arange(width, device=images.device))[:, None, None, :]
     sample = torch.arange(batch, device=images.device)[:, None, None, None]
@@ -45,7 +55,7 @@ def _shift(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def _flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each image mirrored left to right with probability 1/2."""
-    mirrored = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
+    mirrored = _sent(torch.rand(len(images), generator=generator) < 0.5, images.device)
     return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
 
@@ -98,7 +108,7 @@ def mix_batch(
     # torch draws Beta from its default generator only; numpy's is seeded from ours.
     seed = int(torch.randint(2**31, (), generator=generator))
     share = float(np.random.default_rng(seed).beta(alpha, alpha))
-    order = torch.randperm(len(images), generator=generator).to(images.device)
+    order = _sent(torch.randperm(len(images), generator=generator), images.device)
     mixed, share = _MIXES[view][choice](images, images[order], share, generator)
     return mixed, labels[order], share
 

@@ -169,7 +169,7 @@ def further() -> Rows:
     ]
 
 
-@erratum("multicenter", "small-gain", "Sec. 5.2, Table 2", "statement")
+@erratum("multicenter", "small-gain", "Sec. 5.2, Table 2", "reading")
 def small_gain() -> Rows:
     gain = _table("2", "gain")["mc"]
     return [

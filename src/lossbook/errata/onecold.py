@@ -31,7 +31,7 @@ def fisher() -> Rows:
     return [holds("free features under uniform OCCE: tr(S_B) / tr(S_W) grows at least tenfold", end > 10 * start)]
 
 
-@erratum("onecold", "bars", "Eqs. 6, 7, 9, 10 and 17", "copy")
+@erratum("onecold", "bars", "Eqs. 6, 7, 9 and 17, and the text above Eq. 10", "copy")
 def bars() -> Rows:
     p, p_bar = SURE.softmax(1)[0], anti_class_probabilities(SURE)[0]
     logits = torch.randn(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()

@@ -174,6 +174,7 @@ def ten_and_twenty() -> Rows:
     return [
         ("mode 6: A_SW falls by 9.73 points", abs(points.loc[6, "A_SW"] - 9.73), 1e-9),
         ("mode 6: A_CW falls by 18.18 points", abs(points.loc[6, "A_CW"] - 18.18), 1e-9),
+        holds("in points, A_Uni does fall by over 20 in all four modes", bool((points["A_Uni"] > 20).all())),
         holds("as shares of mode 0: all A_SW fall by over 10 %", bool((shares["A_SW"] > 0.10).all())),
         holds(
             "as shares of mode 0: all A_CW and A_Uni fall by over 20 %", bool((shares[["A_CW", "A_Uni"]] > 0.20).all(axis=None))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from lossbook.claims import Claim, Verdict, decide, rows_of
 from lossbook.experiments import Paper, Table, _frozen
@@ -324,10 +324,10 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str] 
     halves = [[table(frame[frame["seed"] % 2 == half]) for half in (0, 1)] for frame in (first, second)]
     rows = {}
     for goal in [name for name in own if name in other]:
-        within = [stats.spearmanr(even[goal], odd[goal]).statistic for even, odd in halves]
+        within = [scipy.stats.spearmanr(even[goal], odd[goal]).statistic for even, odd in halves]
         rows[goal] = {
             "between": rank_correlation(own[goal].to_numpy(), other[goal].to_numpy()),
-            "tau": float(stats.kendalltau(own[goal], other[goal]).statistic),
+            "tau": float(scipy.stats.kendalltau(own[goal], other[goal]).statistic),
             "first": float(within[0]),
             "second": float(within[1]),
         }

@@ -445,14 +445,14 @@ PAPER = Paper(
     headings={
         "arg_num_subcenters": "K",
         "arg_sigma_scale": "s",
-        "arg_center_weight": "α",
+        "arg_center_weight": "a",
         "arg_kl_weight": "λ",
         "arg_label_smoothing": "ε",
         "within_share": "within",
         "effective_rank": "rank",
         "sigma": "s σ",
         "feature_norm": "‖x‖",
-        "center_norm": "‖w‖",
+        "center_norm": "‖W‖",
         "train_per_class": "images a class",
     },
 )

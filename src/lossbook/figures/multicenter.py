@@ -104,7 +104,7 @@ def measures(results: pd.DataFrame, metrics: dict[str, tuple[str, float]]) -> No
     for axis, (metric, (label, factor)) in zip(axes, metrics.items(), strict=True):
         for (case, method), part in results.groupby(["case", "method"], sort=False):
             values = factor * part[metric].to_numpy()
-            y = methods.index(method) + 0.25 - 0.25 * cases.index(case)
+            y = methods.index(method) + 0.25 * ((len(cases) - 1) / 2 - cases.index(case))
             axis.plot(values, [y] * len(values), "|", color=COLORS[method], markersize=5, alpha=0.6)
             axis.plot(values.mean(), y, _case_marker(cases, case), color=COLORS[method], markersize=5)
         axis.set(xlabel=label, yticks=range(len(methods)), yticklabels=methods, ylim=(-0.5, len(methods) - 0.5))

@@ -223,7 +223,7 @@ def activations(frame: pd.DataFrame, titles: Mapping[str, str]) -> None:
 
 
 def curves(frame: pd.DataFrame) -> None:
-    """Figs. 7 and 14: training accuracy and the cross-entropy part of the loss over the epochs, one line a gamma."""
+    """Fig. 7: training accuracy and the cross-entropy part of the loss over the epochs, one line a gamma."""
     _, (accuracy, loss) = plt.subplots(1, 2, figsize=(7.2, 3.4))
     lines = list(frame.groupby("arg_occe_weight"))
     for color, (gamma, part) in zip(_gammas(len(lines)), lines, strict=True):

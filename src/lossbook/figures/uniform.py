@@ -38,7 +38,7 @@ def _family_legend(axis: Axes, **arguments: object) -> None:
 
 
 def gaps(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """From A_Uni (square) to A_SW (disc) of every loss: one column of panels a backbone, published above, ours below."""
+    """From A_Uni (square) to A_SW (ring) of every loss: one column of panels a backbone, published above, ours below."""
     losses = list(dict.fromkeys(results["objective"]))
     rows = np.arange(len(losses))[::-1]
     figure, axes = plt.subplots(2, 3, figsize=(7.2, 6.4), sharey=True, sharex="row")
@@ -174,7 +174,7 @@ def _log_axis(axis: Axes) -> None:
 
 def learned_over_scale(results: pd.DataFrame, predicted: pd.Series, needed: float) -> None:
     """Left: the learned bias of bce-nu over the scale beside Corollary 1 (``predicted``, index = scale).  Right: A_Uni
-    with the searched and with the learned threshold.  Dots are seeds; ``needed`` is the scale of condition (42)."""
+    with the searched and with the learned threshold.  Markers are seeds; ``needed`` is the scale of condition (42)."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.8))
     small = results[results["arg_scale"] <= predicted.index.max()]
     left.plot(predicted.index, predicted, color="black", linewidth=1.2, label="Corollary 1, attainable")
@@ -241,7 +241,7 @@ def softmaxed(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 
 def bias_modes(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Table X as a figure: A_SW (disc) and A_Uni (square) over the eight starts, one column a loss."""
+    """Table X as a figure: A_SW (ring) and A_Uni (square) over the eight starts, one column a loss."""
     losses = list(dict.fromkeys(published["loss"]))
     _, axes = plt.subplots(2, len(losses), figsize=(7.2, 4.6), sharey=True, sharex=True)
     for column, loss in enumerate(losses):

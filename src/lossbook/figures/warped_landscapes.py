@@ -188,7 +188,7 @@ def fields(fields_of: dict[str, tuple[np.ndarray, np.ndarray]], proxies: Tensor,
 
 
 def settling(curves: dict[str, tuple[Sequence[float], Sequence[float]]]) -> None:
-    """Distance of the lowest place from the own proxy, over alpha; the diagonal is the paper's promise."""
+    """Distance of the lowest place from the own proxy, over alpha; on the diagonal it lies at alpha."""
     figure, axis = plt.subplots(figsize=(7.2, 3.5))
     longest = max(max(alphas) for alphas, _ in curves.values())
     axis.plot([0, longest], [0, longest], color="0.6", linewidth=4, alpha=0.5, label="at α")

@@ -61,8 +61,9 @@ def generalized_softmax(distances: Tensor, labels: Tensor, f1: Warp, f2: Warp, t
 
     .. math:: L = \log\Big(1 + \sum_{j \neq y} e^{T [f_1(d_y) - f_2(d_j)]}\Big)
 
-    With non-decreasing functions, all minima and maxima between two classes lie on the line through the proxies
-    (Lemma III.1); where :math:`f_1' - f_2'` turns from negative to positive on the way out, there is a minimum (Prop. III.2).
+    Between two classes and with a strictly increasing :math:`f_2`, every minimum other than the own proxy lies on the ray
+    from it away from the other one (Lemma III.1): there where :math:`f_1'(d_y) - f_2'(d_j)` turns from negative to positive
+    on the way out (Prop. III.2).
 
     Args:
         distances: (B, N), each >= 0.

@@ -1,19 +1,20 @@
 r"""How good is an embedding for retrieval?  Every sample queries all the others for samples of its class.
 
 ``features`` (M, d) are the embeddings, ``labels`` (M,) the classes, any integers.  Nearest neighbours are exact: a matrix
-product in float32 leaves few candidates, distances that its rounding could confuse come from the differences in float64,
-and neighbours at equal distance keep the order of the samples (for more than 61 dimensions the bound on the rounding is
-a probable one, see the code).  The query itself is left out.  :math:`R_i` is the number
-of other samples of query i's class; a query whose class has no other sample (:math:`R_i = 0`) has nothing to find and is
-left out of every mean, but others may find it.  All results are in [0, 1].
+product, in bfloat16 where the machine is fast at it, leaves few candidates, float32 ranks them, distances that its rounding
+could confuse come from the differences in float64, and neighbours at equal distance keep the order of the samples (for
+more than 60 dimensions the bound on sums in float32 is a probable one, see the code).  The query itself is left out.
+:math:`R_i` is the number of other samples of query i's class; a query whose class has no other sample (:math:`R_i = 0`)
+has nothing to find and is left out of every mean, but others may find it.  All results are in [0, 1].
 
-Everything runs on the tensor's own device, a chunk of queries at a time: besides float64 and float32 copies of the
-features it takes at most about 250 MB (300 MB where many distances are equal), or 72 bytes a sample beyond four million
+Everything runs on the tensor's own device, a chunk of queries at a time: besides a few copies of the features (26 bytes a
+number) it takes at most about 300 MB (450 MB where many distances are equal), or 72 bytes a sample beyond four million
 samples.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -25,12 +26,12 @@ from lossbook.metrics.ordering import lexsort
 
 Distance = Literal["euclidean", "cosine"]
 
-# Queries at a time; fewer where their float32 products would have more entries than these (128 MiB).
-_CHUNK_ROWS, _CHUNK_ELEMENTS = 1024, 1 << 25
+# Queries at a time; fewer where their products would have more entries than these, or their candidates might be more.
+_CHUNK_ROWS, _CHUNK_ELEMENTS, _CANDIDATES = 1024, 3 << 23, 1 << 22
 # Entries of the float64 distances at a time: with sorted copies, indices and masks they take 24 to 72 bytes an entry.
 _EXACT_ELEMENTS = 1 << 22
-# Groups beyond the k that suffice where the product's rounding leaves no doubt.
-_SPARE = 4
+# Wide groups cost candidates, narrow ones maxima: their width in roots of samples / k, and how many join in a larger one.
+_WIDTH, _JOINED = 0.35, 8
 # Pairs whose float64 differences are taken at a time.
 _PAIRS = 512
 
@@ -61,91 +62,150 @@ def _points(features: Tensor, distance: Distance) -> Tensor:
     return torch.cat([unit, (length == 0).to(unit)], 1)
 
 
-class _Screen:
-    """Finds neighbours through a matrix product: the larger :math:`x^T y - |y|^2/2`, the nearer is y to x.
+def _rounding(dimensions: int, dtype: torch.dtype) -> float:
+    """More than the error of a product :math:`x^T y - |y|^2/2` in the unit ball, summed up in ``dtype``.
 
-    Points are centred and scaled into the unit ball, where rounding shifts no product by more than ``error``.  The
-    table's columns stand in groups (column c in group c mod ``groups``): the k largest products of a query lie in the k
-    groups with the largest maxima.
+    Of dimensions + 2 terms, whose sizes add up to 1.5 at most, and of the points' own rounding: in the worst case one unit
+    a term; 8 times the root of that many is exceeded once in 10^13 products (Higham and Mary, 2019).
+    """
+    terms = dimensions + 4
+    return 1.5 * min(terms, 8 * terms**0.5) * torch.finfo(dtype).eps / 2
+
+
+class _Screen:
+    """Finds candidates through a matrix product in ``dtype``: the larger :math:`x^T y - |y|^2/2`, the nearer is y to x.
+
+    Args:
+        unit: points in the unit ball.
+        half: their :math:`|y|^2/2`.
+        k: neighbours wanted.
+        dtype: of the product; a coarser one than that of ``unit`` costs more candidates.
+        rows: queries at a time, at most.
+
+    The table's columns stand in groups (column c in group c mod ``groups``), and these in a few larger ones: a query has
+    k products no smaller than the k largest maxima of the larger groups.
     """
 
-    def __init__(self, points: Tensor, k: int, rows: int) -> None:
-        samples, dimensions = points.shape
-        precise = torch.get_float32_matmul_precision() == "highest"  # a faster product would have a larger error
-        dtype = torch.float32 if precise else torch.float64
-        centred = points - points.mean(0)
-        length = torch.linalg.vector_norm(centred, dim=1).amax()
-        unit = (centred / length.masked_fill(length == 0, 1)).to(dtype)
-        # Wide groups cost candidates, many groups cost maxima: fastest at twice the width that makes them equally many.
-        width = max(1, min(samples // (k + _SPARE), round(2 * (samples / k) ** 0.5)))
-        self.points, self.k, self.groups = points, k, -(-samples // width)
-        # Of dimensions + 1 terms, whose sizes add up to 1.5 at most, and of the points' own rounding: in the worst case
-        # one unit a term; 8 times the root of that many is exceeded once in 10^13 products (Higham and Mary, 2019).
-        terms = dimensions + 3
-        self.error = 1.5 * min(terms, 8 * terms**0.5) * torch.finfo(dtype).eps / 2
-        self.queries = F.pad(unit, (0, 1), value=1.0)
-        self.table = unit.new_zeros(width * self.groups, dimensions + 1)
-        self.table[:samples, :-1], self.table[:samples, -1] = unit, unit.double().square().sum(1) / -2
-        self.table[samples:, -1] = -torch.inf
-        self.buffer = unit.new_empty(rows, len(self.table))
+    def __init__(self, unit: Tensor, half: Tensor, k: int, dtype: torch.dtype, rows: int) -> None:
+        samples, dimensions = unit.shape
+        self.unit, self.half, self.k = unit, half, k
+        rounded = unit.to(dtype)
+        lost = torch.linalg.vector_norm(unit - rounded, dim=1).double()
+        most = samples // (k + 1)  # so large may groups be that k of them hold another point than the query
+        width = max(1, min(round(_WIDTH * (samples / k) ** 0.5), most))
+        joined = max(1, min(_JOINED, most // width))
+        self.larger = -(-samples // (width * joined))
+        self.groups = self.larger * joined
+        self.table = rounded.new_zeros(-(-samples // self.groups) * self.groups, dimensions + 2)
+        self.table[:samples, :-2], self.table[:samples, -2] = rounded, -half
+        rest = -half - self.table[:samples, -2]
+        self.table[:samples, -1] = rest
+        missing = (rest - self.table[:samples, -1]).abs().amax()
+        self.table[samples:, -2] = -torch.inf
+        # x'y' - xy = x'(y' - y) + (x' - x)y for the rounded x', y'; |y| is at most 1, and |x'| at most 1 + |x' - x|.
+        summed = _rounding(dimensions, torch.promote_types(dtype, torch.float32))  # bfloat16 is summed up in float32
+        self.error = lost + (1 + lost) * lost.amax() + missing + summed
+        self.buffer = self.table.new_empty(rows, len(self.table))
 
-    def neighbours(self, start: int, stop: int) -> Tensor:
-        """The k nearest other points of points start..stop-1, (rows, k)."""
-        rows = stop - start
-        products = torch.mm(self.queries[start:stop], self.table.T, out=self.buffer[:rows])
-        products.diagonal(start).fill_(-torch.inf)
+    def candidates(self, query: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """All that may be among the k nearest of the points ``query`` (rows,), unless they are too many.
+
+        Returns:
+            Rows of ``query``, in order; columns; the products of ``unit``; and which rows have not too many, (rows,).
+        """
+        rows = len(query)
+        queries = self.table[query]
+        queries[:, -2:] = 1
+        products = torch.mm(queries, self.table.T, out=self.buffer[:rows])
+        products[torch.arange(rows, device=query.device), query] = -torch.inf
         products = products.view(rows, -1, self.groups)
-        maxima, group = products.amax(1).topk(self.k + _SPARE, dim=1)
-        least = maxima[:, self.k - 1] - 2 * self.error
-        undecided = maxima[:, -1] >= least
-        query = torch.arange(start, stop, device=products.device)
-        if not bool(undecided.any()):
-            return self._ranked(products, group, least, query)
-        found = query.new_empty(rows, self.k)
-        known = ~undecided
-        found[known] = self._ranked(products[known], group[known], least[known], query[known])
-        found[undecided] = _exact_neighbours(self.points, query[undecided], self.k)
+        maxima = products.amax(1)
+        least = maxima.view(rows, -1, self.larger).amax(1).topk(self.k, dim=1, sorted=False).values.amin(1).double()
+        # Rounding a product to dtype keeps the order: it counts once, in the k-th largest.
+        least = least - least.abs() * (torch.finfo(products.dtype).eps / 2) - 2 * self.error[query]
+        least = least.to(products.dtype).unsqueeze(1)
+        near = maxima >= least
+        decided = near.sum(1, dtype=torch.int32) <= max(4 * self.k, self.groups // 16)
+        place = (near & decided.unsqueeze(1)).flatten().nonzero().squeeze(1)
+        row = place // self.groups
+        group = place - row * self.groups
+        members = products[row, :, group]
+        place = (members >= least[row]).flatten().nonzero().squeeze(1)
+        found = place // members.shape[1]
+        row, column = row[found], (place - found * members.shape[1]) * self.groups + group[found]
+        if products.dtype == self.unit.dtype:
+            return row, column, members.flatten()[place], decided
+        return row, column, _products(self.unit[query], self.unit, row, column) - self.half[column], decided
+
+
+def _products(x: Tensor, y: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """x[row] y[column] of pairs in the order of the rows, without copies of the rows: (n,)."""
+    ends = torch.searchsorted(row, torch.arange(len(x) + 1, device=row.device))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        pairs = torch.sparse_csr_tensor(ends, column, x.new_zeros(len(row)), (len(x), len(y)), check_invariants=False)
+    return torch.sparse.sampled_addmm(pairs, x, y.T).values()
+
+
+class _Search:
+    """The k nearest other points, exactly: a coarse product, for queries that it leaves undecided a precise one, for the
+    rest all distances."""
+
+    def __init__(self, points: Tensor, k: int) -> None:
+        samples, dimensions = points.shape
+        self.points, self.k = points, k
+        candidates = samples // 16 + round(2 * (samples * k) ** 0.5)
+        self.rows = max(1, min(_CHUNK_ELEMENTS // samples, _CANDIDATES // candidates, _CHUNK_ROWS, samples))
+        # A faster product of float32 would have a larger error.
+        dtype = torch.float32 if torch.get_float32_matmul_precision() == "highest" else torch.float64
+        # Without AVX-512 a CPU multiplies bfloat16 more slowly than float32.
+        coarse = points.device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512"
+        self.dtypes = [torch.bfloat16, dtype] if coarse else [dtype]
+        self.screens: dict[torch.dtype, _Screen] = {}
+        unit = points - points.mean(0)
+        length = torch.linalg.vector_norm(unit, dim=1)
+        scale = length.amax().masked_fill(length.amax() == 0, 1)
+        self.unit, self.half = unit.div_(scale).to(dtype), ((length / scale).square() / 2).to(dtype)
+        self.error = _rounding(dimensions, dtype)
+
+    def neighbours(self, query: Tensor) -> Tensor:
+        """The k nearest other points of the points ``query``, (rows, k)."""
+        found = query.new_empty(len(query), self.k)
+        left = torch.arange(len(query), device=query.device)
+        for dtype in self.dtypes:
+            if dtype not in self.screens:
+                self.screens[dtype] = _Screen(self.unit, self.half, self.k, dtype, self.rows)
+            row, column, value, decided = self.screens[dtype].candidates(query[left])
+            row, done, left = (decided.cumsum(0) - 1)[row], left[decided], left[~decided]
+            found[done] = self._ranked(query[done], row, column, value)
+            if not len(left):
+                return found
+        found[left] = _exact_neighbours(self.points, query[left], self.k)
         return found
 
-    def _ranked(self, products: Tensor, group: Tensor, least: Tensor, query: Tensor) -> Tensor:
-        """The k nearest in order, of the columns in the chosen groups (rows, k + spare) whose products reach ``least``."""
-        candidates = products.gather(2, group.unsqueeze(1).expand(-1, products.shape[1], -1))
-        place = (candidates >= least.view(-1, 1, 1)).flatten().nonzero().squeeze(1)
-        value = candidates.flatten()[place]
-        row, member, slot = torch.unravel_index(place, candidates.shape)
-        column = member * self.groups + group[row, slot]
+    def _ranked(self, query: Tensor, row: Tensor, column: Tensor, value: Tensor) -> Tensor:
+        """The k nearest in order, (rows, k), of candidates with products ``value``."""
         order = lexsort(-value, row)
         row, value, column = row[order], value[order], column[order]
-        first = torch.searchsorted(row, torch.arange(len(query), device=row.device))
-        possible = value >= (value[first + self.k - 1] - 2 * self.error)[row]
-        row, value, column = row[possible], value[possible], column[possible]
-        self._settle(query[row], value, column)
-        first = torch.searchsorted(row, torch.arange(len(query), device=row.device))
-        return column[first.unsqueeze(1) + torch.arange(self.k, device=row.device)]
-
-    def _settle(self, query: Tensor, value: Tensor, column: Tensor) -> None:
-        """Where a query's products are too close to tell, put the columns in the order of their distances, in place."""
-        close = (query[1:] == query[:-1]) & (value[:-1] - value[1:] <= 2 * self.error)
-        ends = close.new_zeros(1)
-        run = (~torch.cat([ends, close])).cumsum(0)
-        doubt = (torch.cat([ends, close]) | torch.cat([close, ends])).nonzero().squeeze(1)
-        run, query, candidate = run[doubt], query[doubt], column[doubt]
-        pairs = zip(*(index.split(_PAIRS) for index in (query, candidate)), strict=True)
+        first = torch.searchsorted(row, torch.arange(len(query), device=row.device)).unsqueeze(1)
+        nearest = first + torch.arange(self.k, device=row.device)
+        possible = value >= (value[nearest[:, -1]] - 2 * self.error)[row]
+        # Where products are too close to tell, the columns come in the order of their distances.
+        close = (row[1:] == row[:-1]) & (value[:-1] - value[1:] <= 2 * self.error) & possible[1:]
+        before, after = F.pad(close, (1, 0)), F.pad(close, (0, 1))
+        doubt = (before | after).nonzero().squeeze(1)
+        run, of, candidate = (~before).cumsum(0)[doubt], query[row[doubt]], column[doubt]
+        pairs = zip(of.split(_PAIRS), candidate.split(_PAIRS), strict=True)
         distance = torch.cat([torch.linalg.vector_norm(self.points[i] - self.points[j], dim=1) for i, j in pairs])
         column[doubt] = candidate[lexsort(candidate, distance, run)]
+        return column[nearest]
 
 
 def _neighbours(points: Tensor, k: int) -> Iterator[Tensor]:
     """The k nearest other points of every point, a chunk (rows, k) at a time."""
-    samples = len(points)
-    rows = max(1, min(_CHUNK_ELEMENTS // samples, _CHUNK_ROWS, samples))
-    screen = _Screen(points, k, rows) if k + _SPARE < samples else None
-    for start in range(0, samples, rows):
-        stop = min(start + rows, samples)
-        if screen:
-            yield screen.neighbours(start, stop)
-        else:
-            yield _exact_neighbours(points, torch.arange(start, stop, device=points.device), k)
+    search = _Search(points, k)
+    for query in torch.arange(len(points), device=points.device).split(search.rows):
+        yield search.neighbours(query)
 
 
 def _exact_neighbours(points: Tensor, query: Tensor, k: int) -> Tensor:

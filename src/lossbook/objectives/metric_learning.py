@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lossbook.heads.linear import CosineHead
-from lossbook.losses import fused
+from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives import Objective
 
 
@@ -112,7 +112,7 @@ def _proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha
 def _normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:
     """The temperature divides, as in its paper."""
     loss = _losses().NormalizedSoftmaxLoss(num_classes, in_features, temperature=temperature)
-    return ProxyObjective(in_features, num_classes, loss, 1 / temperature, fused.cross_entropy)
+    return ProxyObjective(in_features, num_classes, loss, 1 / temperature, cross_entropy)
 
 
 def _arcface(in_features: int, num_classes: int, margin: float = 28.6, scale: float = 64.0) -> Objective:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from lossbook.heads.multicenter import MultiCenterCosineHead, MultiCenterHead
-from lossbook.losses import fused_proxies
 from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.fused import subcenters
 from lossbook.losses.multicenter import (
     additive_angular_margin,
     gaussian_kl,
@@ -119,7 +119,7 @@ def _multicenter(
     in_features: int, num_classes: int, num_subcenters: float = 2, sigma_scale: float = 1.0, **weights: float
 ) -> Objective:
     head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
-    in_one_pass = fused_proxies.multicenter_cross_entropy if head.num_subcenters else None
+    in_one_pass = subcenters.multicenter_cross_entropy if head.num_subcenters else None
     return MultiCenterObjective(head, **weights, in_one_pass=in_one_pass)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from lossbook.heads.dual import DualHead, Prediction
 from lossbook.heads.linear import LinearHead
 from lossbook.losses import fused
+from lossbook.losses.fused import softmax as fused_softmax
 from lossbook.losses.onecold import (
     anti_class_probabilities,
     class_targets,
@@ -123,11 +124,11 @@ class DualObjective(Objective):
 
 def _occe(in_features: int, num_classes: int) -> Objective:
     """The reverse cross entropy (RCE) of Table 1."""
-    return Objective(LinearHead(in_features, num_classes), one_cold_cross_entropy, fused.one_cold_cross_entropy)
+    return Objective(LinearHead(in_features, num_classes), one_cold_cross_entropy, fused_softmax.one_cold_cross_entropy)
 
 
 def _ce(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Objective:
-    in_one_pass = fused.cross_entropy_with_one_cold if occe_weight > 0 else None
+    in_one_pass = fused_softmax.cross_entropy_with_one_cold if occe_weight > 0 else None
     return OneColdObjective(in_features, num_classes, softmax, occe_weight, in_one_pass)
 
 

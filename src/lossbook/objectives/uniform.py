@@ -8,10 +8,12 @@ import math
 from torch import Tensor
 
 from lossbook.heads.linear import Bias, CosineHead, LinearHead
-from lossbook.losses import fused, uniform
+from lossbook.losses import uniform
+from lossbook.losses.fused.binary import binary_cross_entropy
+from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives import Loss, Objective
 
-_IN_ONE_PASS = {uniform.softmax: fused.cross_entropy, uniform.bce: fused.binary_cross_entropy}
+_IN_ONE_PASS = {uniform.softmax: cross_entropy, uniform.bce: binary_cross_entropy}
 _START_ARGUMENT = {"zero": None, "diverse": "bias_mode", "unified": "bias_start"}
 
 
@@ -41,7 +43,7 @@ def _uce(
     """UniFace starts its bias at log(10 N)."""
     start = math.log(10 * num_classes) if bias_start is None else bias_start
     head = CosineHead(in_features, num_classes, "unified", scale, bias_start=start)
-    in_one_pass = functools.partial(fused.binary_cross_entropy, margin=scale * margin)
+    in_one_pass = functools.partial(binary_cross_entropy, margin=scale * margin)
     return Objective(head, functools.partial(uniform.uce, margin=margin, scale=scale), in_one_pass)
 
 
@@ -67,7 +69,7 @@ class OwnBiasObjective(Objective):
 
 def _bce_di(in_features: int, num_classes: int, bias_mode: int = 0) -> Objective:
     head = LinearHead(in_features, num_classes, "diverse", bias_mode)
-    return OwnBiasObjective(head, uniform.bce_di, fused.binary_cross_entropy)
+    return OwnBiasObjective(head, uniform.bce_di, binary_cross_entropy)
 
 
 _LOSSES = {"soft": uniform.softmax, "bce": uniform.bce}

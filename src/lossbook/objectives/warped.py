@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from lossbook.heads.euclidean import EuclideanHead
-from lossbook.losses import fused_proxies, warped
+from lossbook.losses import warped
+from lossbook.losses.fused.distances import euclidean_softmax
 from lossbook.objectives import Loss, Objective
 
 
@@ -52,7 +53,7 @@ class EuclideanObjective(Objective):
 
 def _euclidean_softmax(in_features: int, num_classes: int, temperature: float = 1.0) -> Objective:
     loss = functools.partial(warped.euclidean_softmax, temperature=temperature)
-    in_one_pass = functools.partial(fused_proxies.euclidean_softmax, temperature=temperature)
+    in_one_pass = functools.partial(euclidean_softmax, temperature=temperature)
     return EuclideanObjective(in_features, num_classes, loss, in_one_pass)
 
 
@@ -69,7 +70,7 @@ def _warped_softmax(
     shape = {"alpha": alpha, "k1": k1, "k2": k2, "margin": margin}
     loss = functools.partial(warped.warped_softmax, temperature=temperature, **shape)
     own = functools.partial(warped.warp, **shape)
-    in_one_pass = functools.partial(fused_proxies.euclidean_softmax, temperature=temperature, own=own)
+    in_one_pass = functools.partial(euclidean_softmax, temperature=temperature, own=own)
     return EuclideanObjective(in_features, num_classes, loss, in_one_pass)
 
 

@@ -1,4 +1,4 @@
-"""The binary terms of :mod:`lossbook.losses.fused` as one Triton kernel: a block of products is read and written once.
+"""The binary terms of :mod:`lossbook.losses.fused.binary` as one Triton kernel: a block of products is read and written once.
 
 The three matrix products stay with cuBLAS.  Imported on CUDA only, where triton is installed; ``TRITON_INTERPRET=1`` runs
 it on the CPU for the tests.  Every sum has a fixed order, so results do not change from run to run.
@@ -82,7 +82,7 @@ def binary_terms_(
     margin: float,
     gradients: bool,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """:func:`lossbook.losses.fused.binary_terms_` of float32 products, which has the description."""
+    """:func:`lossbook.losses.fused.binary.binary_terms_` of float32 products, which has the description."""
     classes, samples = products.shape
     programs = triton.cdiv(classes, _CLASSES)
     totals, class_sums = products.new_empty((2, classes))

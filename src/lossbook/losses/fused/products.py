@@ -1,0 +1,114 @@
+"""Logits of a linear or cosine head, a block of classes at a time, and the gradients that flow back through them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lossbook.heads.linear import unit
+from lossbook.losses.fused.autograd import Gradients, as_input
+from lossbook.losses.fused.blocks import Precision, block_size, check, product_into
+
+
+class Products:
+    """Inner products with the class vectors, or scaled cosines; a block of logits is ``gain * products + bias``.
+
+    ``features`` are unit vectors already where ``scale`` is given; the class vectors are normalised here, by the gain.
+    """
+
+    def __init__(
+        self,
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        scale: float | None,
+        precision: Precision,
+        needs: Sequence[bool],
+        groups: int = 1,
+    ) -> None:
+        self.precision, self.wide, self.weight, self.scale, self.bias = precision, precision.wide, weight, scale, bias
+        self.features = precision.operand(features)
+        self.share = 1 / len(features)
+        self.size = block_size(features.device, -(-len(features) // groups))
+        self.length = len(weight)
+        wide = {"dtype": precision.wide, "device": features.device}
+        needs_features, needs_weight, needs_bias = needs
+        self.features_gradient = torch.zeros(features.shape, **wide) if needs_features else None
+        # Groups of samples add up to it, in float32 or wider.
+        dtype = weight.dtype if groups == 1 else precision.wide
+        self.weight_gradient = torch.empty(weight.shape, dtype=dtype, device=weight.device) if needs_weight else None
+        self.bias_gradient = torch.zeros(len(weight), **wide) if needs_bias else None
+
+    def restart(self) -> None:
+        """Called before every pass over the blocks."""
+
+    def rows(self, block: slice) -> Tensor:
+        return self.precision.operand(self.weight[block])
+
+    def _inverse_lengths(self, rows: Tensor) -> Tensor:
+        """(n, 1); 0 for a row of zeros, which has cosine 0 with everything and gets no gradient."""
+        lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=self.wide)
+        return torch.where(lengths > 0, 1 / lengths.clamp_min(1e-12), 0.0)
+
+    def products(self, block: slice, group: slice, out: Tensor) -> Tensor | None:
+        """Writes the block's inner products, (n, b), and returns the gain, (n, 1), if there is one."""
+        rows = self.rows(block)
+        product_into(rows, self.features[group].T, out)
+        return None if self.scale is None else self.scale * self._inverse_lengths(rows)
+
+    def logits(self, block: slice, group: slice, out: Tensor) -> None:
+        gain = self.products(block, group, out)
+        if gain is not None:
+            out.mul_(gain)
+        if self.bias is not None:
+            out.add_(self.bias[block].unsqueeze(1))
+
+    def pull(self, block: slice, group: slice, gradient: Tensor, logits: Tensor) -> None:
+        """Takes the gradient of the block's logits, (n, b), and spoils it."""
+        if self.bias_gradient is not None:
+            self.bias_gradient[block] += gradient.sum(1)
+        if self.scale is not None:
+            gradient.mul_(self.scale * self._inverse_lengths(self.rows(block)))
+        self.pull_products(block, group, gradient)
+
+    def pull_products(self, block: slice, group: slice, gradient: Tensor) -> None:
+        """Takes the gradient of the block's inner products, (n, b)."""
+        rows, gradient = self.rows(block), gradient.to(self.features.dtype)
+        if self.features_gradient is not None:
+            product_into(gradient.T, rows, self.features_gradient[group], add=True, factor=self.share)
+        if self.weight_gradient is not None:
+            target, features, add = self.weight_gradient[block], self.features[group], group.start > 0
+            if self.scale is None:
+                product_into(gradient, features, target, add, self.share)
+            else:
+                pulled = torch.empty(target.shape, dtype=self.wide, device=target.device)
+                product_into(gradient, features, pulled, factor=self.share)
+                rows = rows.to(self.wide)
+                # A pull along the vector changes its length only, and the cosine not at all.
+                along = (pulled * rows).sum(1, keepdim=True) * self._inverse_lengths(rows).square()
+                pulled.addcmul_(rows, along, value=-1)
+                target.add_(pulled) if add else target.copy_(pulled)
+
+    def gradients(self, features: Tensor) -> Gradients:
+        """For features, weight and bias, of the mean over the batch."""
+        if self.bias_gradient is not None:
+            self.bias_gradient *= self.share
+        return [
+            as_input(self.features_gradient, features),
+            as_input(self.weight_gradient, self.weight),
+            as_input(self.bias_gradient, self.bias),
+        ]
+
+
+def prepared(
+    features: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None, scale: float | None
+) -> tuple[Tensor, Tensor | None]:
+    """Checked: the features, unit vectors for cosines, and the bias, one a class."""
+    check(features, weight, labels)
+    if bias is not None and bias.shape not in ((1,), weight.shape[:1]):
+        raise ValueError(f"expected a bias of shape (1,) or ({len(weight)},), got {tuple(bias.shape)}")
+    if scale is not None and not scale > 0:
+        raise ValueError(f"expected scale > 0, got {scale}")
+    return features if scale is None else unit(features), None if bias is None else bias.expand(len(weight))
