@@ -39,10 +39,10 @@ reference: $(READY)  ## make this build's quick results the committed reference,
 
 frozen: $(READY)  ## train the frozen tier on cached features (LOSSBOOK_DATA) and make it the committed reference
 	lossbook features
-	set -e; for paper in uniform bce3s multicenter warped onecold; do lossbook run $$paper --tier frozen; done
+	set -e; for paper in uniform bce3s multicenter warped onecold compare; do lossbook run $$paper --tier frozen; done
 	mkdir -p results/frozen
-	cp $(foreach name,features uniform bce3s multicenter warped onecold,_build/results/frozen/$(name).csv) results/frozen/
-	rm -f notebooks/standard/*.ipynb && python -m lossbook.book sync
+	cp $(foreach name,features uniform bce3s multicenter warped onecold compare,_build/results/frozen/$(name).csv) results/frozen/
+	rm -f notebooks/standard/*.ipynb notebooks/compare/0[45]-*.ipynb && python -m lossbook.book sync
 
 notebooks: $(READY)  ## bring every .ipynb in step with its .md source
 	python -m lossbook.book sync

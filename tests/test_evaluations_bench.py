@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from lossbook.data import load, resize
+from lossbook.data.features import features_name
 from lossbook.data.unknown import photographs
 from lossbook.evaluations import bench
 from lossbook.metrics import expected_calibration_error, map_at_r
@@ -62,3 +63,10 @@ def test_without_unknown_classes_there_is_no_retrieval(outputs):
     _, metrics = outputs(classes=())
     assert "MAP@R" not in metrics
     assert "ece" in metrics
+
+
+def test_where_no_other_data_is_kept_there_is_no_score_of_it(outputs, monkeypatch):
+    monkeypatch.setitem(bench._OTHERS, "digits", bench._OTHERS[features_name("cifar100")])
+    _, metrics = outputs()
+    assert not any(name.startswith("ood") for name in metrics)
+    assert {"ece", "MAP@R"} <= metrics.keys()

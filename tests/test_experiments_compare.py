@@ -18,8 +18,13 @@ def results():
     return load_results("results", "quick", "compare")
 
 
+@pytest.fixture(scope="module")
+def frozen():
+    return load_results("results", "frozen", "compare")
+
+
 @pytest.mark.parametrize("table", ["bench", "tail"])
-@pytest.mark.parametrize("tier", ["quick", "standard"])
+@pytest.mark.parametrize("tier", ["quick", "frozen", "standard"])
 def test_all_methods_share_all_but_objective_and_rate(table, tier):
     rest = {
         spec.replace(objective="soft-d", objective_args={}, lr=0.1).canonical_json()
@@ -36,17 +41,19 @@ def test_every_method_has_the_same_budget():
         assert len({tuple(setting.items()) for setting in settings}) == 4
 
 
-def test_draws_differ_and_no_reported_one_was_tuned_on():
-    reported, tuned = ({(spec.seed, spec.classes) for spec in PAPER.table(name).runs("quick")} for name in ("bench", "tuning"))
-    assert len(reported) == 10
-    assert len({classes for _, classes in reported}) == 10
+@pytest.mark.parametrize(("tier", "draws", "known"), [("quick", 10, 6), ("frozen", 5, 60)])
+def test_draws_differ_and_no_reported_one_was_tuned_on(tier, draws, known):
+    reported, tuned = ({(spec.seed, spec.classes) for spec in PAPER.table(name).runs(tier)} for name in ("bench", "tuning"))
+    assert len(reported) == draws
+    assert len({classes for _, classes in reported}) == draws
     assert not {seed for seed, _ in reported} & {seed for seed, _ in tuned}
     assert not {classes for _, classes in reported} & {classes for _, classes in tuned}
-    assert all(len(set(classes)) == 6 for _, classes in reported | tuned)
+    assert all(len(set(classes)) == known for _, classes in reported | tuned)
 
 
-def test_the_reported_settings_are_those_that_the_rule_chooses(results):
+def test_the_reported_settings_are_those_that_the_rule_chooses(results, frozen):
     assert compare.chosen(results) == compare.CHOSEN
+    assert compare.chosen(frozen) == compare.CHOSEN_FROZEN
 
 
 def test_the_rule_longhand(results):
@@ -120,3 +127,49 @@ def test_paired_differences_are_seed_by_seed():
     frame = _two([0.5, 0.7, 0.9], [0.4, 0.6, 0.8]).sample(frac=1, random_state=0)
     found = compare.paired(frame, "bench", "A_SW", "CE+uniform", "CE, unit w")
     np.testing.assert_allclose(found, [10, 10, 10])
+
+
+def test_frozen_features_have_all_goals_but_other_data(results, frozen):
+    assert compare.goals_of(results) == compare.GOALS
+    assert [goal.name for goal in compare.GOALS if goal not in compare.goals_of(frozen)] == [
+        "other data (logits)",
+        "other data (features)",
+    ]
+    assert compare.means(frozen).shape == (25, 7)
+    assert compare.ranks(frozen).mean().to_numpy() == pytest.approx([12] * 7)
+
+
+def test_a_run_that_diverged_is_the_worst():
+    frame = pd.DataFrame(
+        {"table": "bench", "objective": ["soft-d", "bce-d"], "seed": 0, "A_SW": [0.9, np.nan], "ece": [0.1, np.nan]}
+    )
+    accuracy, calibration = (goal for goal in compare.GOALS if goal.name in ("accuracy", "calibration"))
+    assert compare.scores(frame, accuracy)["BCE"].tolist() == [0]
+    assert compare.scores(frame, calibration)["BCE"].tolist() == [100]
+    assert compare.paired(frame, "bench", "A_SW", "CE", "BCE").tolist() == [90]
+
+
+def test_a_measure_without_a_worst_value_leaves_a_diverged_run_out():
+    claim = next(c for c in PAPER.claims if c.id == "compare-term-etf")
+    verdict = claim.check(_two([0.1, 0.2, np.nan], [0.2, 0.4, 0.6], "nc2"))
+    assert verdict.seeds == 2
+
+
+def test_change_has_the_side_of_the_goal(results):
+    found = compare.change(results, "label smoothing", "CE")
+    assert found.loc["retrieval", "mean"] == pytest.approx(
+        compare.paired(results, "bench", "MAP@R", "label smoothing", "CE").mean()
+    )
+    for row in found.drop("calibration").itertuples():
+        assert row.side == (1 if row.low > 0 else -1 if row.high < 0 else 0)
+    assert (found.loc["calibration", "low"] > 0, found.loc["calibration", "side"]) == (True, -1)
+
+
+def test_a_tier_agrees_with_itself_and_not_with_its_reverse(results):
+    reverse = results.assign(**{goal.metric: 1 - results[goal.metric] for goal in compare.GOALS})
+    same, opposite = (compare.agreement(results, other) for other in (results, reverse))
+    assert all(goal.between.mean == pytest.approx(1) for goal in same.itertuples())
+    assert all(goal.between.mean == pytest.approx(-1) for goal in opposite.itertuples())
+    np.testing.assert_allclose(opposite["tau"], -1)
+    assert (same["first"] == same["second"]).all()
+    assert same["first"].between(0.5, 1).all()

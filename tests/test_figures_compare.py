@@ -54,3 +54,12 @@ def test_diagram_names_every_method_with_its_rank():
     assert {text.split()[0] for text in texts} >= set("abcde")
     best = next(text for text in texts if text.startswith("e "))
     assert float(best.split()[1]) < 2
+
+
+def test_every_method_has_a_place_of_its_own_on_both_tiers():
+    first = pd.Series([2.0, 1.0, 2.0], ["a", "b", "c"])  # a and c tie
+    second = pd.Series([3.0, 1.5, 1.0], ["a", "b", "c"])
+    figures.rank_shifts({"goal": (first, second)}, ("here", "there"), {"a": "x", "b": "y", "c": "x"})
+    axis, legend = plt.gcf().axes
+    assert {text.get_text(): tuple(text.xy) for text in axis.texts} == {"a": (2, 3), "b": (1, 2), "c": (3, 1)}
+    assert [text.get_text() for text in legend.get_legend().get_texts()] == ["x", "y"]

@@ -48,6 +48,13 @@ def test_checks_raise_when_a_deviation_is_too_large():
         report.checks([("equal", float("nan"), 1e-6)])
 
 
+def test_findings_mark_what_does_not_hold():
+    text = report.findings([("a < b", True), ("c", 1 > 2)]).text
+    assert text.count("<li>") == 2
+    assert 'a &lt; b <span class="verdict-met">holds</span>' in text
+    assert 'c <span class="verdict-missed">does not hold</span>' in text
+
+
 @pytest.mark.parametrize(
     ("tolerance", "shown"), [(0.0, "exact"), (1e-12, "1e-12"), (0.001, "1e-03"), (0.15, "0.15"), (1.5, "1.5")]
 )

@@ -87,6 +87,16 @@ def _tolerance(value: float) -> str:
     return "exact" if value == 0 else short if float(short) == value else f"{value:g}"
 
 
+def findings(rows: Iterable[tuple[str, bool]]) -> Html:
+    """Sentences about results, each with whether it holds in the results that the page has read.
+
+    In the committed ones all of them hold (a test reads the pages); in others, what does not is marked as such.
+    """
+    marks = {True: '<span class="verdict-met">holds</span>', False: '<span class="verdict-missed">does not hold</span>'}
+    lines = "".join(f"<li>{html.escape(sentence)} {marks[bool(holds)]}</li>" for sentence, holds in rows)
+    return Html(f'<ul class="lossbook findings">{lines}</ul>')
+
+
 def interactive(name: str, caption: str = "", **parameters: Any) -> Html:
     """An interactive figure of the book: drawn in the browser by ``book/_static/interactive/`` under this name.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lossbook.data.features import features_name
 from lossbook.data.unknown import like, unknown_images
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads.euclidean import EuclideanHead
@@ -17,7 +18,12 @@ from lossbook.metrics.openset import auroc
 from lossbook.metrics.retrieval import avg_dtp, retrieval_scores
 
 # Other data sets by what was trained on: chosen before the first run of the bench.
-_OTHERS = {"mnist5k": ("digits", "photographs"), "digits": ("mnist5k", "photographs"), "cifar100": ("cifar10", "fashion-mnist")}
+_OTHERS = {
+    "mnist5k": ("digits", "photographs"),
+    "digits": ("mnist5k", "photographs"),
+    "cifar100": ("cifar10", "fashion-mnist"),
+    features_name("cifar100"): (),  # of the other sets there are images, no features
+}
 _NEIGHBOURS = 50
 
 
@@ -25,7 +31,7 @@ def evaluate(outputs: Outputs) -> Evaluation:
     """``ece``: calibration of the softmax of the logits; ``ece_sigmoid``: of the sigmoid of the largest logit, which is
     what a BCE has trained.
     ``ood_msp``, ``ood_knn``: AUROC of the test images against those of other data sets, mean over the sets, by the largest
-    softmax probability (the logits) and by the distance to the 50th training feature (the features).
+    softmax probability (the logits) and by the distance to the 50th training feature (the features); if there are any sets.
     ``recall@1``, ``MAP@R``: among the test images of classes that training never saw, if there are any, by the distance
     that the head works with: Euclidean for distances to proxies, cosine for all others.
     ``avg_dtp``: mean distance of the test images to their proxies, Euclidean heads only.
@@ -64,4 +70,4 @@ def _out_of_distribution(outputs: Outputs, logits: Tensor) -> dict[str, float]:
         others = outputs.extract(images)
         areas["ood_msp"].append(auroc(ood.msp(logits), ood.msp(_logits(outputs, others))))
         areas["ood_knn"].append(auroc(ood.knn(test, train, neighbours), ood.knn(others, train, neighbours)))
-    return {name: sum(found) / len(found) for name, found in areas.items()}
+    return {name: sum(found) / len(found) for name, found in areas.items() if found}

@@ -50,4 +50,9 @@ CLAIMS = {
         *("onecold-oscr", "onecold-auroc", "onecold-dual-occe", "onecold-dual-ce"),
         *("onecold-ood", "onecold-ood-methods", "onecold-ood-accuracy"),
     ),
+    "compare": (
+        *("compare-uniform", "compare-bce3s", "compare-multicenter", "compare-warped", "compare-onecold"),
+        *("compare-occe-uniform", "compare-occe-etf", "compare-centres-uniform", "compare-centres-diversity"),
+        *("compare-term-etf", "compare-term-accuracy", "compare-term-few", "compare-ball-uniform", "compare-ball-warp"),
+    ),
 }

@@ -5,23 +5,32 @@ written down before the runs.
 
 Two scenarios.  ``bench``: some classes are known and trained on, the others are unknown; one run is scored by every paper's
 metrics.  Every seed has its own random draw of the known classes.  ``tail``: all classes, an exponential long tail.
-Quick tier: a perceptron on MNIST at 14 x 14 pixels, 100 training images a known class.  Standard tier: CIFAR-100, with the
-quick tier's settings, not tuned.
+Quick tier: a perceptron on MNIST at 14 x 14 pixels, 100 training images a known class.  Frozen tier: a linear map on features
+of CIFAR-100, chosen anew from the same four settings a method.  Standard tier: CIFAR-100, with the quick tier's settings,
+not tuned.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 
-from lossbook.claims import Claim, Verdict, by_seed, decide, rows_of
-from lossbook.experiments import Paper, Table
+from lossbook.claims import Claim, Verdict, decide, rows_of
+from lossbook.experiments import Paper, Table, _frozen
 from lossbook.specs import RunSpec
-from lossbook.statistics import critical_difference, held_out_gain, mean_ranks, paired_tests
+from lossbook.statistics import (
+    critical_difference,
+    held_out_gain,
+    mean_interval,
+    mean_ranks,
+    paired_tests,
+    rank_correlation,
+)
 
 # Method -> the objective, the arguments that stay, and where it comes from.
 METHODS = {
@@ -86,10 +95,14 @@ COMBINATIONS = {
 TAIL_ONLY = {"balanced softmax": "balanced-softmax", "LDAM": "ldam"}
 
 
-# Which of the four settings: what `chosen` finds in the tuning runs (a test compares).
+# Which of the four settings: what `chosen` finds in the tuning runs of a tier (a test compares).
 CHOSEN = {
     **{"CE": 3, "label smoothing": 3, "focal": 2, "ArcFace": 1, "Proxy-Anchor": 0, "soft-nu": 0, "BCE": 3, "bce-nu": 1, "UCE": 2},
     **{"CE3S": 2, "BCE3S": 3, "multi-centre": 2, "Euclidean": 3, "warped": 2, "OCCE": 3, "CE+OCCE": 2, "CE+OCCE class": 2},
+}
+CHOSEN_FROZEN = {
+    **{"CE": 1, "label smoothing": 0, "focal": 0, "ArcFace": 3, "Proxy-Anchor": 2, "soft-nu": 0, "BCE": 0, "bce-nu": 1, "UCE": 2},
+    **{"CE3S": 1, "BCE3S": 0, "multi-centre": 0, "Euclidean": 3, "warped": 3, "OCCE": 3, "CE+OCCE": 1, "CE+OCCE class": 1},
 }
 
 
@@ -124,6 +137,9 @@ _BENCH = RunSpec(
     evaluations=("uniformity", "geometry", "collapse", "openset", "bench"),
 )
 _TAIL = _BENCH.replace(train_per_class=0, imbalance=100.0, epochs=20, evaluations=("longtail",))
+# Data and schedule of the frozen tier's other tables; other data sets have no features, so nothing is scored against them.
+_FROZEN = _frozen.CIFAR100.replace(evaluations=_BENCH.evaluations)
+_FROZEN_TAIL = _frozen.LONG_TAIL.replace(evaluations=_TAIL.evaluations)
 _CIFAR100 = RunSpec(
     dataset="cifar100",
     model="resnet18-cifar",
@@ -134,7 +150,7 @@ _CIFAR100 = RunSpec(
     evaluations=_BENCH.evaluations,
 )
 _CIFAR100_TAIL = _CIFAR100.replace(imbalance=100.0, epochs=100, evaluations=("longtail",))
-_TUNING = _BENCH.replace(evaluations=("uniformity", "openset", "bench"))
+_TUNED_ON = ("uniformity", "openset", "bench")
 
 
 def _with(base: RunSpec, name: str, setting: dict[str, float]) -> RunSpec:
@@ -143,23 +159,29 @@ def _with(base: RunSpec, name: str, setting: dict[str, float]) -> RunSpec:
     return base.replace(objective=objective, objective_args=fixed | arguments, lr=setting["lr"])
 
 
-def _combined(base: RunSpec, name: str) -> RunSpec:
+def _combined(base: RunSpec, name: str, chosen: dict[str, int]) -> RunSpec:
     objective, own, parent = COMBINATIONS[name]
-    setting = SETTINGS[parent][CHOSEN[parent]]
+    setting = SETTINGS[parent][chosen[parent]]
     # BCE and Euclidean have no argument to hand on; of CE3S, lambda_cc weighs the uniform term.
     arguments = {key: value for key, value in setting.items() if key != "lr"}
     return base.replace(objective=objective, objective_args=arguments | own, lr=setting["lr"])
 
 
-def _all(base: RunSpec) -> tuple[RunSpec, ...]:
-    tuned = (_with(base, name, SETTINGS[name][CHOSEN[name]]) for name in METHODS)
-    return (*tuned, *(_combined(base, name) for name in COMBINATIONS))
+def _every_setting(base: RunSpec) -> tuple[RunSpec, ...]:
+    base = base.replace(evaluations=_TUNED_ON)
+    return tuple(_with(base, name, setting) for name in METHODS for setting in SETTINGS[name])
 
 
-def _tail(base: RunSpec) -> tuple[RunSpec, ...]:
+def _all(base: RunSpec, chosen: dict[str, int]) -> tuple[RunSpec, ...]:
+    tuned = (_with(base, name, SETTINGS[name][chosen[name]]) for name in METHODS)
+    return (*tuned, *(_combined(base, name, chosen) for name in COMBINATIONS))
+
+
+def _tail(base: RunSpec, chosen: dict[str, int]) -> tuple[RunSpec, ...]:
     """All methods, BCE3S with the share of negatives that its paper keeps on a tail, and two losses made for one."""
-    specs = [s.replace(objective_args=s.objective_args | {"r": 0.4}) if "r" in s.objective_args else s for s in _all(base)]
-    lr = SETTINGS["CE"][CHOSEN["CE"]]["lr"]
+    specs = _all(base, chosen)
+    specs = [s.replace(objective_args=s.objective_args | {"r": 0.4}) if "r" in s.objective_args else s for s in specs]
+    lr = SETTINGS["CE"][chosen["CE"]]["lr"]
     return (*specs, *(base.replace(objective=objective, lr=lr) for objective in TAIL_ONLY.values()))
 
 
@@ -167,23 +189,35 @@ TABLES = (
     Draws(
         "tuning",
         "Four settings of every method, on draws of the known classes that are not reported",
-        {"quick": tuple(_with(_TUNING, name, setting) for name in METHODS for setting in SETTINGS[name])},
-        seeds={"quick": 3},
-        known={"quick": (10, 6)},
+        {"quick": _every_setting(_BENCH), "frozen": _every_setting(_FROZEN)},
+        seeds={"quick": 3, "frozen": 3},
+        known={"quick": (10, 6), "frozen": (100, 60)},
         first=100,
     ),
     Draws(
         "bench",
         "Known and unknown classes: every method and combination",
-        {"quick": _all(_BENCH), "standard": _all(_CIFAR100)},
-        seeds={"quick": 10, "standard": 3},
-        known={"quick": (10, 6), "standard": (100, 60)},
+        {"quick": _all(_BENCH, CHOSEN), "frozen": _all(_FROZEN, CHOSEN_FROZEN), "standard": _all(_CIFAR100, CHOSEN)},
+        seeds={"quick": 10, "frozen": 5, "standard": 3},
+        known={"quick": (10, 6), "frozen": (100, 60), "standard": (100, 60)},
+    ),
+    Draws(
+        "rates",
+        "After the results were seen: the BCE of distances at lower rates, on the draws of the tuning",
+        {"frozen": tuple(_combined(_FROZEN, "Euclidean BCE", CHOSEN_FROZEN).replace(lr=lr) for lr in (0.003, 0.01, 0.03, 0.1))},
+        seeds={"frozen": 3},
+        known={"frozen": (100, 60)},
+        first=100,
     ),
     Table(
         "tail",
         "A long tail: every method and combination",
-        {"quick": _tail(_TAIL), "standard": _tail(_CIFAR100_TAIL)},
-        seeds={"quick": 5, "standard": 3},
+        {
+            "quick": _tail(_TAIL, CHOSEN),
+            "frozen": _tail(_FROZEN_TAIL, CHOSEN_FROZEN),
+            "standard": _tail(_CIFAR100_TAIL, CHOSEN),
+        },
+        seeds={"quick": 5, "frozen": 3, "standard": 3},
     ),
 )
 
@@ -236,17 +270,76 @@ GOALS = (
 )
 
 
+def goals_of(results: pd.DataFrame) -> tuple[Goal, ...]:
+    """The goals that a tier has measured: all but those of other data sets where there are none."""
+    return tuple(goal for goal in GOALS if goal.metric in results)
+
+
+def _with_failures(rows: pd.DataFrame, goals: tuple[Goal, ...]) -> pd.DataFrame:
+    """A run that diverged has no metrics; for every goal it counts as the worst there is."""
+    return rows.fillna({goal.metric: 0.0 if goal.better > 0 else 1.0 for goal in goals})
+
+
 def scores(results: pd.DataFrame, goal: Goal) -> pd.DataFrame:
     """A goal's metric in per cent: one row a seed, one column a method."""
-    rows = with_methods(rows_of(results, goal.table))
+    rows = with_methods(_with_failures(rows_of(results, goal.table), (goal,)))
     return 100 * rows.pivot(index="seed", columns="method", values=goal.metric)[rows["method"].unique()]
+
+
+def means(results: pd.DataFrame) -> pd.DataFrame:
+    """Mean score over the seeds in per cent: one row a method, one column a goal."""
+    return pd.DataFrame({goal.name: scores(results, goal).mean() for goal in goals_of(results)})
+
+
+def ranks(results: pd.DataFrame) -> pd.DataFrame:
+    """Mean rank over the seeds, 1 is best: one row a method (without those of the tail only), one column a goal."""
+    methods = [*METHODS, *COMBINATIONS]
+    columns = {g.name: mean_ranks(scores(results, g)[methods].to_numpy(), g.better > 0) for g in goals_of(results)}
+    return pd.DataFrame(columns, methods)
+
+
+def change(results: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
+    """Method against control, one row a goal whose runs have both: mean and 95 % interval of the paired differences in points;
+    ``side`` is +1 where the method is better, -1 where it is worse, 0 where the interval contains 0."""
+    rows = {}
+    for goal in goals_of(results):
+        values = scores(results, goal)
+        if not {method, control} <= {*values}:
+            continue
+        mean, low, high, _ = mean_interval((values[method] - values[control]).to_numpy())
+        side = 0 if low <= 0 <= high else goal.better * int(np.sign(mean))
+        rows[goal.name] = {"mean": mean, "low": low, "high": high, "side": side}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str] = (*METHODS, *COMBINATIONS)) -> pd.DataFrame:
+    """How alike two tiers order the methods by their mean scores, one row a goal of both: Spearman's correlation in ``between``
+    (:func:`rank_correlation`), Kendall's ``tau``, and, as what could be reached at best, Spearman's correlation of the even seeds
+    with the odd seeds within each tier, ``first`` and ``second``."""
+
+    def table(frame: pd.DataFrame) -> pd.DataFrame:
+        return means(frame).loc[[*methods]]
+
+    own, other = table(first), table(second)
+    halves = [[table(frame[frame["seed"] % 2 == half]) for half in (0, 1)] for frame in (first, second)]
+    rows = {}
+    for goal in [name for name in own if name in other]:
+        within = [scipy.stats.spearmanr(even[goal], odd[goal]).statistic for even, odd in halves]
+        rows[goal] = {
+            "between": rank_correlation(own[goal].to_numpy(), other[goal].to_numpy()),
+            "tau": float(scipy.stats.kendalltau(own[goal], other[goal]).statistic),
+            "first": float(within[0]),
+            "second": float(within[1]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("goal")
 
 
 def tuning(results: pd.DataFrame) -> pd.DataFrame:
     """The tuning runs: one row a setting, mean over the draws of the metric of every goal of the bench, in per cent."""
-    rows = with_methods(rows_of(results, "tuning"))
+    goals = tuple(goal for goal in goals_of(results) if goal.table == "bench")
+    rows = with_methods(_with_failures(rows_of(results, "tuning"), goals))
     own = [c for c in rows.columns if c.startswith("arg_") and rows.groupby("method")[c].nunique().max() > 1]
-    metrics = [goal.metric for goal in GOALS if goal.table == "bench"]
+    metrics = [goal.metric for goal in goals]
     return 100 * rows.groupby(["method", "lr", *own], sort=False, dropna=False)[metrics].mean()
 
 
@@ -264,7 +357,7 @@ def answers(results: pd.DataFrame, control: str = "CE") -> pd.DataFrame:
     differ from the control by Wilcoxon's test at 5 %, all methods together (Holm).
     """
     rows = {}
-    for goal in GOALS:
+    for goal in goals_of(results):
         values = scores(results, goal)
         ranks = pd.Series(mean_ranks(values.to_numpy(), goal.better > 0), values.columns)
         others = values.drop(columns=control)
@@ -288,10 +381,11 @@ def answers(results: pd.DataFrame, control: str = "CE") -> pd.DataFrame:
 
 
 def paired(results: pd.DataFrame, table: str, metric: str, method: str, control: str, unit: float = 100.0) -> np.ndarray:
-    """Method less control, one value a seed."""
-    rows = with_methods(rows_of(results, table))
-    own, other = (by_seed(rows[rows["method"] == name], metric, unit) for name in (method, control))
-    return (own - other).to_numpy()
+    """Method less control, one value a seed.  A run that diverged has the worst value of a goal's metric; of another metric it
+    has none, and its seed is not a number."""
+    rows = with_methods(_with_failures(rows_of(results, table), GOALS))
+    values = unit * rows.pivot(index="seed", columns="method", values=metric)
+    return (values[method] - values[control]).to_numpy()
 
 
 def _gain(table: str, metric: str, method: str, control: str) -> Callable[[pd.DataFrame], Verdict]:

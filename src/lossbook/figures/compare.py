@@ -149,3 +149,35 @@ def pareto(means: pd.DataFrame, x: str, ys: tuple[str, ...], groups: Mapping[str
         axis.margins(0.12)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     axes[0, 0].figure.legend(handles, labels, loc="outside lower center", ncols=len(kinds), fontsize=7.5, columnspacing=1)
+
+
+def rank_shifts(panels: Mapping[str, tuple[pd.Series, pd.Series]], titles: tuple[str, str], groups: Mapping[str, str]) -> None:
+    """One panel a goal: every method's place on one tier (across) and on another (down); on the grey line they are equal.
+
+    Args:
+        panels: goal -> (scores on the first tier, on the second, less is better), one entry a method.
+        titles: the names of the tiers.
+        groups: method -> where it comes from (colour and marker).
+    """
+    rows = -(-(len(panels) + 1) // 2)  # one cell for the legend
+    _, axes = plt.subplots(rows, 2, figsize=(7.2, 3.1 * rows), squeeze=False)
+    kinds = list(dict.fromkeys(groups.values()))
+    for axis, (goal, scores) in zip(axes.flat, panels.items(), strict=False):
+        # No ties, so that every method has a line of its own for its name.
+        first, second = (values.rank(method="first") for values in scores)
+        last = len(first)
+        axis.plot([1, last], [1, last], color="0.8", linewidth=1, zorder=0)
+        for kind, color, marker in zip(kinds, PALETTE, _MARKERS, strict=False):
+            part = [name for name in first.index if groups[name] == kind]
+            axis.plot(first[part], second[part], marker, color=color, markersize=4.5, label=kind)
+        for name in first.index:
+            left = first[name] > last / 2
+            style = {"ha": "right" if left else "left", "va": "center", "size": 6.5}
+            axis.annotate(name, (first[name], second[name]), (-4 if left else 4, 0), textcoords="offset points", **style)
+        ticks = [1, *range(5, last + 1, 5)]
+        axis.set(title=goal, xlabel=f"place, {titles[0]}", ylabel=f"place, {titles[1]}", xticks=ticks, yticks=ticks)
+        axis.set(xlim=(0, last + 1), ylim=(last + 1, 0))
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    axes.flat[len(panels)].legend(handles, labels, loc="center", title="from", fontsize="small")
