@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lossbook.data.features import features_name
+from lossbook.data.sets import FEATURES
 from lossbook.data.unknown import like, unknown_images
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads.euclidean import EuclideanHead
@@ -22,7 +23,6 @@ _OTHERS = {
     "mnist5k": ("digits", "photographs"),
     "digits": ("mnist5k", "photographs"),
     "cifar100": ("cifar10", "fashion-mnist"),
-    features_name("cifar100"): (),  # of the other sets there are images, no features
 }
 _NEIGHBOURS = 50
 
@@ -31,7 +31,8 @@ def evaluate(outputs: Outputs) -> Evaluation:
     """``ece``: calibration of the softmax of the logits; ``ece_sigmoid``: of the sigmoid of the largest logit, which is
     what a BCE has trained.
     ``ood_msp``, ``ood_knn``: AUROC of the test images against those of other data sets, mean over the sets, by the largest
-    softmax probability (the logits) and by the distance to the 50th training feature (the features); if there are any sets.
+    softmax probability (the logits) and by the distance to the 50th training feature (the features).  A run on features
+    is scored against features of the same other data sets.
     ``recall@1``, ``MAP@R``: among the test images of classes that training never saw, if there are any, by the distance
     that the head works with: Euclidean for distances to proxies, cosine for all others.
     ``avg_dtp``: mean distance of the test images to their proxies, Euclidean heads only.
@@ -60,14 +61,14 @@ def _logits(outputs: Outputs, features: Tensor) -> Tensor:
 
 
 def _out_of_distribution(outputs: Outputs, logits: Tensor) -> dict[str, float]:
-    train, test = outputs.train_features, outputs.test_features
+    train, test, known, dataset = outputs.train_features, outputs.test_features, outputs.data.test.images, outputs.spec.dataset
     neighbours = min(_NEIGHBOURS, len(train))
     areas: dict[str, list[float]] = {"ood_msp": [], "ood_knn": []}
-    for name in _OTHERS[outputs.spec.dataset]:
-        _, channels, _, size = outputs.data.test.images.shape
+    for name in _OTHERS[FEATURES.get(dataset, dataset)]:
+        source = features_name(name) if dataset in FEATURES else name
         # At the size that the run trains at: once, not by way of the known images' size.
-        images = like(unknown_images(name, size), channels, outputs.spec.image_size or size)
+        images = like(unknown_images(source, known.shape[-1]), known.shape[1], outputs.spec.image_size or known.shape[-1])
         others = outputs.extract(images)
         areas["ood_msp"].append(auroc(ood.msp(logits), ood.msp(_logits(outputs, others))))
         areas["ood_knn"].append(auroc(ood.knn(test, train, neighbours), ood.knn(others, train, neighbours)))
-    return {name: sum(found) / len(found) for name, found in areas.items() if found}
+    return {name: sum(found) / len(found) for name, found in areas.items()}
