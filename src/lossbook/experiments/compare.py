@@ -137,7 +137,7 @@ _BENCH = RunSpec(
     evaluations=("uniformity", "geometry", "collapse", "openset", "bench"),
 )
 _TAIL = _BENCH.replace(train_per_class=0, imbalance=100.0, epochs=20, evaluations=("longtail",))
-# Data and schedule of the frozen tier's other tables; other data sets have no features, so nothing is scored against them.
+# Data and schedule of the frozen tier's other tables.
 _FROZEN = _frozen.CIFAR100.replace(evaluations=_BENCH.evaluations)
 _FROZEN_TAIL = _frozen.LONG_TAIL.replace(evaluations=_TAIL.evaluations)
 _CIFAR100 = RunSpec(
@@ -270,11 +270,6 @@ GOALS = (
 )
 
 
-def goals_of(results: pd.DataFrame) -> tuple[Goal, ...]:
-    """The goals that a tier has measured: all but those of other data sets where there are none."""
-    return tuple(goal for goal in GOALS if goal.metric in results)
-
-
 def _with_failures(rows: pd.DataFrame, goals: tuple[Goal, ...]) -> pd.DataFrame:
     """A run that diverged has no metrics; for every goal it counts as the worst there is."""
     return rows.fillna({goal.metric: 0.0 if goal.better > 0 else 1.0 for goal in goals})
@@ -288,13 +283,13 @@ def scores(results: pd.DataFrame, goal: Goal) -> pd.DataFrame:
 
 def means(results: pd.DataFrame) -> pd.DataFrame:
     """Mean score over the seeds in per cent: one row a method, one column a goal."""
-    return pd.DataFrame({goal.name: scores(results, goal).mean() for goal in goals_of(results)})
+    return pd.DataFrame({goal.name: scores(results, goal).mean() for goal in GOALS})
 
 
 def ranks(results: pd.DataFrame) -> pd.DataFrame:
     """Mean rank over the seeds, 1 is best: one row a method (without those of the tail only), one column a goal."""
     methods = [*METHODS, *COMBINATIONS]
-    columns = {g.name: mean_ranks(scores(results, g)[methods].to_numpy(), g.better > 0) for g in goals_of(results)}
+    columns = {g.name: mean_ranks(scores(results, g)[methods].to_numpy(), g.better > 0) for g in GOALS}
     return pd.DataFrame(columns, methods)
 
 
@@ -302,7 +297,7 @@ def change(results: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
     """Method against control, one row a goal whose runs have both: mean and 95 % interval of the paired differences in points;
     ``side`` is +1 where the method is better, -1 where it is worse, 0 where the interval contains 0."""
     rows = {}
-    for goal in goals_of(results):
+    for goal in GOALS:
         values = scores(results, goal)
         if not {method, control} <= {*values}:
             continue
@@ -336,7 +331,7 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str] 
 
 def tuning(results: pd.DataFrame) -> pd.DataFrame:
     """The tuning runs: one row a setting, mean over the draws of the metric of every goal of the bench, in per cent."""
-    goals = tuple(goal for goal in goals_of(results) if goal.table == "bench")
+    goals = tuple(goal for goal in GOALS if goal.table == "bench")
     rows = with_methods(_with_failures(rows_of(results, "tuning"), goals))
     own = [c for c in rows.columns if c.startswith("arg_") and rows.groupby("method")[c].nunique().max() > 1]
     metrics = [goal.metric for goal in goals]
@@ -357,7 +352,7 @@ def answers(results: pd.DataFrame, control: str = "CE") -> pd.DataFrame:
     differ from the control by Wilcoxon's test at 5 %, all methods together (Holm).
     """
     rows = {}
-    for goal in goals_of(results):
+    for goal in GOALS:
         values = scores(results, goal)
         ranks = pd.Series(mean_ranks(values.to_numpy(), goal.better > 0), values.columns)
         others = values.drop(columns=control)
