@@ -65,8 +65,10 @@ def test_without_unknown_classes_there_is_no_retrieval(outputs):
     assert "ece" in metrics
 
 
-def test_where_no_other_data_is_kept_there_is_no_score_of_it(outputs, monkeypatch):
-    monkeypatch.setitem(bench._OTHERS, "digits", bench._OTHERS[features_name("cifar100")])
+def test_a_run_on_features_is_scored_against_features_of_the_same_sets(outputs, monkeypatch):
+    asked = []
+    monkeypatch.setitem(bench.FEATURES, "digits", "cifar100")  # as if the digits were features of CIFAR-100
+    monkeypatch.setattr(bench, "unknown_images", lambda name, size: asked.append(name) or photographs(size))
     _, metrics = outputs()
-    assert not any(name.startswith("ood") for name in metrics)
-    assert {"ece", "MAP@R"} <= metrics.keys()
+    assert asked == [features_name(name) for name in bench._OTHERS["cifar100"]]
+    assert 0 <= metrics["ood_knn"] <= 1
