@@ -186,13 +186,15 @@ def verdicts(found: Iterable[Claim], frame: pd.DataFrame, beside: pd.DataFrame |
     rows = []
     for claim in found:
         verdict = claim.check(frame)
-        quick = {} if beside is None else {"quick tier": _verdict_text(claim.check(beside))}
+        # One below the other: side by side they would push the effect off the page.
+        words = {"verdict": _verdict_text(verdict)}
+        if beside is not None:
+            words = {"quick tier<br>frozen tier": f"{_verdict_text(claim.check(beside))}<br>{_verdict_text(verdict)}"}
         rows.append(
             {
                 "claim": html.escape(claim.statement),
                 "source": html.escape(claim.source),
-                **quick,
-                "verdict" if beside is None else "frozen tier": _verdict_text(verdict),
+                **words,
                 "effect": effect_text(verdict),
                 "n": str(verdict.seeds),
             }

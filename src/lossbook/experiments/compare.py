@@ -309,8 +309,8 @@ def change(results: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
 
 def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str] = (*METHODS, *COMBINATIONS)) -> pd.DataFrame:
     """How alike two tiers order the methods by their mean scores, one row a goal of both: Spearman's correlation in ``between``
-    (:func:`rank_correlation`), Kendall's ``tau``, and, as what could be reached at best, Spearman's correlation of the even seeds
-    with the odd seeds within each tier, ``first`` and ``second``."""
+    (:func:`rank_correlation`) and, as what could be reached at best, that of the even seeds with the odd seeds within each tier,
+    ``first`` and ``second``."""
 
     def table(frame: pd.DataFrame) -> pd.DataFrame:
         return means(frame).loc[[*methods]]
@@ -322,7 +322,6 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str] 
         within = [scipy.stats.spearmanr(even[goal], odd[goal]).statistic for even, odd in halves]
         rows[goal] = {
             "between": rank_correlation(own[goal].to_numpy(), other[goal].to_numpy()),
-            "tau": float(scipy.stats.kendalltau(own[goal], other[goal]).statistic),
             "first": float(within[0]),
             "second": float(within[1]),
         }

@@ -300,12 +300,13 @@ def _style(method: str) -> tuple[str, str, str]:
     return known.get(method, ("0.7", "", "full"))
 
 
-def _method_legend(figure: plt.Figure, methods: Sequence[str], columns: int = 4) -> None:
+def _method_legend(figure: plt.Figure, methods: Sequence[str], others: bool = True, columns: int = 4) -> None:
     handles = []
     for method in methods:
         color, marker, fill = _style(method)
         handles.append(plt.Line2D([], [], linestyle="", color=color, marker=marker, fillstyle=fill, label=method))
-    handles.append(plt.Line2D([], [], linestyle="", color="0.7", marker=".", label="other methods"))
+    if others:
+        handles.append(plt.Line2D([], [], linestyle="", color="0.7", marker=".", label="other methods"))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
@@ -327,23 +328,23 @@ def imbalances(published: dict[str, pd.DataFrame], results: pd.DataFrame) -> Non
         axis.set_xticks([10, 50, 100], ["10", "50", "100"])
         axis.minorticks_off()
     axes[0].set_ylabel("accuracy over all classes (%)")
-    _method_legend(figure, list(ours.index), 3)
+    _method_legend(figure, list(ours.index), columns=3)
 
 
 def trade_off(panels: dict[str, pd.DataFrame]) -> None:
     """Accuracy on Few over accuracy on Many, in per cent; one panel a table, one point a method (index)."""
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.9))
-    names: dict[str, None] = {}
+    names: dict[str, bool] = {}
     for axis, (title, frame) in zip(axes, panels.items(), strict=True):
         for method, row in frame.iterrows():
             color, marker, fill = _style(method)
             style = {"color": color, "fillstyle": fill, "zorder": 3 if marker else 1}
             axis.plot(row["accuracy_many"], row["accuracy_few"], marker or ".", **style)
-            names |= {method: None} if marker else {}
+            names[method] = bool(marker)
         axis.set(xlabel="Many (%)")
         axis.set_title(title, fontsize=9.5)
     axes[0].set_ylabel("Few (%)")
-    _method_legend(figure, list(names))
+    _method_legend(figure, [name for name, marked in names.items() if marked], others=not all(names.values()))
 
 
 def stages(results: pd.DataFrame) -> None:
