@@ -8,16 +8,14 @@ Writes ``accuracy.csv``, one row a run; needs a GPU and CIFAR-100.
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pandas as pd
 import torch
 
-from benchmarks.measure import DEVICE, processor
-from benchmarks.training import ON_GPU, RESNET18, why_not
+from benchmarks.measure import DEVICE, elapsed, processor
+from benchmarks.training import ON_GPU, RESNET18, metered, why_not
 from lossbook import training
 from lossbook.paths import in_project
 from lossbook.results import published
@@ -37,19 +35,8 @@ def target() -> float:
 
 def timed(spec: RunSpec) -> dict[str, Any]:
     """One run: its accuracy in percent and the seconds of its loop."""
-    seconds = []
-    fit = training._fit
-
-    def timed_fit(*arguments: Any) -> dict[str, list[float]]:
-        if ON_GPU:
-            torch.cuda.synchronize()
-        start = time.perf_counter()
-        curves = fit(*arguments)  # ends with reading the last epoch's loss
-        seconds.append(time.perf_counter() - start)
-        return curves
-
-    with mock.patch.object(training, "_fit", timed_fit):
-        result = training.train(spec)
+    seconds: list[float] = []
+    result = metered(elapsed(seconds), spec)
     return {"seed": spec.seed, "accuracy": round(100 * result.metrics["A_SW"], 2), "seconds": round(seconds[0], 2)}
 
 

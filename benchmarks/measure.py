@@ -68,9 +68,9 @@ def compare(
         raise ValueError(f"expected at least 5 repeats, got {repeats}")
     torch.set_num_threads(1)
     sides = (ours, theirs)
-    value_error = (error or relative_error)(*(_run(side, _seconds)[0] for side in sides))
+    value_error = (error or relative_error)(*(_run(side, elapsed)[0] for side in sides))
     bytes_ours, bytes_peer = (_run(side, _peak_bytes)[1] for side in sides)
-    seconds = [[_run(side, _seconds)[1] for side in sides] for _ in range(repeats)]
+    seconds = [[_run(side, elapsed)[1] for side in sides] for _ in range(repeats)]
     seconds_ours, seconds_peer = map(statistics.median, zip(*seconds, strict=True))
     return {
         "case": case,
@@ -115,7 +115,8 @@ def _run(side: Side, meter: Callable[[list[float]], AbstractContextManager]) -> 
 
 
 @contextmanager
-def _seconds(reading: list[float]) -> Iterator[None]:
+def elapsed(reading: list[float]) -> Iterator[None]:
+    """Appends the seconds inside: the process's CPU time, on a GPU those on the clock."""
     on_gpu = DEVICE.type == "cuda"
     clock = time.perf_counter if on_gpu else time.process_time
     if on_gpu:

@@ -308,7 +308,7 @@ def change(results: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
 
 
 def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str] = (*METHODS, *COMBINATIONS)) -> pd.DataFrame:
-    """How alike two tiers order the methods by their mean scores, one row a goal of both: Spearman's correlation in ``between``
+    """How alike two tiers order the methods by their mean scores, one row a goal: Spearman's correlation in ``between``
     (:func:`rank_correlation`) and, as what could be reached at best, that of the even seeds with the odd seeds within each tier,
     ``first`` and ``second``."""
 
@@ -318,7 +318,7 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str] 
     own, other = table(first), table(second)
     halves = [[table(frame[frame["seed"] % 2 == half]) for half in (0, 1)] for frame in (first, second)]
     rows = {}
-    for goal in [name for name in own if name in other]:
+    for goal in own:
         within = [scipy.stats.spearmanr(even[goal], odd[goal]).statistic for even, odd in halves]
         rows[goal] = {
             "between": rank_correlation(own[goal].to_numpy(), other[goal].to_numpy()),
