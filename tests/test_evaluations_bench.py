@@ -6,8 +6,9 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from lossbook.data import load, resize
+from lossbook.data import load, resize, unknown
 from lossbook.data.features import features_name
+from lossbook.data.sets import FEATURES
 from lossbook.data.unknown import photographs
 from lossbook.evaluations import bench
 from lossbook.metrics import expected_calibration_error, map_at_r
@@ -67,8 +68,8 @@ def test_without_unknown_classes_there_is_no_retrieval(outputs):
 
 def test_a_run_on_features_is_scored_against_features_of_the_same_sets(outputs, monkeypatch):
     asked = []
-    monkeypatch.setitem(bench.FEATURES, "digits", "cifar100")  # as if the digits were features of CIFAR-100
-    monkeypatch.setattr(bench, "unknown_images", lambda name, size: asked.append(name) or photographs(size))
+    monkeypatch.setitem(FEATURES, "digits", "cifar100")  # as if the digits were features of CIFAR-100
+    monkeypatch.setattr(unknown, "unknown_images", lambda name, size: asked.append(name) or photographs(size))
     _, metrics = outputs()
     assert asked == [features_name(name) for name in bench._OTHERS["cifar100"]]
     assert 0 <= metrics["ood_knn"] <= 1

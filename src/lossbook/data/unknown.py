@@ -12,7 +12,7 @@ from torch import Tensor
 from lossbook.data import features
 from lossbook.data.batches import resize
 from lossbook.data.hashes import SHA256
-from lossbook.data.sets import DATASETS, DataError, Split, content_hash, data_dir, load_test
+from lossbook.data.sets import DATASETS, FEATURES, DataError, Split, content_hash, data_dir, load_test
 
 
 def photographs(size: int) -> Tensor:
@@ -109,3 +109,16 @@ def like(images: Tensor, channels: int, size: int) -> Tensor:
     if images.shape[1] == channels:
         return images
     return images.expand(-1, channels, -1, -1) if images.shape[1] == 1 else images.float().mean(1, keepdim=True).to(torch.uint8)
+
+
+def unknown_for(dataset: str, name: str, known: Tensor, size: int) -> Tensor:
+    """An unknown set as a run on ``dataset`` takes it: features if that is features, else images like its ``known`` ones.
+
+    Args:
+        dataset: that the run trains on.
+        name: of the unknown set's images, as for :func:`unknown_images`.
+        known: images (n, C, H, W), or features (n, d), of ``dataset``.
+        size: in pixels, of the images returned.
+    """
+    source = features.features_name(name) if dataset in FEATURES else name
+    return like(unknown_images(source, known.shape[-1]), known.shape[1], size)

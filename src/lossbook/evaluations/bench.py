@@ -8,9 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lossbook.data.features import features_name
 from lossbook.data.sets import FEATURES
-from lossbook.data.unknown import like, unknown_images
+from lossbook.data.unknown import unknown_for
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.metrics import ood
@@ -65,9 +64,8 @@ def _out_of_distribution(outputs: Outputs, logits: Tensor) -> dict[str, float]:
     neighbours = min(_NEIGHBOURS, len(train))
     areas: dict[str, list[float]] = {"ood_msp": [], "ood_knn": []}
     for name in _OTHERS[FEATURES.get(dataset, dataset)]:
-        source = features_name(name) if dataset in FEATURES else name
         # At the size that the run trains at: once, not by way of the known images' size.
-        images = like(unknown_images(source, known.shape[-1]), known.shape[1], outputs.spec.image_size or known.shape[-1])
+        images = unknown_for(dataset, name, known, outputs.spec.image_size or known.shape[-1])
         others = outputs.extract(images)
         areas["ood_msp"].append(auroc(ood.msp(logits), ood.msp(_logits(outputs, others))))
         areas["ood_knn"].append(auroc(ood.knn(test, train, neighbours), ood.knn(others, train, neighbours)))

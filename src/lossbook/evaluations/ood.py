@@ -7,9 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.data import Split, resize, to_float
-from lossbook.data.features import features_name
 from lossbook.data.sets import FEATURES
-from lossbook.data.unknown import like, unknown_images
+from lossbook.data.unknown import unknown_for
 from lossbook.evaluations import Evaluation, Outputs
 from lossbook.heads.dual import DualHead
 from lossbook.heads.linear import LinearHead
@@ -53,8 +52,7 @@ def measure(outputs: Outputs, unknown: tuple[str, ...]) -> dict[str, float]:
     with torch.no_grad():
         values = {"error": 1 - samplewise_accuracy(head(outputs.test_features), outputs.test_labels)}
     for name in unknown:
-        source = features_name(name) if outputs.spec.dataset in FEATURES else name
-        images = like(unknown_images(source, known.shape[-1]), known.shape[1], known.shape[-1])
+        images = unknown_for(outputs.spec.dataset, name, known, known.shape[-1])
         others = _scores(outputs, head, images, outputs.extract(images))
         areas = {method: auroc(scores[method], others[method]) for method in scores}
         values[f"ood_{name}"] = sum(areas.values()) / len(areas)
