@@ -111,3 +111,6 @@ def test_lexsort_is_numpys(pairs, dtype):
     assert lexsort(first).tolist() == np.lexsort((first.numpy(),)).tolist()
     assert lexsort(first, second).tolist() == np.lexsort((first.numpy(), second.numpy())).tolist()
     assert lexsort(second, first).tolist() == np.lexsort((second.numpy(), first.numpy())).tolist()
+    large = second * 2**40  # not in 32 bits
+    assert lexsort(first, large).tolist() == np.lexsort((first.numpy(), large.numpy())).tolist()
+    assert lexsort(-second, first).tolist() == np.lexsort((-second.numpy(), first.numpy())).tolist()

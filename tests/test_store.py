@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lossbook import store as store_module
+from lossbook import training
 from lossbook.specs import RunSpec
 from lossbook.store import Store, frames_frame, runs_frame, write_atomically
 from lossbook.training import train
@@ -67,7 +68,7 @@ def test_only_what_is_missing_is_trained(tmp_path, result, monkeypatch):
     store = Store(tmp_path)
     store.save(result)
     trained = []
-    monkeypatch.setattr(store_module, "train", lambda spec, devices: trained.append(spec) or train(spec, devices))
+    monkeypatch.setattr(training, "train", lambda spec, devices: trained.append(spec) or train(spec, devices))
     records = store.run([TINY, TINY.replace(seed=1)])
     assert [spec.seed for spec in trained] == [1]
     assert [record["spec"]["seed"] for record in records] == [0, 1]

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -26,7 +26,9 @@ from lossbook.fingerprint import PACKAGE_DIR, fingerprint
 from lossbook.objectives import list_objectives
 from lossbook.progress import track
 from lossbook.specs import RunSpec
-from lossbook.training import RunResult, train
+
+if TYPE_CHECKING:
+    from lossbook.training import RunResult
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -144,6 +146,8 @@ class Store:
 
     def run(self, specs: Iterable[RunSpec], devices: int = 1) -> list[dict[str, Any]]:
         """Train what is missing, one record after another, and return all records in the order of the specs."""
+        from lossbook.training import train  # takes a second to import, and records are read without it
+
         specs = list(specs)
         missing = self.missing(specs)
         for spec in track(missing, "runs") if missing else ():

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 
 from lossbook.evaluations import Evaluation, Outputs
+from lossbook.metrics.openset import auroc
 from lossbook.metrics.uniformity import uniform_accuracy
 from lossbook.metrics.verification import threshold_accuracy, verification_accuracy
 
@@ -38,7 +38,7 @@ def evaluate(outputs: Outputs) -> Evaluation:
     values = {
         "rejection_best": verification_accuracy(scores, is_known)[0],
         "rejection_train": threshold_accuracy(scores, is_known, threshold),
-        "auroc": float(roc_auc_score(is_known.numpy(), scores.numpy())),
+        "auroc": auroc(known.amax(1), unknown.amax(1)),
         "open_accuracy": (accepted_right.sum() + rejected.sum()).item() / len(scores),
     }
     if learned.numel() == 1:

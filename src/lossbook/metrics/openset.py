@@ -3,7 +3,6 @@ r"""Known and unknown classes together: OSCR, AUROC, and the generalisation gap 
 from __future__ import annotations
 
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
@@ -67,6 +66,8 @@ def auroc(known_scores: Tensor, unknown_scores: Tensor) -> float:
         >>> auroc(torch.tensor([0.9, 0.5]), torch.tensor([0.5, 0.1]))
         0.875
     """
+    from sklearn.metrics import roc_auc_score  # takes long to import, and nothing else here needs it
+
     known, unknown = _scores("known_scores", known_scores), _scores("unknown_scores", unknown_scores)
     scores = torch.cat([known, unknown])
     return float(roc_auc_score((torch.arange(len(scores)) < len(known)).numpy(), scores.cpu().numpy()))

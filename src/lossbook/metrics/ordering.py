@@ -12,6 +12,13 @@ def _integers(values: Tensor) -> Tensor:
     return torch.where(bits < 0, bits ^ torch.iinfo(bits.dtype).max, bits)
 
 
+def _fits_32_bits(key: Tensor) -> bool:
+    if key.dtype != torch.int64 or not len(key):
+        return key.dtype != torch.int64
+    lowest, highest = key.aminmax()
+    return bool((lowest >= -(1 << 31)) & (highest < 1 << 31))
+
+
 def lexsort(*keys: Tensor) -> Tensor:
     """Indices that sort by the last key, among equal ones by the key before it, and so on, as ``numpy.lexsort``.
 
@@ -22,8 +29,11 @@ def lexsort(*keys: Tensor) -> Tensor:
         >>> lexsort(torch.tensor([2.0, -1.0, 0.5]), torch.tensor([1, 1, 0])).tolist()
         [2, 1, 0]
     """
+    keys = [_integers(key) if key.is_floating_point() else key for key in keys]
+    if len(keys) == 2 and all(_fits_32_bits(key) for key in keys):
+        both = torch.add(keys[0].long(), keys[1].long(), alpha=1 << 32)
+        return both.sort(stable=True).indices
     order = None
     for key in keys:
-        key = _integers(key) if key.is_floating_point() else key
         order = key.sort(stable=True).indices if order is None else order[key[order].sort(stable=True).indices]
     return order

@@ -209,7 +209,7 @@ class _Search:
     def _ranked(self, query: Tensor, row: Tensor, column: Tensor, value: Tensor) -> Tensor:
         """The k nearest in order, (rows, k), of candidates with products ``value``."""
         order = lexsort(-value, row)
-        row, value, column = row[order], value[order], column[order]
+        row, value, column = (x.index_select(0, order) for x in (row, value, column))
         first = torch.searchsorted(row, torch.arange(len(query), device=row.device)).unsqueeze(1)
         nearest = first + torch.arange(self.k, device=row.device)
         possible = value >= (value[nearest[:, -1]] - 2 * self.error)[row]
