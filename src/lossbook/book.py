@@ -11,6 +11,7 @@ import ast
 import functools
 import hashlib
 import logging
+import os
 import re
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ import yaml
 
 from lossbook.experiments import get_paper, jobs, papers
 from lossbook.fingerprint import PACKAGE, fingerprint
+from lossbook.kernels import warm_kernels
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -263,9 +265,17 @@ def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on 
         for left in Path("_build").glob(f"executed*/**/{_DRAFTS}*"):  # by steps that were killed
             shutil.rmtree(left, ignore_errors=True)
         command = [sys.executable, "-m", "snakemake", "--nolock", *(arguments or ["--profile", "profiles/local"])]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock.fileno()])
-        _show_progress(process.stdout)
-    code = process.wait()
+        with warm_kernels(Path("_build/.kernels")) as variables:
+            process = subprocess.Popen(
+                command,
+                env=os.environ | variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                pass_fds=[lock.fileno()],
+            )
+            _show_progress(process.stdout)
+            code = process.wait()
     if code < 0:
         print(f"the build was killed (signal {-code}); the same command goes on where it was", file=sys.stderr)
     raise typer.Exit(abs(code))
