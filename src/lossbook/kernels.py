@@ -12,7 +12,6 @@ import contextlib
 import importlib
 import json
 import os
-import pathlib
 import runpy
 import select
 import signal
@@ -47,8 +46,9 @@ def warm_kernels(address: Path) -> Iterator[dict[str, str]]:
         yield {}
         return
     address.unlink(missing_ok=True)
-    # It ends with its standard input, so also when this process is killed.
-    with subprocess.Popen([sys.executable, "-m", __name__, str(address)], stdin=subprocess.PIPE) as server:
+    # It ends with its standard input, so also when this process is killed; Ctrl-C is not for it.
+    command = [sys.executable, "-m", __name__, str(address)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as server:
         try:
             yield {"JUPYTER_DEFAULT_PROVISIONER_NAME": _NAME, _ADDRESS: str(address)}
         finally:
@@ -104,7 +104,7 @@ class WarmProvisioner(LocalProvisioner):
     """Starts a kernel by a fork of the process of :func:`warm_kernels`, or as usual if there is none."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        directory = str(kwargs.get("cwd") or pathlib.Path.cwd())
+        directory = str(kwargs.get("cwd") or Path.cwd())
         fork = _ask(cmd, directory, kwargs["env"])
         if fork is None:
             return await super().launch_kernel(cmd, **kwargs)
