@@ -83,6 +83,14 @@ def test_where_nobody_answers_kernels_start_as_always(notebook, tmp_path, addres
     assert output(notebook(IMPORTED, variables | {"LOSSBOOK_KERNELS": str(tmp_path / address)})) == "False\n"
 
 
+def test_where_no_socket_can_be_made_it_says_so_once(notebook, tmp_path, capfd):
+    with kernels.warm_kernels(tmp_path / "no-folder" / "s") as variables:
+        assert output(notebook(IMPORTED, variables)) == "False\n"
+    said = capfd.readouterr().err
+    assert said.startswith("kernels start one by one: no socket can be made at ")
+    assert said.count("\n") == 1
+
+
 def test_in_a_slurm_job_kernels_start_as_always(notebook, tmp_path):
     with kernels.warm_kernels(tmp_path / "s") as variables:
         assert output(notebook(IMPORTED, variables | {"SLURM_JOB_ID": "7"})) == "False\n"

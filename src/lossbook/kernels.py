@@ -120,7 +120,10 @@ def _serve(address: str) -> None:
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(address)
+        try:
+            listener.bind(address)
+        except OSError as error:  # a file system without sockets, or a full one
+            sys.exit(f"kernels start one by one: no socket can be made at {address} ({error.strerror})")
         listener.listen()
         while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             for name in _IMPORTED:  # for the first of them: a build that has nothing to do needs no kernel
