@@ -10,6 +10,7 @@ import time
 import nbformat
 import psutil
 import pytest
+from waiting import wait_for
 
 from lossbook import kernels
 
@@ -38,13 +39,6 @@ def output(process: subprocess.Popen[str]) -> str:
     return " ".join(o.get("text") or ", ".join(o["data"]) for o in nbformat.read("out.ipynb", 4).cells[0].outputs)
 
 
-def wait_for(condition) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 IMPORTED = "import sys; print('torch' in sys.modules)"
 
 
@@ -63,15 +57,15 @@ def test_a_kernel_dies_with_its_client_and_with_the_process_it_comes_from(notebo
     with kernels.warm_kernels(tmp_path / "s") as variables:
         [server] = [child for child in psutil.Process().children() if "lossbook.kernels" in child.cmdline()]
         client = notebook("import time; time.sleep(600)", variables)
-        wait_for(server.children)
+        wait_for(server.children, 60)
         client.kill()
         client.communicate()
-        wait_for(lambda: not server.children())
+        wait_for(lambda: not server.children(), 60)
         client = notebook("import time; time.sleep(600)", variables)
-        wait_for(server.children)
+        wait_for(server.children, 60)
         time.sleep(3)  # it looks for its parent once a second, from its start on
         [kernel] = server.children()
-    wait_for(lambda: not kernel.is_running())
+    wait_for(lambda: not kernel.is_running(), 60)
     assert "Kernel died" in client.communicate(timeout=120)[1]
 
 
@@ -110,7 +104,7 @@ def test_the_process_ends_with_the_one_that_started_it(tmp_path):
     starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert starter.stdout.readline() == "ready\n"
     [server] = psutil.Process(starter.pid).children()
-    wait_for((tmp_path / "s").exists)
+    wait_for((tmp_path / "s").exists, 60)
     starter.kill()
     starter.communicate()
-    wait_for(lambda: not server.is_running())
+    wait_for(lambda: not server.is_running(), 60)

@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from lossbook import store as store_module
 from lossbook import training
@@ -116,11 +116,11 @@ def test_killed_while_running_leaves_whole_records_and_resumes(tmp_path):
         "Store(sys.argv[1]).run([spec.replace(seed=s) for s in range(2000)])"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("*.json"))) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        wait_for(lambda: len(list(tmp_path.glob("*.json"))) >= 3, 120)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     done = [path for path in tmp_path.iterdir() if path.suffix == ".json"]
     assert len(done) >= 3
     for path in done:

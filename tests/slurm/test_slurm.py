@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
 import small_project as small
+from waiting import wait_for
 
 CLUSTER = Path(__file__).with_name("cluster.sh")
 COMMANDS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scancel")
@@ -61,14 +61,6 @@ def step(folder: Path, job: str) -> psutil.Process:
     raise AssertionError(f"{job} is not running")
 
 
-def wait_for(condition, seconds=900.0):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-    return found
-
-
 def of_job(folder: Path, job: int) -> set[str]:
     """The ids of the runs of one batch."""
     program = f"from lossbook.experiments import jobs; print(*(s.run_id for s in jobs('quick', 5)[{job}].specs))"
@@ -85,11 +77,11 @@ def test_killed_jobs_are_tried_again_and_the_results_are_those_of_one_machine(tm
     process = snakemake(folder, "slurm", cluster, *quick, "--set-resources", "train:mem_mb=2000")
     try:
         # One job is cancelled by the cluster, in the other a process dies; each has some of its records by then.
-        wait_for(lambda: first & set(records(folder)) or process.poll() is not None)
+        wait_for(lambda: first & set(records(folder)) or process.poll() is not None, 900)
         inside = step(folder, "bce3s-000").environ()
         task = f"{inside['SLURM_ARRAY_JOB_ID']}_{inside['SLURM_ARRAY_TASK_ID']}"
         subprocess.run(["scancel", task], env=os.environ | cluster, check=True)
-        wait_for(lambda: second & set(records(folder)) or process.poll() is not None)
+        wait_for(lambda: second & set(records(folder)) or process.poll() is not None, 900)
         step(folder, "bce3s-001").kill()
         before = {name: path.stat().st_mtime_ns for name, path in records(folder).items()}
         assert process.wait(1800) == 0, (folder / "output.txt").read_text()
