@@ -8,20 +8,21 @@ import sys
 
 sys.path.insert(0, "src")
 
-from lossbook import book
-from lossbook.experiments import jobs, papers
-from lossbook.fingerprint import fingerprint
+from pathlib import Path
+
+from lossbook.book import pages as book
+from lossbook.papers.registry import PAPERS, jobs, papers_at
+from lossbook.runs.fingerprint import code_of, collection_state
 
 TIER = config.get("tier", "quick")
-RUNS_A_JOB = int(config.get("runs_a_job", 300))  # a start costs as much as twenty runs of the quick tier
-THREADS = int(config.get("threads_a_job", 1))
+RUNS_PER_JOB = int(config.get("runs_per_job", 300))  # a start costs as much as twenty runs of the quick tier
+THREADS = int(config.get("threads_per_job", 1))
 
-JOBS = {job.name: job for job in jobs(TIER, RUNS_A_JOB)}
-# Some have no runs at some tier.
-PAPERS = [name for name, paper in papers().items() if any(table.runs(TIER) for table in paper.tables)]
+JOBS = {job.name: job for job in jobs(TIER, RUNS_PER_JOB)}
+WITH_RUNS = list(papers_at(TIER))
 PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
 STEP = f"{sys.executable} -m lossbook.book"
-JUPYTER_BOOK = str(book.Path(sys.executable).with_name("jupyter-book"))
+JUPYTER_BOOK = str(Path(sys.executable).with_name("jupyter-book"))
 # What a step prints goes to its log; a step that fails shows the end of it.
 LOGGED = ' > {log} 2>&1 || {{ echo "Error: the last lines of {log}:"; tail -n 40 {log}; exit 1; }}'
 
@@ -31,7 +32,7 @@ def job_files(paper):
 
 
 def results_of(page):
-    return [f"_build/results/{TIER}/{paper}.csv" for paper in book.results_read(PAGES[page]) if paper in PAPERS]
+    return [f"_build/results/{TIER}/{paper}.csv" for paper in book.results_read(PAGES[page]) if paper in WITH_RUNS]
 
 
 localrules:
@@ -47,7 +48,7 @@ rule all:
 
 rule results:
     input:
-        expand(f"_build/results/{TIER}/{{paper}}.csv", paper=PAPERS),
+        expand(f"_build/results/{TIER}/{{paper}}.csv", paper=WITH_RUNS),
 
 
 rule train:
@@ -56,8 +57,7 @@ rule train:
     output:
         f"_build/executed-runs/{TIER}/{{job}}.ipynb",
     params:
-        specs=lambda wildcards: [spec.run_id for spec in JOBS[wildcards.job].specs],
-        code=lambda wildcards: fingerprint(papers()[JOBS[wildcards.job].paper].modules),
+        runs=lambda wildcards: [f"{spec.run_id} {code_of(spec)}" for spec in JOBS[wildcards.job].specs],
         notebook=book.page_state(book.RUN),
     log:
         "_build/logs/train-{job}.log",
@@ -68,7 +68,7 @@ rule train:
     message:
         "train {wildcards.job}"
     shell:
-        STEP + " job {wildcards.job} {output} --tier {TIER} --runs-a-job {RUNS_A_JOB} --threads {threads}" + LOGGED
+        STEP + " job {wildcards.job} {output} --tier {TIER} --runs-per-job {RUNS_PER_JOB} --threads {threads}" + LOGGED
 
 
 rule collect:
@@ -77,8 +77,7 @@ rule collect:
     output:
         f"_build/results/{TIER}/{{paper}}.csv",
     params:
-        code=fingerprint(["lossbook.collect"]),
-        specs=lambda wildcards: [t.name + s.run_id for t in papers()[wildcards.paper].tables for s in t.runs(TIER)],
+        state=lambda wildcards: collection_state(PAPERS[wildcards.paper].evidence.tables, TIER),
     log:
         "_build/logs/collect-{paper}.log",
     message:
@@ -109,7 +108,7 @@ rule page:
 rule run_page:
     input:
         source=ancient("notebooks/run.md"),
-        results=expand(f"_build/results/{TIER}/{{paper}}.csv", paper=PAPERS),
+        results=expand(f"_build/results/{TIER}/{{paper}}.csv", paper=WITH_RUNS),
     output:
         "_build/executed/run.ipynb",
     params:
@@ -129,7 +128,7 @@ rule html:
         "_build/html/index.html",
     params:
         prose=book.files_under("book", "notebooks"),
-        configuration=book.files_digest([book.Path("_config.yml"), book.Path("_toc.yml")]),
+        configuration=book.files_digest([Path("_config.yml"), Path("_toc.yml")]),
     log:
         "_build/logs/html.log",
     message:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmarks import fused, geometry, losses, ood, proxies, retrieval, training, uniform_accuracy
 from lossbook.paths import in_project
-from lossbook.store import write_atomically
+from lossbook.files import write_atomically
 
 SUITES = {
     "losses": losses.run,

@@ -18,9 +18,9 @@ from benchmarks.measure import DEVICE, elapsed, processor
 from benchmarks.training import ON_GPU, RESNET18, metered, why_not
 from lossbook import training
 from lossbook.paths import in_project
-from lossbook.results import published
-from lossbook.specs import RunSpec
-from lossbook.store import write_atomically
+from lossbook.papers.results import published
+from lossbook.runs.spec import RunSpec
+from lossbook.files import write_atomically
 
 # The schedule of `uniform`'s standard tier.
 SPEC = RESNET18.replace(epochs=60, augment=("shift", "flip"), warmup_epochs=3.0, evaluations=("uniformity",))

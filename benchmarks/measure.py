@@ -1,7 +1,7 @@
 """One comparison: time, memory and values of ours beside a peer's, on one thread.
 
 A *side* takes a meter, does what it likes before, and everything that counts inside ``with meter:``; it returns the
-values to compare.  The two sides take turns, so that a slow spell of the machine hits both.
+values to compare.  The two sides take steps_per_batch, so that a slow spell of the machine hits both.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from lossbook import training
 from lossbook.data import load, resize, subset, to_float
 from lossbook.data.sets import DataError, without_downloads
 from lossbook.models import create_model
-from lossbook.specs import RunSpec
+from lossbook.runs.spec import RunSpec
 
 SMALL = RunSpec(dataset="mnist5k", model="cnn", image_size=14, epochs=5, batch_size=100, lr=0.03, evaluations=())
 RESNET18 = RunSpec(dataset="cifar100", model="resnet18-cifar", epochs=1, batch_size=128, lr=0.05, evaluations=())

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import DEVICE, Side, Values, compare, incomparable, whole
-from lossbook.metrics import classwise_uniform_accuracy, samplewise_accuracy, split_metrics, uniform_accuracy, uniformity
+from lossbook.metrics import classwise_uniform_accuracy, samplewise_accuracy, split_similarities, uniform_accuracy, uniformity
 
 SAMPLES, CLASSES, THRESHOLDS, CHUNK = 50_000, 1_000, 10_000, 100
 # Ours / peer at most: the sweep beside a grid, sweep and reduction beside an argmax, one sweep beside a loop over classes.
@@ -73,7 +73,7 @@ def _after_reduction(accuracy: Callable[[], float], pairs: tuple[Tensor, Tensor]
     """One of our accuracies that finds the metrics reduced already."""
 
     def side(meter: AbstractContextManager) -> Values:
-        with mock.patch.object(uniformity, "split_metrics", lambda *_: pairs), meter:
+        with mock.patch.object(uniformity, "split_similarities", lambda *_: pairs), meter:
             return _value(accuracy())
 
     return side
@@ -90,7 +90,7 @@ def _shortfall(ours: Values, theirs: Values) -> float:
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """The three accuracies of 50,000 x 1,000 metrics (the same when ``quick``)."""
     metrics, labels = _draw()
-    pairs = split_metrics(metrics, labels)
+    pairs = split_similarities(metrics, labels)
     size, grid = f"M={SAMPLES:,}, N={CLASSES:,}", f"grid of {THRESHOLDS:,} thresholds"
     argmax = whole(lambda: _value((metrics.argmax(1) == labels).double().mean().item()))
     classwise = _after_reduction(lambda: classwise_uniform_accuracy(metrics, labels), pairs)

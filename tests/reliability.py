@@ -133,7 +133,7 @@ def kills(work: Path, number: int, seed: int, longest: float) -> None:
         if process is None:
             log = (folder / "output.txt").open("w")
             process = subprocess.Popen(
-                [*small.COMMAND, "--cores", "2", *small.PAGES_BUILT, "--config", "runs_a_job=10"],
+                [*small.COMMAND, "--cores", "2", *small.PAGES_BUILT, "--config", "runs_per_job=10"],
                 cwd=folder,
                 env=small.environment(folder),
                 stdout=log,
@@ -198,7 +198,7 @@ def last_line(output: str) -> str:
 
 # step -> (its command, the folder that it writes to, room in kB that is too little for it)
 WRITES = {
-    "train": (("job", "bce3s-000", "_build/executed-runs/quick/bce3s-000.ipynb", "--runs-a-job", "5"), "_build/runs/quick", 64),
+    "train": (("job", "bce3s-000", "_build/executed-runs/quick/bce3s-000.ipynb", "--runs-per-job", "5"), "_build/runs/quick", 64),
     "collect": (("collect", "bce3s"), "_build/results/quick", 4),
     "execute a page": (
         ("page", "notebooks/bce3s/01-results.md", "_build/executed/bce3s/01-results.ipynb"),
@@ -301,8 +301,8 @@ def data_faults(work: Path, chance: random.Random, times: int = 3) -> Iterator[d
 
 def record_faults(work: Path, chance: random.Random, times: int = 10) -> Iterator[dict[str, object]]:
     """Every record of the reference, damaged in every way: does the store take it for a record?"""
-    from lossbook.experiments import get_paper
-    from lossbook.store import Store
+    from lossbook.papers.paper import get_paper
+    from lossbook.runs.records import Store
 
     folder = work / "records"
     for kind in DAMAGES:
@@ -352,7 +352,7 @@ def twice(work: Path, expected: dict[str, object]) -> Iterator[dict[str, object]
             both = [step(folder, *WRITES["train"][0]) for _ in range(2)]
         outputs = [process.communicate()[0] for process in both]
         if what == "step":
-            assert step(folder, "job", "bce3s-001", "_build/executed-runs/quick/bce3s-001.ipynb", "--runs-a-job", "5").wait() == 0
+            assert step(folder, "job", "bce3s-001", "_build/executed-runs/quick/bce3s-001.ipynb", "--runs-per-job", "5").wait() == 0
         right = not differences(folder, expected)
         codes = sorted(process.returncode for process in both)
         refused = [output for output in outputs if BUSY in output]

@@ -17,7 +17,7 @@ PAPER, TABLE, RUNS = "bce3s", "5", 10
 PAGES = ("bce3s/01-results", "bce3s/02-loss")
 COMMAND = [sys.executable, "-m", "lossbook.book", "build", "--", "--profile", "profiles/local"]
 PAGES_BUILT = [f"_build/executed/{page}.ipynb" for page in PAGES]
-OPTIONS = ["--config", "runs_a_job=5"]
+OPTIONS = ["--config", "runs_per_job=5"]
 
 _HEADER = """---
 jupytext:
@@ -42,7 +42,7 @@ tier = "quick"
 ```
 
 ```{code-cell} ipython3
-from lossbook.results import load_results
+from lossbook.papers.results import load_results
 
 rows = load_results(results_dir, tier, "bce3s")
 rows = rows[rows["table"] == "5"]

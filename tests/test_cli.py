@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from lossbook import cli
 from lossbook.cli import app
-from lossbook.experiments import papers_at
+from lossbook.papers.paper import papers_at
 
 
 def _run(*arguments: str) -> str:
@@ -106,8 +106,8 @@ def test_claims_of_a_tier_that_was_not_run():
 
 
 def test_spec_prints_what_the_run_notebook_takes():
-    from lossbook.experiments import get_paper
-    from lossbook.specs import parse_specs
+    from lossbook.papers.paper import get_paper
+    from lossbook.runs.spec import parse_specs
 
     wanted = get_paper("uniform").table("III").runs("quick")[4]
     assert parse_specs(_run("spec", wanted.run_id)) == [wanted]

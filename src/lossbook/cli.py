@@ -6,7 +6,6 @@ import html
 import os
 import platform
 import shutil
-from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +14,10 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from lossbook.experiments import TIERS, Table, get_paper, papers
+from lossbook.papers.registry import PAPERS, get_paper
 from lossbook.paths import in_project
-from lossbook.specs import RunSpec
+from lossbook.runs.spec import is_spec_column
+from lossbook.runs.tables import TIERS, Table
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(width=None if os.isatty(1) else 140)
@@ -30,10 +30,6 @@ def _known_tier(tier: str) -> str:
 
 
 Tier = Annotated[str, typer.Option(help=f"one of {', '.join(TIERS)}", callback=_known_tier)]
-# Columns of the results that say what a run was; the others say what came out, and where it ran.
-SPEC_FIELDS = {field.name for field in fields(RunSpec)} - {"evaluations"}
-SPEC_PREFIXES = ("arg_", "then_", "optimizer_")
-
 ResultsDir = Annotated[str, typer.Option(help="folder of results; the committed reference by default")]
 
 
@@ -49,8 +45,8 @@ def _runs_dir(tier: str) -> Path:
 
 
 def _chosen(paper: str, table: str) -> tuple[Table, ...]:
-    chapter = get_paper(paper)
-    return (chapter.table(table),) if table else chapter.tables
+    evidence = get_paper(paper).evidence
+    return (evidence.table(table),) if table else evidence.tables
 
 
 @app.command("list")
@@ -65,7 +61,9 @@ def list_() -> None:
         ["name", "classes", "from"],
         [[n, str(c), "a package" if b else "LOSSBOOK_DATA"] for n, (_, c, b) in DATASETS.items()],
     )
-    rows = [[p.name, t.name, t.title, *(str(len(t.runs(tier))) for tier in TIERS)] for p in papers().values() for t in p.tables]
+    rows = [
+        [p.name, t.name, t.title, *(str(len(t.runs(tier))) for tier in TIERS)] for p in PAPERS.values() for t in p.evidence.tables
+    ]
     _print("Tables", ["paper", "table", "title", *(f"{tier} runs" for tier in TIERS)], rows)
 
 
@@ -77,8 +75,8 @@ def features(
 
     What they were made from is written to _build/results/frozen/features.csv, a row a data set.
     """
+    from lossbook.data.extract import extract_features, record
     from lossbook.data.features import COUNTS
-    from lossbook.features import extract_features, record
 
     for dataset in datasets or COUNTS:
         console.print(f"features of {dataset} are in {extract_features(dataset)}")
@@ -93,16 +91,19 @@ def run(
     devices: Annotated[int, typer.Option(help="GPUs (or processes) that share the work of each run")] = 1,
 ) -> None:
     """Train what is missing of a paper's tables (or of one) and write the results of all that is whole under _build/results."""
-    from lossbook.collect import write_results
-    from lossbook.store import Store
+    from lossbook.runs.collect import write_results
+    from lossbook.runs.queue import train_missing
+    from lossbook.runs.records import Store
 
     store, tables = Store(_runs_dir(tier)), [chosen for chosen in _chosen(paper, table) if chosen.runs(tier)]
     if not tables:
         raise ValueError(f"{f'table {table} of ' if table else ''}{paper} has no runs at the tier {tier}: see `lossbook list`")
     for chosen in tables:
         console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
-        store.run(chosen.runs(tier), devices)
-    write_results(paper, tier, _runs_dir(tier), in_project("_build") / "results", partial=bool(table))
+        train_missing(chosen.runs(tier), store, devices)
+    write_results(
+        paper, get_paper(paper).evidence.tables, tier, _runs_dir(tier), in_project("_build") / "results", partial=bool(table)
+    )
 
 
 @app.command()
@@ -110,26 +111,26 @@ def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir =
     """Print one table: six of its measures as means and standard deviations over the seeds, shares in per cent."""
     import pandas as pd
 
-    from lossbook.report import LABELS, mean_text
-    from lossbook.results import SHARES, load_results, mean_std
+    from lossbook.book.show import mean_text, spec_text
+    from lossbook.papers.results import load_results, mean_std
 
-    chapter = get_paper(paper)
-    chapter.table(name)
-    rows = load_results(results_dir, tier, paper)
+    evidence = get_paper(paper).evidence
+    evidence.table(name)
+    rows = load_results(results_dir, tier, evidence)
     rows = rows[rows["table"] == name].dropna(axis=1, how="all").copy()
     if rows.empty:
         raise ValueError(f"no {tier} results of {paper}, table {name}, in {results_dir}: `lossbook list` shows the tiers it has")
-    spec = [column for column in rows if column in SPEC_FIELDS or column.startswith(SPEC_PREFIXES)]
+    spec = [column for column in rows if is_spec_column(column)]
     # Draws of the known classes count as seeds do.
-    varied = [c for c in spec if c not in ("seed", "classes", "objective") and rows[c].nunique(dropna=False) > 1]
+    varied = [c for c in spec if c not in ("seed", "classes", "suites", "objective") and rows[c].nunique(dropna=False) > 1]
     rows["run"] = [
-        " ".join([row["objective"], *(f"{c.removeprefix('arg_')}={row[c]}" for c in varied if pd.notna(row[c]))])
+        " ".join([row["objective"], *(f"{c.removeprefix('arg_')}={spec_text(row[c])}" for c in varied if pd.notna(row[c]))])
         for _, row in rows.iterrows()
     ]
-    # A chapter's first share is its main measure.
-    known = dict.fromkeys([*chapter.shares[:1], *chapter.headings, *chapter.shares, *SHARES, *LABELS])
+    # A paper's first share is its main measure.
+    known = dict.fromkeys([*evidence.shares[:1], *evidence.headings, *evidence.shares])
     metrics = [column for column in known if column in rows and column not in spec][:6]
-    numbers = mean_std(rows, ["run"], metrics)
+    numbers = mean_std(rows, ["run"], metrics, evidence)
     body = [[run, *(mean_text(*numbers.loc[run, metric], 2) for metric in metrics)] for run in numbers.index]
     _print(f"{paper}, table {name}, {tier} tier", ["run", *metrics], body)
     console.print(f"All measures of each run: {results_dir}/{tier}/{paper}.csv")
@@ -140,8 +141,8 @@ def claims(
     paper: Annotated[str, typer.Argument(help="all papers by default")] = "", tier: Tier = "", results_dir: ResultsDir = "results"
 ) -> None:
     """Check every claim of a paper against the results; without a paper, the scoreboard of all."""
-    from lossbook import scoreboard
-    from lossbook.report import effect_text
+    from lossbook.book import scoreboard
+    from lossbook.book.show import effect_text
 
     if paper:
         get_paper(paper)
@@ -180,7 +181,7 @@ def claims(
 @app.command()
 def spec(run_id: str) -> None:
     """Print the spec of a run, as notebooks/run takes it in its parameter `specs`."""
-    found = (run for chapter in papers().values() for t in chapter.tables for tier in TIERS for run in t.runs(tier))
+    found = (run for paper in PAPERS.values() for tier in TIERS for run in paper.evidence.runs(tier))
     match = next((run for run in found if run.run_id == run_id), None)
     if match is None:
         raise ValueError(f"no table holds a run {run_id!r}; the column run_id of the results has the known ones")
@@ -190,12 +191,12 @@ def spec(run_id: str) -> None:
 @app.command()
 def status(tier: Tier = "quick") -> None:
     """How many runs of each table are done by the present code."""
-    from lossbook.store import Store
+    from lossbook.runs.records import Store
 
     store = Store(_runs_dir(tier))
     rows = []
-    for paper in papers().values():
-        for chosen in paper.tables:
+    for paper in PAPERS.values():
+        for chosen in paper.evidence.tables:
             runs = chosen.runs(tier)
             missing = len(store.missing(runs))
             rows.append([paper.name, chosen.name, str(len(runs) - missing), str(len(runs))])

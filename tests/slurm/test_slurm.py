@@ -40,7 +40,7 @@ def snakemake(folder: Path, profile: str, environment: dict[str, str], *argument
     command = [sys.executable, "-m", "snakemake", RESULTS, "--profile", f"profiles/{profile}", *arguments]
     with (folder / "output.txt").open("w") as log:
         return subprocess.Popen(
-            [*command, "--config", "runs_a_job=5"],
+            [*command, "--config", "runs_per_job=5"],
             cwd=folder,
             env=small.environment(folder) | environment,
             stdout=log,
@@ -63,7 +63,7 @@ def step(folder: Path, job: str) -> psutil.Process:
 
 def of_job(folder: Path, job: int) -> set[str]:
     """The ids of the runs of one batch."""
-    program = f"from lossbook.experiments import jobs; print(*(s.run_id for s in jobs('quick', 5)[{job}].specs))"
+    program = f"from lossbook.papers.paper import jobs; print(*(s.run_id for s in jobs('quick', 5)[{job}].specs))"
     answer = subprocess.run([sys.executable, "-c", program], env=small.environment(folder), capture_output=True, text=True)
     return set(answer.stdout.split())
 

@@ -2,7 +2,7 @@
 
 from lossbook.data.batches import AUGMENTATIONS, VIEWS, augment_batch, batches, mix_batch, resize, to_float
 from lossbook.data.sets import DATASETS, ImageData, Split, load
-from lossbook.data.subsets import first_of_each_class, left_out, long_tail_counts, subset
+from lossbook.data.subsets import first_of_each_class, held_out_classes, long_tail_counts, subset
 
 __all__ = [
     "AUGMENTATIONS",
@@ -13,7 +13,7 @@ __all__ = [
     "augment_batch",
     "batches",
     "first_of_each_class",
-    "left_out",
+    "held_out_classes",
     "load",
     "long_tail_counts",
     "mix_batch",

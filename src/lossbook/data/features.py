@@ -1,6 +1,6 @@
 """Cached features of a frozen, pretrained backbone: vectors (n, 1280) in the place of images.
 
-``lossbook.features`` computes them once; here they are read.  The folder's name has a hash over all that they depend on
+``lossbook.data.extract`` computes them once; here they are read.  The folder's name has a hash over all that they depend on
 (the images, the weights, the size of the input, the precision), so features of anything else are simply not found.
 """
 

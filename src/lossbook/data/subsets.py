@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lossbook.data.sets import ImageData, Split, load
-from lossbook.specs import RunSpec
+from lossbook.runs.spec import RunSpec
 
 
 def long_tail_counts(largest: int, num_classes: int, imbalance: float) -> Tensor:
@@ -59,7 +59,7 @@ def subset(spec: RunSpec) -> ImageData:
     return dataclasses.replace(data, train=train)
 
 
-def left_out(spec: RunSpec) -> Split | None:
+def held_out_classes(spec: RunSpec) -> Split | None:
     """The test images of the classes that ``spec.classes`` leaves out, relabelled 0.. in order; None if there are none."""
     if not spec.classes:
         return None

@@ -59,9 +59,9 @@ class DualHead(nn.Module):
             logits, other = logits.float(), other.float()
         return logits.softmax(1) - (other.amin(1, keepdim=True) - other).exp()
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         """Bias-free class metrics, (B, d) -> (B, N); the combined prediction itself where that is the prediction."""
-        return self(features) if self.prediction == "combined" else self._predicting.metrics(features)
+        return self(features) if self.prediction == "combined" else self._predicting.similarities(features)
 
     def forward(self, features: Tensor) -> Tensor:
         """What the prediction takes its ``argmax`` of, (B, d) -> (B, N)."""

@@ -63,6 +63,6 @@ class EuclideanHead(Head):
         wide = torch.promote_types(torch.promote_types(features.dtype, self.weight.dtype), torch.float32)
         return _Distances.apply(features.to(wide), self.weight.to(wide))
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         """Minus the distances, (B, d) -> (B, N), each <= 0."""
         return -self.distances(features)

@@ -1,7 +1,7 @@
 r"""Linear and cosine heads: features (B, d) to class metrics (B, N).
 
 Two sign conventions, as printed in Table I of the `uniform` paper: a linear head *adds* its bias, a cosine head
-*subtracts* it.  ``head.metrics(features)`` is free of the bias, ``head(features)`` has it (the logits), and
+*subtracts* it.  ``head.similarities(features)`` is free of the bias, ``head(features)`` has it (the logits), and
 ``head.threshold()`` translates the bias into the threshold that it puts on the bias-free metrics.
 """
 
@@ -76,12 +76,12 @@ class Head(nn.Module):
         else:
             raise ValueError(f"bias must be 'zero', 'diverse' or 'unified', got {bias!r}")
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         raise NotImplementedError
 
     def forward(self, features: Tensor) -> Tensor:
         """Class metrics with the bias, (B, d) -> (B, N)."""
-        metrics = self.metrics(features)
+        metrics = self.similarities(features)
         return metrics if self.bias is None else metrics + self.bias_sign * self.bias
 
     def threshold(self) -> Tensor:
@@ -109,7 +109,7 @@ class LinearHead(Head):
 
     bias_sign = +1
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         """Bias-free class metrics, (B, d) -> (B, N)."""
         return F.linear(features, self.weight)
 
@@ -157,7 +157,7 @@ class CosineHead(Head):
             raise ValueError(f"scale must be positive, got {scale}")
         self.scale = float(scale)
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         """Bias-free class metrics, (B, d) -> (B, N), within [-scale, scale]."""
         return self.scale * F.linear(unit(features), unit(self.weight))
 

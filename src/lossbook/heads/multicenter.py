@@ -90,7 +90,7 @@ class _SampledCenters(Head):
 
     def forward(self, features: Tensor) -> Tensor:
         """In training (B, C, K+1), metrics to all centres; in evaluation (B, C), those to the class centres."""
-        return self.center_logits(features, self.centers()) if self.training else self.metrics(features)
+        return self.center_logits(features, self.centers()) if self.training else self.similarities(features)
 
     def extra_repr(self) -> str:
         classes, features = self.weight.shape
@@ -124,7 +124,7 @@ class MultiCenterHead(_SampledCenters):
         torch.Size([5, 3])
     """
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         """Metrics to the class centres, (B, d) -> (B, C)."""
         return F.linear(features, self.weight)
 
@@ -170,7 +170,7 @@ class MultiCenterCosineHead(_SampledCenters):
             raise ValueError(f"scale must be positive, got {scale}")
         self.scale = float(scale)
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         """Scaled cosines with the class centres, (B, d) -> (B, C)."""
         return self.scale * F.linear(unit(features), unit(self.weight))
 

@@ -25,7 +25,7 @@ from lossbook.metrics.uniformity import (
     metric_matrix_dominance,
     overlap,
     samplewise_accuracy,
-    split_metrics,
+    split_similarities,
     uniform_accuracy,
 )
 from lossbook.metrics.verification import threshold_accuracy, verification_accuracy
@@ -70,7 +70,7 @@ __all__ = [
     "samplewise_accuracy",
     "separability_matrix",
     "similarities",
-    "split_metrics",
+    "split_similarities",
     "subcluster_purity",
     "tar_at_far",
     "threshold_accuracy",

@@ -22,7 +22,7 @@ from lossbook.metrics.ordering import lexsort
 _CHUNK_ELEMENTS = 1 << 20
 
 
-def split_metrics(metrics: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def split_similarities(metrics: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The positive and the largest negative metric of each sample.
 
     Returns:
@@ -62,7 +62,7 @@ def samplewise_accuracy(metrics: Tensor, labels: Tensor) -> float:
         >>> samplewise_accuracy(torch.tensor([[2.0, 1.0], [0.5, 0.5]]), torch.tensor([0, 1]))  # a tie is a miss
         0.5
     """
-    positive, negative = split_metrics(metrics, labels)
+    positive, negative = split_similarities(metrics, labels)
     return (positive > negative).double().mean().item()
 
 
@@ -96,7 +96,7 @@ def uniform_accuracy(metrics: Tensor, labels: Tensor) -> tuple[float, float]:
         >>> uniform_accuracy(metrics, torch.tensor([0, 1, 0]))
         (1.0, 1.25)
     """
-    positive, negative = split_metrics(metrics, labels)
+    positive, negative = split_similarities(metrics, labels)
     order, classified = _sweep(positive, negative)
     first = classified.argmax()
     best = classified[first].item()
@@ -118,7 +118,7 @@ def classwise_uniform_accuracy(metrics: Tensor, labels: Tensor) -> float:
     Returns:
         Within [0, 1]; a class without samples adds nothing.  A_Uni <= A_CW <= A_SW (Eq. 26).
     """
-    positive, negative = split_metrics(metrics, labels)
+    positive, negative = split_similarities(metrics, labels)
     order, classified = _sweep(positive, negative, labels)
     best = torch.zeros(metrics.shape[1], dtype=classified.dtype, device=classified.device)
     best = best.scatter_reduce(0, labels.repeat(2)[order], classified, "amax")
@@ -176,7 +176,7 @@ def class_ranges(metrics: Tensor, labels: Tensor, negatives: Literal["type1", "t
         negatives: ``"type1"``: the metrics of class i's samples to the other classes; ``"type2"``: the metrics of the
             other classes' samples to class i.
     """
-    positive, negative = split_metrics(metrics, labels)
+    positive, negative = split_similarities(metrics, labels)
     correct = positive > negative
     metrics, labels, positive = metrics.detach()[correct], labels[correct], positive[correct]
     own = labels.unsqueeze(1)

@@ -26,7 +26,7 @@ from lossbook.losses.baselines import (
     negative_log,
 )
 from lossbook.losses.uniform import bce, softmax
-from lossbook.objectives import Objective
+from lossbook.objectives.objective import Objective
 from lossbook.objectives.onecold import OneColdObjective
 
 
@@ -34,7 +34,7 @@ class ComplementTraining(OneColdObjective):
     """Complement objective training: every batch has a step on the loss (with its one-cold term) and one on the
     normalised complement entropy, which is maximised and measured (``complement_entropy``)."""
 
-    turns = 2
+    steps_per_batch = 2
 
     def __init__(self, in_features: int, num_classes: int, occe_weight: float = 0.0) -> None:
         super().__init__(in_features, num_classes, softmax, occe_weight)
@@ -49,7 +49,7 @@ class ComplementTraining(OneColdObjective):
         return -entropy / (logits.shape[1] - 1)
 
     def after_step(self) -> None:
-        self.turn = (self.turn + 1) % self.turns
+        self.turn = (self.turn + 1) % self.steps_per_batch
 
 
 class CyclicalFocal(OneColdObjective):

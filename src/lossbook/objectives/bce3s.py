@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lossbook.heads.linear import LinearHead, unit
 from lossbook.losses import bce3s as losses
 from lossbook.losses.longtail import max_norm as clip_norms
-from lossbook.objectives import Objective
+from lossbook.objectives.objective import Objective
 
 Form = Literal["bce", "ce"]
 Normalise = Literal["neither", "features", "classifier", "both"]
@@ -37,7 +37,7 @@ class UnitHead(LinearHead):
         _check_choice("normalise", normalise, ("neither", "features", "classifier", "both"))
         self.normalise = normalise
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         """Bias-free class metrics, (B, d) -> (B, K)."""
         features = unit(features) if self.normalise in ("features", "both") else features
         weight = unit(self.weight) if self.normalise in ("classifier", "both") else self.weight
@@ -45,7 +45,7 @@ class UnitHead(LinearHead):
 
     def forward(self, features: Tensor) -> Tensor:
         """Class metrics with the bias."""
-        return self.metrics(features) + self.bias
+        return self.similarities(features) + self.bias
 
 
 class TripartiteObjective(Objective):

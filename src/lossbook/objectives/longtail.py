@@ -10,7 +10,7 @@ from torch import Tensor
 from lossbook.heads.linear import CosineHead, LinearHead
 from lossbook.losses import longtail as losses
 from lossbook.losses.bce3s import check_class_counts, class_balanced_weights, joint_ce
-from lossbook.objectives import Loss, Objective
+from lossbook.objectives.objective import Loss, Objective
 
 
 class CountingObjective(Objective):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lossbook.heads.linear import CosineHead
 from lossbook.losses.fused.softmax import cross_entropy
-from lossbook.objectives import Objective
+from lossbook.objectives.objective import Objective
 
 
 def _losses():
@@ -50,19 +50,19 @@ class ProxyObjective(Objective):
     Args:
         loss: a module of one parameter, (features, labels) to a scalar: ``proxies`` (N, d) or ``W`` (d, N).
         scale: of the cosines in ``logits``, which makes them those of the loss up to margins and constants.
-        in_one_pass: see :class:`Objective`.
+        fused_loss: see :class:`Objective`.
     """
 
     def __init__(
-        self, in_features: int, num_classes: int, loss: nn.Module, scale: float, in_one_pass: Callable[..., Tensor] | None = None
+        self, in_features: int, num_classes: int, loss: nn.Module, scale: float, fused_loss: Callable[..., Tensor] | None = None
     ) -> None:
-        super().__init__(CosineHead(in_features, num_classes, "zero", scale), _Borrowed(loss), in_one_pass)
+        super().__init__(CosineHead(in_features, num_classes, "zero", scale), _Borrowed(loss), fused_loss)
         self.head.weight.data.copy_(self.loss.start())
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         features = features.to(self.head.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
-            if self.in_one_pass is not None:
+            if self.fused_loss is not None:
                 return super().forward(features, labels)
             return self.loss(self.head.weight, features, labels)
 

@@ -24,7 +24,7 @@ from lossbook.losses.multicenter import (
     multicenter_cross_entropy,
     with_margin,
 )
-from lossbook.objectives import Objective
+from lossbook.objectives.objective import Objective
 
 
 class MultiCenterObjective(Objective):
@@ -39,23 +39,23 @@ class MultiCenterObjective(Objective):
         kl_weight: float = 1.0,
         center_weight: float = 0.5,
         label_smoothing: float = 0.0,
-        in_one_pass: Callable[..., Tensor] | None = None,
+        fused_loss: Callable[..., Tensor] | None = None,
     ) -> None:
         label = {"center_weight": center_weight, "label_smoothing": label_smoothing}
         super().__init__(
             head,
             functools.partial(multicenter_cross_entropy, **label),
-            None if in_one_pass is None else functools.partial(in_one_pass, **label),
+            None if fused_loss is None else functools.partial(fused_loss, **label),
         )
         if not kl_weight >= 0:
             raise ValueError(f"expected kl_weight >= 0, got {kl_weight}")
         self.kl_weight = float(kl_weight)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if self.in_one_pass is not None:
+        if self.fused_loss is not None:
             head = self.head
             drawn = (head.num_subcenters, head.sigma_scale, head.generator)
-            return self._with_divergence(self.in_one_pass(features, head.weight, head.log_var, labels, *drawn))
+            return self._with_divergence(self.fused_loss(features, head.weight, head.log_var, labels, *drawn))
         return self._total(features, ((1.0, labels),))
 
     def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
@@ -64,7 +64,7 @@ class MultiCenterObjective(Objective):
 
     def logits(self, features: Tensor) -> Tensor:
         """Metrics to the class centres, in training too: (B, d) -> (B, C)."""
-        return self.head.metrics(features)
+        return self.head.similarities(features)
 
     def _total(self, features: Tensor, labels: tuple[tuple[float, Tensor], ...]) -> Tensor:
         centers = self.head.centers()
@@ -119,8 +119,8 @@ def _multicenter(
     in_features: int, num_classes: int, num_subcenters: float = 2, sigma_scale: float = 1.0, **weights: float
 ) -> Objective:
     head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
-    in_one_pass = subcenters.multicenter_cross_entropy if head.num_subcenters else None
-    return MultiCenterObjective(head, **weights, in_one_pass=in_one_pass)
+    fused_loss = subcenters.multicenter_cross_entropy if head.num_subcenters else None
+    return MultiCenterObjective(head, **weights, fused_loss=fused_loss)
 
 
 def _large_margin(
@@ -163,12 +163,12 @@ class _LibraryHead(nn.Module):
         """Class centres, the mean of each class' sub-centres, (C, d)."""
         return getattr(self.classifier, self.parameter).detach().T.unflatten(0, (self.num_classes, -1)).mean(1)
 
-    def metrics(self, features: Tensor) -> Tensor:
+    def similarities(self, features: Tensor) -> Tensor:
         """The classifier's own class similarities, (B, d) -> (B, C)."""
         return self.classifier.get_logits(features)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.metrics(features)
+        return self.similarities(features)
 
     def threshold(self) -> Tensor:
         return self.weight.new_zeros(())

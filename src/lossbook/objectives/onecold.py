@@ -20,7 +20,7 @@ from lossbook.losses.onecold import (
     one_cold_cross_entropy,
 )
 from lossbook.losses.uniform import softmax
-from lossbook.objectives import Loss, Objective
+from lossbook.objectives.objective import Loss, Objective
 
 
 class OneColdObjective(Objective):
@@ -35,11 +35,11 @@ class OneColdObjective(Objective):
         num_classes: int,
         loss: Loss,
         occe_weight: float = 1.0,
-        in_one_pass: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None,
+        fused_loss: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None,
     ) -> None:
         if occe_weight < 0:
             raise ValueError(f"expected occe_weight >= 0, got {occe_weight}")
-        super().__init__(LinearHead(in_features, num_classes), loss, in_one_pass)
+        super().__init__(LinearHead(in_features, num_classes), loss, fused_loss)
         self.occe_weight = occe_weight
 
     def base(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -51,8 +51,8 @@ class OneColdObjective(Objective):
         return one_cold_cross_entropy(logits, labels)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if self.in_one_pass is not None:
-            loss, base, one_cold = self.in_one_pass(
+        if self.fused_loss is not None:
+            loss, base, one_cold = self.fused_loss(
                 features, labels=labels, one_cold_weight=self.occe_weight, **fused.inputs(self.head)
             )
             self.measured = {"loss_base": base, "loss_occe": one_cold}
@@ -128,8 +128,8 @@ def _occe(in_features: int, num_classes: int) -> Objective:
 
 
 def _ce(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Objective:
-    in_one_pass = fused_softmax.cross_entropy_with_one_cold if occe_weight > 0 else None
-    return OneColdObjective(in_features, num_classes, softmax, occe_weight, in_one_pass)
+    fused_loss = fused_softmax.cross_entropy_with_one_cold if occe_weight > 0 else None
+    return OneColdObjective(in_features, num_classes, softmax, occe_weight, fused_loss)
 
 
 def _instance(in_features: int, num_classes: int, occe_weight: float = 1.0, alpha: float = 0.1) -> Objective:

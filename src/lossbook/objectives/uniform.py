@@ -11,9 +11,9 @@ from lossbook.heads.linear import Bias, CosineHead, LinearHead
 from lossbook.losses import uniform
 from lossbook.losses.fused.binary import binary_cross_entropy
 from lossbook.losses.fused.softmax import cross_entropy
-from lossbook.objectives import Loss, Objective
+from lossbook.objectives.objective import Loss, Objective
 
-_IN_ONE_PASS = {uniform.softmax: cross_entropy, uniform.bce: binary_cross_entropy}
+_FUSED = {uniform.softmax: cross_entropy, uniform.bce: binary_cross_entropy}
 _START_ARGUMENT = {"zero": None, "diverse": "bias_mode", "unified": "bias_start"}
 
 
@@ -25,12 +25,12 @@ def _check_start(bias: Bias, start: dict[str, float]) -> None:
 
 def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start: float) -> Objective:
     _check_start(bias, start)
-    return Objective(LinearHead(in_features, num_classes, bias, **start), loss, _IN_ONE_PASS[loss])
+    return Objective(LinearHead(in_features, num_classes, bias, **start), loss, _FUSED[loss])
 
 
 def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: float) -> Objective:
     _check_start(bias, start)
-    return Objective(CosineHead(in_features, num_classes, bias, scale, **start), loss, _IN_ONE_PASS[loss])
+    return Objective(CosineHead(in_features, num_classes, bias, scale, **start), loss, _FUSED[loss])
 
 
 def _uce(
@@ -43,8 +43,8 @@ def _uce(
     """UniFace starts its bias at log(10 N)."""
     start = math.log(10 * num_classes) if bias_start is None else bias_start
     head = CosineHead(in_features, num_classes, "unified", scale, bias_start=start)
-    in_one_pass = functools.partial(binary_cross_entropy, margin=scale * margin)
-    return Objective(head, functools.partial(uniform.uce, margin=margin, scale=scale), in_one_pass)
+    fused_loss = functools.partial(binary_cross_entropy, margin=scale * margin)
+    return Objective(head, functools.partial(uniform.uce, margin=margin, scale=scale), fused_loss)
 
 
 class OwnBiasObjective(Objective):
@@ -55,12 +55,12 @@ class OwnBiasObjective(Objective):
     """
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if self.in_one_pass is not None:
-            return self.in_one_pass(features, self.head.weight, labels, sample_bias=-self.head.bias[labels])
-        return self.loss(self.head.metrics(features), self.head.bias, labels)
+        if self.fused_loss is not None:
+            return self.fused_loss(features, self.head.weight, labels, sample_bias=-self.head.bias[labels])
+        return self.loss(self.head.similarities(features), self.head.bias, labels)
 
     def logits(self, features: Tensor) -> Tensor:
-        return self.head.metrics(features)
+        return self.head.similarities(features)
 
     def threshold(self) -> Tensor:
         """(N,): Eq. 63 subtracts the bias, whatever the head."""

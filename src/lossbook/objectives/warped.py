@@ -14,7 +14,7 @@ from torch import Tensor
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.losses import warped
 from lossbook.losses.fused.distances import euclidean_softmax
-from lossbook.objectives import Loss, Objective
+from lossbook.objectives.objective import Loss, Objective
 
 
 def _power(x: Tensor) -> Tensor:
@@ -37,13 +37,13 @@ class EuclideanObjective(Objective):
     """
 
     def __init__(
-        self, in_features: int, num_classes: int, loss: Loss, in_one_pass: Callable[..., tuple[Tensor, Tensor]] | None = None
+        self, in_features: int, num_classes: int, loss: Loss, fused_loss: Callable[..., tuple[Tensor, Tensor]] | None = None
     ) -> None:
-        super().__init__(EuclideanHead(in_features, num_classes), loss, in_one_pass)
+        super().__init__(EuclideanHead(in_features, num_classes), loss, fused_loss)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if self.in_one_pass is not None:
-            loss, self.measured["avg_dtp"] = self.in_one_pass(features, self.head.weight, labels)
+        if self.fused_loss is not None:
+            loss, self.measured["avg_dtp"] = self.fused_loss(features, self.head.weight, labels)
             return loss
         distances = self.head.distances(features)
         loss = self.loss(distances, labels)
@@ -53,8 +53,8 @@ class EuclideanObjective(Objective):
 
 def _euclidean_softmax(in_features: int, num_classes: int, temperature: float = 1.0) -> Objective:
     loss = functools.partial(warped.euclidean_softmax, temperature=temperature)
-    in_one_pass = functools.partial(euclidean_softmax, temperature=temperature)
-    return EuclideanObjective(in_features, num_classes, loss, in_one_pass)
+    fused_loss = functools.partial(euclidean_softmax, temperature=temperature)
+    return EuclideanObjective(in_features, num_classes, loss, fused_loss)
 
 
 def _warped_softmax(
@@ -70,8 +70,8 @@ def _warped_softmax(
     shape = {"alpha": alpha, "k1": k1, "k2": k2, "margin": margin}
     loss = functools.partial(warped.warped_softmax, temperature=temperature, **shape)
     own = functools.partial(warped.warp, **shape)
-    in_one_pass = functools.partial(euclidean_softmax, temperature=temperature, own=own)
-    return EuclideanObjective(in_features, num_classes, loss, in_one_pass)
+    fused_loss = functools.partial(euclidean_softmax, temperature=temperature, own=own)
+    return EuclideanObjective(in_features, num_classes, loss, fused_loss)
 
 
 def _generalized_softmax(

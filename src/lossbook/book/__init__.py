@@ -1,0 +1,1 @@
+"""The book: what its pages show, and how it is built."""

@@ -1,0 +1,5 @@
+"""``python -m lossbook.book build | job | collect | page | stage | sync | clean``."""
+
+from lossbook.book.build import app
+
+app()

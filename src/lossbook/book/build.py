@@ -1,0 +1,198 @@
+"""Building the book, one small command per step; the Snakefile calls them.
+
+``python -m lossbook.book job | collect | page | stage``.  Notebooks are read from their MyST source and executed with
+papermill; a failing cell fails the step.  Staging puts the outputs of the executed notebooks into the present text, so
+that a change of prose executes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import jupytext
+import nbformat
+import typer
+
+from lossbook.book.kernels import warm_kernels
+from lossbook.book.pages import RESULTS_DIR, RUN, pages, parameters
+from lossbook.book.snakemake_output import show_progress
+from lossbook.papers.registry import get_paper, jobs
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+
+_PORT_RACES = 3
+_DRAFTS = ".draft-"
+
+
+def execute(source: Path, output: Path, parameters: dict[str, Any]) -> None:
+    """Run a notebook with papermill from the project's root; retry when a kernel lost the race for a port.
+
+    The draft has a place of its own, as a build that was killed may have left a step running that makes the same page.
+    """
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of every parameter that has a comment
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=_DRAFTS, ignore_cleanup_errors=True) as drafts:
+        draft, plain = Path(drafts) / output.name, Path(drafts) / "source.ipynb"
+        jupytext.write(jupytext.read(source), plain, fmt="ipynb")
+        for attempt in range(_PORT_RACES):
+            try:
+                papermill.execute_notebook(plain, draft, parameters, kernel_name="python3", progress_bar=False)
+                break
+            except RuntimeError as error:
+                if attempt + 1 == _PORT_RACES or "Kernel died" not in str(error):
+                    raise
+                time.sleep(1 + attempt)
+        draft.replace(output)
+
+
+def _read(executed: Path) -> nbformat.NotebookNode:
+    try:
+        return nbformat.read(executed, 4)
+    except Exception as error:  # not text, no JSON, no notebook
+        raise RuntimeError(f"{executed} is damaged ({type(error).__name__}): delete it and build again") from error
+
+
+def merge(source: Path, executed: Path) -> nbformat.NotebookNode:
+    """The present text with the outputs of an execution of the same code cells."""
+    notebook = jupytext.read(source)
+    ran = [c for c in _read(executed).cells if c.cell_type == "code" and "injected-parameters" not in c.metadata.get("tags", [])]
+    cells = [c for c in notebook.cells if c.cell_type == "code"]
+    if [c.source for c in cells] != [c.source for c in ran]:
+        raise RuntimeError(f"{executed} was made from other code than {source} has now: execute the page again")
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # jupytext draws them at random
+    for cell, done in zip(cells, ran, strict=True):
+        cell.outputs, cell.execution_count = done.outputs, done.execution_count
+    return notebook
+
+
+def _write_if_changed(path: Path, data: bytes) -> None:
+    """Leave unchanged files alone: Sphinx reads again what is newer."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file() or path.read_bytes() != data:
+        path.write_bytes(data)
+
+
+@app.command()
+def job(name: str, output: Path, tier: str = "quick", runs_per_job: int = 300, threads: int = 1) -> None:
+    """Train one batch of runs: an execution of notebooks/run."""
+    chosen = {job.name: job for job in jobs(tier, runs_per_job)}[name]
+    specs = f"[{', '.join(spec.canonical_json() for spec in chosen.specs)}]"
+    execute(RUN, output, {"specs": specs, "seeds": [], "store_dir": f"_build/runs/{tier}", "threads": threads})
+
+
+@app.command()
+def collect(paper: str, tier: str = "quick") -> None:
+    """Records to results: _build/results/<tier>/<paper>*.csv."""
+    from lossbook.runs.collect import write_results
+
+    write_results(paper, get_paper(paper).evidence.tables, tier, Path("_build/runs") / tier, Path("_build/results"))
+
+
+@app.command()
+def page(source: Path, output: Path) -> None:
+    """Execute one page against this build's results."""
+    execute(source, output, {"results_dir": "_build/results"} if RESULTS_DIR in parameters(source) else {})
+
+
+@app.command()
+def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) -> None:
+    """Lay out what Sphinx reads: configuration, prose, executed notebooks, plotly.js."""
+    import plotly
+
+    kept: set[Path] = set()
+
+    def put(target: Path, data: bytes) -> None:
+        kept.add(target)
+        _write_if_changed(target, data)
+
+    for name in ("_config.yml", "_toc.yml"):
+        put(destination / name, Path(name).read_bytes())
+    for path in Path("book").rglob("*"):
+        if path.is_file():
+            put(destination / path, path.read_bytes())
+    library = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    put(destination / "book" / "_static" / "plotly.min.js", library.read_bytes())
+    for path in executed:
+        relative = path.relative_to("_build/executed")
+        source = Path("notebooks") / relative.with_suffix(".md")
+        text = nbformat.writes(merge(source, path))
+        put(destination / "notebooks" / relative, text.encode())
+    for path in destination.rglob("*"):
+        if path.is_file() and path not in kept and "_build" not in path.relative_to(destination).parts:
+            path.unlink()
+
+
+@app.command()
+def sync(force: bool = False) -> None:
+    """Bring every .ipynb in step with its .md source: text always, outputs where the code cells changed.
+
+    Pages are executed against the committed reference results, so that nbval compares like with like.
+    """
+    for source in [RUN, *pages()]:
+        target, executed = (
+            source.with_suffix(".ipynb"),
+            Path("_build/sync") / source.relative_to("notebooks").with_suffix(".ipynb"),
+        )
+        stale = force or not target.is_file()
+        if not stale:
+            try:
+                notebook = merge(source, target)
+            except RuntimeError:
+                stale = True
+        if stale:
+            print(f"execute {source}", flush=True)
+            execute(source, executed, {})
+            notebook = merge(source, executed)
+        _write_if_changed(target, nbformat.writes(notebook).encode() + b"\n")
+
+
+@app.command()
+def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on to snakemake")] = None) -> None:
+    """Run snakemake and say in one line what runs and what is left; its errors pass as they are.
+
+    One build at a time: the lock is the operating system's, so a killed build leaves none behind.
+    """
+    import fcntl
+
+    Path("_build").mkdir(exist_ok=True)
+    with Path("_build/.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another build is running in this folder: wait for it, or stop it", file=sys.stderr)
+            raise typer.Exit(1) from None
+        for left in Path("_build").glob(f"executed*/**/{_DRAFTS}*"):  # by steps that were killed
+            shutil.rmtree(left, ignore_errors=True)
+        command = [sys.executable, "-m", "snakemake", "--nolock", *(arguments or ["--profile", "profiles/local"])]
+        with warm_kernels(Path("_build/.kernels")) as variables:
+            process = subprocess.Popen(
+                command,
+                env=os.environ | variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                pass_fds=[lock.fileno()],
+            )
+            show_progress(process.stdout)
+            code = process.wait()
+    if code < 0:
+        print(f"the build was killed (signal {-code}); the same command goes on where it was", file=sys.stderr)
+    raise typer.Exit(abs(code))
+
+
+@app.command()
+def clean() -> None:
+    """Remove the built pages (the runs stay)."""
+    for name in ("html", "stage", "executed", ".doctrees"):
+        shutil.rmtree(Path("_build") / name, ignore_errors=True)

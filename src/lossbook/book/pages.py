@@ -1,0 +1,126 @@
+"""The pages of the book: their code cells, their parameters, and all that their outputs depend on.
+
+A page is a notebook in MyST Markdown.  What it depends on is what its code cells import: the package's files that they reach,
+and, for every paper whose package is among them, the paper's published tables and results.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupytext
+
+from lossbook.papers.registry import PAPERS
+from lossbook.runs.fingerprint import PACKAGE_DIR, fingerprint, imported, reachable
+
+RUN = Path("notebooks/run.md")
+# A page with this parameter reads results: the committed ones unless papermill hands in others.
+RESULTS_DIR = "results_dir"
+
+
+@dataclass(frozen=True)
+class CodeCell:
+    """A code cell of a notebook: its source and its tags."""
+
+    source: str
+    tags: tuple[str, ...]
+
+
+def pages() -> list[Path]:
+    """All notebooks that are pages, as their MyST sources."""
+    return sorted(path for path in Path("notebooks").rglob("*.md") if path != RUN and ".ipynb_checkpoints" not in path.parts)
+
+
+def code_cells(source: Path) -> list[CodeCell]:
+    """The code cells of a page."""
+    return _code_cells(source.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _code_cells(text: str) -> list[CodeCell]:
+    """Parsed once: the Snakefile asks several questions about every page."""
+    cells = jupytext.reads(text, fmt="md").cells
+    return [CodeCell(c.source, tuple(c.metadata.get("tags", []))) for c in cells if c.cell_type == "code"]
+
+
+def _tree(cell: CodeCell) -> ast.Module:
+    return ast.parse("\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))))
+
+
+def parameters(source: Path) -> dict[str, Any]:
+    """The parameters of a page and their defaults: what the cell tagged ``parameters`` assigns."""
+    found: dict[str, Any] = {}
+    for cell in code_cells(source):
+        if "parameters" in cell.tags:
+            for node in _tree(cell).body:
+                if isinstance(node, ast.Assign):
+                    for target in node.targets:
+                        found |= _assigned(target, ast.literal_eval(node.value))
+    return found
+
+
+def _assigned(target: ast.expr, value: Any) -> dict[str, Any]:
+    if isinstance(target, ast.Tuple):
+        return {name.id: one for name, one in zip(target.elts, value, strict=True) if isinstance(name, ast.Name)}
+    return {target.id: value} if isinstance(target, ast.Name) else {}
+
+
+def _modules(source: Path) -> frozenset[str]:
+    """The package's modules that the code cells import."""
+    return frozenset(module for cell in code_cells(source) for module in imported(_tree(cell)).values())
+
+
+def papers_of(source: Path) -> list[str]:
+    """The papers whose package a page reaches, by whichever way."""
+    parts = {path.relative_to(PACKAGE_DIR).parts for path in reachable(_modules(source))}
+    return [name for name in PAPERS if any(part[:2] == ("papers", name) for part in parts)]
+
+
+def results_read(source: Path) -> list[str]:
+    """The papers whose results a page reads: those that it reaches; none without the parameter ``results_dir``."""
+    return papers_of(source) if RESULTS_DIR in parameters(source) else []
+
+
+def page_state(source: Path) -> str:
+    """A hash over all that a page's outputs depend on, its prose not: code cells, the package's files that they reach,
+    published tables and committed results of the papers among them, and the files or folders that its parameters name."""
+    digest = hashlib.sha256("\0".join(cell.source for cell in code_cells(source)).encode())
+    digest.update(fingerprint(_modules(source)).encode())
+    for path in files_read(source):
+        digest.update(path.as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def files_read(source: Path) -> list[Path]:
+    """The data files that a page's outputs depend on."""
+    found: set[Path] = set()
+    for paper in papers_of(source):
+        found.update(_below(Path("data/published") / paper))
+    for paper in results_read(source):
+        found.update(path for path in Path("results").glob(f"*/{paper}*.csv"))
+    for name, value in parameters(source).items():
+        if name != RESULTS_DIR and isinstance(value, str) and value.startswith(("results/", "data/")):
+            found.update(_below(Path(value)))
+    return sorted(found)
+
+
+def _below(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+
+
+def files_digest(paths: list[Path]) -> str:
+    """12 hex digits over the names and bytes of some files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def files_under(*folders: str) -> str:
+    """A hash over the files below some folders."""
+    return files_digest(sorted(path for folder in folders for path in _below(Path(folder))))

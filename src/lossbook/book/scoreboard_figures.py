@@ -1,0 +1,134 @@
+"""The scoreboard as a picture and as a table that can be filtered, and the ledger of the runs behind it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lossbook.book.scoreboard import VERDICTS, Entry, counts, page_title, run_table
+from lossbook.book.show import Html, effect_text
+from lossbook.papers.registry import PAPERS, get_paper
+from lossbook.papers.style import PALETTE
+
+# Green, grey, vermilion: as the verdicts of the pages, told apart by place and shape too.
+COLORS = {"reproduced": PALETTE[2], "undecided": "0.6", "not reproduced": PALETTE[3]}
+MARKERS = {"reproduced": "o", "undecided": "s", "not reproduced": "X"}
+
+
+def overview(board: Sequence[Entry]) -> Figure:
+    """Left: claims by verdict, a bar a paper and tier. Right: every claim's distance from its bound."""
+    table = counts(board)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 1.5 + 0.55 * len(table)), width_ratios=[1, 1.25], sharey=True)
+    places = {key: len(table) - 1 - i for i, key in enumerate(table.index)}
+    start = np.zeros(len(table))
+    for verdict in VERDICTS:
+        numbers = table[verdict].to_numpy()
+        bars = left.barh(list(places.values()), numbers, left=start, color=COLORS[verdict], label=verdict, height=0.62)
+        left.bar_label(bars, [n or "" for n in numbers], label_type="center", fontsize="small", color="white", fontweight="bold")
+        start += numbers
+    several = len({tier for _, tier in table.index}) > 1
+    left.set_yticks(list(places.values()), [f"{paper}\n{tier}" if several else paper for paper, tier in places])
+    left.set(xlabel="claims", xlim=(0, start.max() * 1.02))
+    left.grid(axis="y", visible=False)
+    for verdict in VERDICTS:
+        for key, y in places.items():
+            margins = sorted(e.verdict.margin for e in board if (e.paper, e.tier) == key and e.verdict.word == verdict)
+            shift = np.resize([-0.2, 0.0, 0.2], len(margins))  # neighbours beside each other
+            look = {"color": COLORS[verdict], "marker": MARKERS[verdict], "s": 26, "linewidth": 0.4, "edgecolor": "white"}
+            right.scatter(np.clip(margins, -90, 90), y + shift, **look)
+    right.axvspan(-1, 1, color="0.5", alpha=0.15, linewidth=0)
+    right.set_xscale("symlog", linthresh=2, linscale=0.8)
+    ticks = [-50, -10, -3, -1, 1, 3, 10, 50]
+    right.set_xticks(ticks, [f"{t:+d}".replace("-", "−") for t in ticks], minor=False)
+    right.set_xticks([], minor=True)
+    right.set(xlabel="distance from the bound\n(half-widths of the 95 % interval)", xlim=(-110, 110))
+    handles = [plt.Line2D([], [], color=COLORS[v], marker=MARKERS[v], linestyle="", markersize=7, label=v) for v in VERDICTS]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)
+    return figure
+
+
+def anchor(paper: str, table: str, tier: str) -> str:
+    """The id of a table's runs in the ledger."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", f"runs-{paper}-{table}-{tier}")
+
+
+def _claim_row(entry: Entry, order: int, ledger: str) -> str:
+    verdict, claim = entry.verdict, entry.claim
+    links = [f'<a href="{ledger}#{anchor(entry.paper, t, entry.tier)}">{html.escape(t)}</a>' for t in entry.tables]
+    whole = len(links) == sum(bool(t.runs(entry.tier)) for t in get_paper(entry.paper).evidence.tables) > 1
+    every = f'<a href="{ledger}">all tables</a>' if whole else ""
+    sign = "above" if verdict.above else "below"
+    asked = f"asked: {sign} {verdict.bound:g}" if verdict.low < verdict.high else "no interval: every run is checked"
+    if np.isinf(verdict.high):
+        asked += "; one run, no interval"
+    order_by = 0.0 if np.isnan(verdict.margin) else float(np.clip(verdict.margin, -1e6, 1e6))
+    slug = verdict.word.replace(" ", "-")
+    title = html.escape(page_title(entry.paper, claim.page))
+    return (
+        f'<tr id="{claim.id}-{entry.tier}" data-paper="{entry.paper}" data-verdict="{slug}" data-tier="{entry.tier}" '
+        f'data-margin="{order_by:.4g}" data-order="{order}">'
+        f'<td class="claim"><span class="statement">{html.escape(claim.statement)}</span>'
+        f'<span class="fine"><b>{entry.paper}</b>, {html.escape(claim.source)} · <a href="{entry.href}">{title}</a> · '
+        f"<code>{claim.id}</code></span></td>"
+        f'<td class="verdict"><span class="verdict-{slug}">{verdict.word}</span><span class="fine">{entry.tier}</span></td>'
+        f'<td class="effect">{effect_text(verdict)}<span class="fine">{asked}; n = {verdict.seeds}</span></td>'
+        f'<td class="runs"><span class="fine">{entry.runs} runs<br> {every or ", ".join(links)}</span></td></tr>'
+    )
+
+
+def board_table(board: Sequence[Entry], ledger: str = "02-runs.html") -> Html:
+    """Every claim, paper by paper; ``book/_static/scoreboard.js`` adds the filters.
+
+    Args:
+        board: the entries.
+        ledger: address of the page with :func:`runs_table`, seen from the scoreboard.
+    """
+    bodies = []
+    for name, paper in PAPERS.items():
+        own = [(order, entry) for order, entry in enumerate(board) if entry.paper == name]
+        if not own:
+            continue
+        words = [f"{sum(e.verdict.word == v for _, e in own)} {v}" for v in VERDICTS]
+        title = f'{name}: {html.escape(paper.title)}<span class="fine">{", ".join(words)}</span>'
+        head = f'<tr class="paper"><th colspan="4" scope="rowgroup">{title}</th></tr>'
+        bodies.append(f'<tbody data-paper="{name}">{head}{"".join(_claim_row(e, o, ledger) for o, e in own)}</tbody>')
+    titles = "".join(f'<th scope="col">{t}</th>' for t in ("claim", "verdict, tier", "effect [95 % interval]", "runs behind it"))
+    return Html(f'<table class="lossbook scoreboard"><thead><tr>{titles}</tr></thead>{"".join(bodies)}</table>')
+
+
+def runs_table(paper: str, tier: str, frame: pd.DataFrame) -> Html:
+    """The ledger of a paper's runs at a tier: how to train each table again, and every run's id.
+
+    Args:
+        paper: its name.
+        tier: the tier.
+        frame: the results, one row a run.
+    """
+    parts = []
+    for chosen in get_paper(paper).evidence.tables:
+        rows = frame[frame["table"] == chosen.name]
+        if rows.empty:
+            continue
+        specs = run_table(rows)
+        sets = ", ".join(sorted(rows["dataset"].unique()))
+        where = ", ".join(sorted(rows["device"].astype(str).unique()))
+        quoted = f'"{chosen.name}"' if re.search(r"[^\w.-]", chosen.name) else chosen.name
+        lines = "".join(
+            f"<tr><td>{html.escape(row.spec)}</td><td>{row.seeds}</td><td><code>{row.run_ids}</code></td></tr>"
+            for row in specs.itertuples()
+        )
+        parts.append(
+            f'<details class="lossbook-runs" id="{anchor(paper, chosen.name, tier)}"><summary><b>{html.escape(chosen.name)}</b> '
+            f"{html.escape(chosen.title)} <span>({len(rows)} runs)</span></summary>"
+            f"<p>{html.escape(sets)}; {html.escape(where)}. Again: "
+            f"<code>lossbook run {paper} --table {html.escape(quoted)} --tier {tier}</code></p>"
+            f'<table class="lossbook runs"><thead><tr><th>what sets it apart</th><th>seeds</th><th>run ids</th></tr></thead>'
+            f"<tbody>{lines}</tbody></table></details>"
+        )
+    return Html("".join(parts))

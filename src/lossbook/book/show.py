@@ -1,0 +1,255 @@
+"""What a page shows: tables, checks, claims and interactive figures.
+
+Outputs are deterministic (fixed ids, rounded numbers), so that nbval can compare them to the letter.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lossbook.papers.claims import Claim, Verdict
+from lossbook.papers.erratum import Erratum, get_erratum
+from lossbook.papers.paper import Evidence, Paper
+from lossbook.papers.results import Results, beyond_spread, load_results, mean_std
+from lossbook.papers.style import use_style
+
+__all__ = [
+    "Html",
+    "checks",
+    "claims",
+    "deviations",
+    "effect_text",
+    "erratum",
+    "findings",
+    "frozen_verdicts",
+    "groups",
+    "heading",
+    "interactive",
+    "mean_text",
+    "side_by_side",
+    "spec_text",
+    "table",
+    "use_style",
+    "verdicts",
+]
+# Of columns that every paper's results have.
+_HEADINGS = {"objective": "loss"}
+
+
+class Html:
+    """A piece of HTML for a notebook's output."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return "HTML"  # not the address, which differs from run to run
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+def table(frame: pd.DataFrame, caption: str = "", digits: int = 2) -> Html:
+    """A data frame as a plain HTML table; floats with ``digits`` decimals, missing values as an en dash."""
+
+    def cell(value: Any) -> str:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return "–"
+        return f"{value:z.{digits}f}" if isinstance(value, float) else html.escape(str(value))
+
+    text = frame.map(cell).to_html(index=not isinstance(frame.index, pd.RangeIndex), escape=False, border=0, classes="lossbook")
+    label = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return Html(text.replace("<thead>", f"{label}<thead>", 1))
+
+
+def checks(rows: Iterable[tuple[str, float, float]]) -> Html:
+    """Numerical checks of a derivation: (statement, deviation found, tolerance).
+
+    The page shows the statement and the tolerance that held (a deviation's last digits differ between machines).
+
+    Raises:
+        AssertionError: if a deviation exceeds its tolerance or is not a number: the page then fails to build.
+    """
+    rows = list(rows)
+    for statement, deviation, tolerance in rows:
+        assert deviation <= tolerance, f"check failed: {statement}: deviation {deviation:.3g} > {tolerance:.3g}"
+    return table(pd.DataFrame({"check": [r[0] for r in rows], "holds within": [_tolerance(r[2]) for r in rows]}))
+
+
+def _tolerance(value: float) -> str:
+    """One digit, or more where one would not be the value."""
+    short = f"{value:.0e}"
+    return "exact" if value == 0 else short if float(short) == value else f"{value:g}"
+
+
+def findings(rows: Iterable[tuple[str, bool]]) -> Html:
+    """Sentences about results, each with whether it holds in the results that the page has read.
+
+    In the committed ones all of them hold (a test reads the pages); in others, what does not is marked as such.
+    """
+    marks = {True: '<span class="verdict-met">holds</span>', False: '<span class="verdict-missed">does not hold</span>'}
+    lines = "".join(f"<li>{html.escape(sentence)} {marks[bool(holds)]}</li>" for sentence, holds in rows)
+    return Html(f'<ul class="lossbook findings">{lines}</ul>')
+
+
+def interactive(name: str, caption: str = "", **parameters: Any) -> Html:
+    """An interactive figure of the book: drawn in the browser by ``book/_static/interactive/`` under this name.
+
+    The parameters are its start values; where no script runs, the caption says what would be seen.
+    """
+    data = html.escape(json.dumps(parameters, sort_keys=True), quote=True)
+    return Html(
+        f'<figure class="lossbook-interactive" id="interactive-{name}" data-name="{name}" data-parameters="{data}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def heading(column: str, evidence: Evidence | None = None) -> str:
+    """How a column of results is headed on the pages of a paper."""
+    known = _HEADINGS | (evidence.headings if evidence else {})
+    return known.get(column, column)
+
+
+def groups(tables: dict[str, pd.DataFrame | None], caption: str = "", digits: int = 2, evidence: Evidence | None = None) -> Html:
+    """Tables with the same rows side by side, each under its heading, in the order of the last one's rows; one that is
+    None is left out.  More than seven columns are set smaller, so that they fit the book's page.
+
+    Args:
+        tables: group's heading -> its table.
+        caption: of the whole.
+        digits: decimals.
+        evidence: whose headings the columns get.
+    """
+    present = {
+        name: frame.rename(columns=lambda column: heading(column, evidence))
+        for name, frame in tables.items()
+        if frame is not None
+    }
+    index = list(present.values())[-1].index
+    frame = pd.concat(present, axis=1).reindex(index)
+    # Show the index name in the last header row.
+    frame.columns.names = [None, heading(index.name, evidence)]
+    frame.index = pd.Index([spec_text(label) if isinstance(label, float | tuple) else label for label in index])
+    style = "white-space: nowrap" + ("; font-size: 0.8em" if len(frame.columns) > 7 else "")
+    return Html(table(frame, caption, digits).text.replace("<table ", f'<table style="{style}" ', 1))
+
+
+def spec_text(value: Any) -> str:
+    """A value of a spec as text.  Lists: ``1 3 5``; many numbers in a row: ``0..963``; lists of lists: ``0+5 1+6``."""
+    if not isinstance(value, list | tuple):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    if len(value) > 20 and list(value) == list(range(value[0], value[0] + len(value))):
+        return f"{value[0]}..{value[-1]}"
+    return " ".join("+".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for v in value)
+
+
+def mean_text(mean: float, std: float, digits: int) -> str:
+    """``mean ± std``; a mean that does not exist is an en dash."""
+    if not math.isfinite(mean):
+        return "–"
+    return f"{mean:z.{digits}f}" + (f" ± {std:.{digits}f}" if math.isfinite(std) else "")
+
+
+def side_by_side(
+    results: Results,
+    key: str,
+    metrics: Sequence[str],
+    printed: pd.DataFrame | None = None,
+    caption: str = "",
+    digits: int = 1,
+    heading: str = "reference",
+) -> Html:
+    """Published | reference | this build: one row per value of ``key``, one column per metric in each group.
+
+    The reference has the standard deviation over the seeds; this build shows its means only, so that the table fits a
+    page (:func:`deviations` says where the two differ by more than their spread).
+
+    Args:
+        results: the rows to show, already filtered.
+        key: column of the results that names the rows.
+        metrics: columns of the results.
+        printed: published numbers, index = values of ``key``, columns = metrics.
+        caption: says data, backbone and number of seeds.
+        heading: of the reference's columns.
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    if printed is not None:
+        tables["published"] = printed[[m for m in metrics if m in printed]].map(lambda v: mean_text(v, math.nan, 2))
+    for name, frame in results.named.items():
+        if frame is not None:
+            numbers = mean_std(frame, [key], metrics, results.evidence)
+            spread = 1.0 if name == "reference" else math.nan
+            cells = {m: [mean_text(mean, std * spread, digits) for mean, std in numbers[m].to_numpy()] for m in metrics}
+            tables[heading if name == "reference" else name] = pd.DataFrame(cells, index=numbers.index)
+    return groups(tables, caption, evidence=results.evidence)
+
+
+def deviations(results: Results, keys: list[str], metrics: Sequence[str]) -> Html:
+    """One sentence, and a table where this build differs from the reference beyond the seeds' spread."""
+    if results.build is None:
+        return Html("<p>This page shows the committed reference; no other build is compared with it.</p>")
+    found = beyond_spread(results, keys, metrics)
+    if found.empty:
+        return Html("<p>This build agrees with the reference within the spread of the seeds.</p>")
+    return table(found.reset_index(drop=True), "Where this build differs from the reference beyond the spread of the seeds")
+
+
+def claims(found: Sequence[Claim], page: str, frame: pd.DataFrame) -> Html:
+    """The claims (of a paper's) that a page discusses: statement, source, verdict, effect with its 95 % interval, seeds."""
+    chosen = [claim for claim in found if claim.page == page]
+    if not chosen:
+        raise ValueError(f"no claim names the page {page!r}")
+    return verdicts(chosen, frame)
+
+
+def verdicts(found: Iterable[Claim], frame: pd.DataFrame, beside: pd.DataFrame | None = None) -> Html:
+    """Claims with what the results say of them; ``beside``: results of the quick tier, whose verdict stands next to it."""
+    rows = []
+    for claim in found:
+        verdict = claim.check(frame)
+        # One below the other: side by side they would push the effect off the page.
+        words = {"verdict": _verdict_text(verdict)}
+        if beside is not None:
+            words = {"quick tier<br>frozen tier": f"{_verdict_text(claim.check(beside))}<br>{_verdict_text(verdict)}"}
+        rows.append(
+            {
+                "claim": html.escape(claim.statement),
+                "source": html.escape(claim.source),
+                **words,
+                "effect": effect_text(verdict),
+                "n": str(verdict.seeds),
+            }
+        )
+    text = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="lossbook claims")
+    return Html(text)
+
+
+def frozen_verdicts(results_dir: str, paper: Paper, *pages: str) -> Html:
+    """The claims that some pages of a paper discuss, with their verdicts on MNIST and on frozen features."""
+    found = [claim for claim in paper.claims_at("frozen") if claim.page in pages]
+    if missing := sorted(set(pages) - {claim.page for claim in found}):
+        raise ValueError(f"no claim of {paper.name} at the frozen tier names the page(s) {', '.join(missing)}")
+    return verdicts(found, *(load_results(results_dir, tier, paper.evidence) for tier in ("frozen", "quick")))
+
+
+def erratum(errata: Sequence[Erratum], id: str) -> Html:
+    """Run the check of an erratum and show what it found; an ``AssertionError`` where it no longer holds."""
+    one = get_erratum(errata, id)
+    return Html(checks(one.check()).text.replace("<table ", f'<table id="erratum-{one.paper}-{one.id}" ', 1))
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    return f'<span class="verdict-{verdict.word.replace(" ", "-")}">{verdict.word}</span>'
+
+
+def effect_text(verdict: Verdict) -> str:
+    """Effect with its interval and unit, as text; a single run has no interval."""
+    interval = "" if verdict.low == verdict.high or math.isinf(verdict.high) else f" [{verdict.low:z.2f}, {verdict.high:z.2f}]"
+    what = f"{verdict.unit} {verdict.note}".strip()
+    return f"{verdict.effect:z.2f}{interval} {html.escape(what)}"

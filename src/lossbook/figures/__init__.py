@@ -1,1 +1,0 @@
-"""Figures drawn from data frames, one file a paper: no training, no files."""

@@ -1,0 +1,312 @@
+"""Checks of the errata of `bce3s`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize, one_hot
+
+from lossbook.losses import bce3s as losses
+from lossbook.metrics import classifier_separability, feature_separability, separability_matrix
+from lossbook.papers.erratum import Erratum, Rows, holds
+from lossbook.papers.results import printed, published
+
+N, B, D = 10, 30, 6
+GROUPS = ["accuracy_many", "accuracy_medium", "accuracy_few"]
+# Classes with more than 100, 20 to 100, less than 20 training images.
+CLASSES = {"4": (385, 479, 136), "5": (842, 4076, 3224), "7": (385, 479, 136)}
+
+
+def _normal(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _relative(found: Tensor, exact: Tensor) -> float:
+    return float((found - exact).norm() / exact.norm())
+
+
+def _through_length(g: Tensor, unit: Tensor, length: Tensor) -> Tensor:
+    """A gradient for unit vectors as that for the vectors of this length."""
+    return (g - (g * unit).sum(1, keepdim=True) * unit) / length[:, None]
+
+
+def eq8() -> Rows:
+    weight, cc = (2 * _normal(0, N, D)).requires_grad_(), 1.25
+    bias, x, labels = _normal(1, N), _normal(2, B, D), torch.arange(B) % N
+    keep = losses.draw_negatives(labels, N, 0.4, generator=torch.Generator().manual_seed(3))
+    w = normalize(weight, dim=1)
+    loss = losses.joint_bce(x @ w.T + bias, labels, keep=keep) + cc * losses.uniform_bce(weight)
+    exact = torch.autograd.grad(loss, weight)[0]
+    w, own, length = w.detach(), one_hot(labels, N).double(), weight.detach().norm(dim=1)
+    others = (torch.sigmoid(w @ w.T) * (1 - torch.eye(N))) @ w / N
+
+    def joint(bias: Tensor | float, keep: Tensor | float) -> Tensor:
+        c = x @ w.T + bias
+        return -(own * torch.sigmoid(-c) - (1 - own) * keep * torch.sigmoid(c)).T @ x / B
+
+    corrected = _through_length(joint(bias, keep) + 2 * cc * others, w, length)
+    once = _through_length(joint(bias, keep) + cc * others, w, length)
+    as_printed = joint(0.0, 1.0) + others
+    return [
+        (
+            "with b, the kept negatives, λ_cc, the factor 2 and the Jacobian: the gradient by autograd",
+            _relative(corrected, exact),
+            1e-12,
+        ),
+        holds("without the factor 2 it is not", _relative(once, exact) > 1e-3),
+        holds("as printed it is not", _relative(as_printed, exact) > 0.1),
+    ]
+
+
+def eq12() -> Rows:
+    w, bias, labels = normalize(_normal(0, N, D), dim=1), _normal(1, N), torch.arange(B) % N
+    x = _normal(2, B, D).requires_grad_()
+    keep = losses.draw_negatives(labels, N, 0.4, generator=torch.Generator().manual_seed(3))
+    own = one_hot(labels, N).double()
+    exact = B * torch.autograd.grad(losses.joint_bce(x @ w.T + bias, labels, keep=keep), x)[0]
+    c = (x @ w.T).detach()
+    kept = torch.where(own.bool(), 1, keep)
+    return [
+        (
+            "with b in the sigmoid and the kept negatives only: the gradient by autograd",
+            _relative((torch.sigmoid(c + bias) * kept - own) @ w, exact),
+            1e-12,
+        ),
+        holds("as printed it is not", _relative((torch.sigmoid(c) - own) @ w, exact) > 0.1),
+    ]
+
+
+def eq32() -> Rows:
+    weight = (2 * _normal(0, N, D)).requires_grad_()
+    w, length = normalize(weight, dim=1).detach(), weight.detach().norm(dim=1)
+    u = w @ w.T
+    rows: Rows = []
+    for name, loss, printed_act, act in (
+        ("BCE", losses.uniform_bce, torch.sigmoid(u), 2 * torch.sigmoid(u)),
+        ("CE", losses.uniform_ce, u.softmax(1), u.softmax(1) + u.softmax(1).T),
+    ):
+        exact = N * torch.autograd.grad(loss(weight), weight)[0]
+        by = {a: _through_length((x * (1 - torch.eye(N))) @ w, w, length) for a, x in (("printed", printed_act), ("both", act))}
+        rows += [
+            (f"{name}, both places of each cosine counted: the gradient by autograd", _relative(by["both"], exact), 1e-12),
+            holds(f"{name}: as printed it is about half", abs(_relative(by["printed"], exact) - 0.5) < 0.05),
+        ]
+    return rows
+
+
+def eq28() -> Rows:
+    tau, labels, bank = 0.2, torch.arange(B) % N, _normal(1, N, 8)
+    z = _normal(0, B, 8).requires_grad_()
+    exact = B * torch.autograd.grad(losses.contrastive_bce(z, labels, bank, tau=tau), z)[0]
+    unit, memory, own = normalize(z, dim=1).detach(), normalize(bank, dim=1), one_hot(labels, N).double()
+    cosines = unit @ memory.T
+    found = _through_length((torch.sigmoid(cosines / tau) - own) @ memory / tau, unit, z.detach().norm(dim=1))
+    return [
+        (
+            "with 1/τ in the activation, unit memory and the Jacobian of the cosine: the gradient by autograd",
+            _relative(found, exact),
+            1e-12,
+        ),
+        holds("as printed it is not", _relative((torch.sigmoid(cosines) - own) @ bank / tau, exact) > 0.1),
+    ]
+
+
+def eq2() -> Rows:
+    z, bank, labels = _normal(0, B, 8), _normal(1, N, 8), torch.arange(B) % N
+    cosines = normalize(z, dim=1) @ normalize(bank, dim=1).T
+    longhand = -(cosines.gather(1, labels[:, None])[:, 0] - cosines.exp().sum(1).log()).mean()
+    return [
+        holds("the memory holds one vector a class, so the sum has K terms", cosines.shape == (B, N)),
+        (
+            "the sum over the K classes is the loss of the book",
+            abs(float(longhand - losses.contrastive_ce(z, labels, bank))),
+            1e-12,
+        ),
+    ]
+
+
+def eq23() -> Rows:
+    own, others, bank = _normal(0, 1, 8).requires_grad_(), _normal(1, N - 1, 8), _normal(2, N, 8)
+    all_z = torch.cat([own, others])
+    as_printed = -torch.log_softmax(torch.cosine_similarity(all_z, bank[:1]), 0)[0]
+    corrected = losses.contrastive_ce(own, torch.tensor([0]), bank)
+    g_printed, g = (torch.autograd.grad(loss, own, retain_graph=True)[0] for loss in (as_printed, corrected))
+    pull = _through_length(normalize(bank[:1], dim=1), normalize(own, dim=1).detach(), own.detach().norm(dim=1))
+    along = float(torch.cosine_similarity(g_printed, -pull))
+    return [
+        ("as printed, the gradient only pulls towards the own memory", abs(along - 1), 1e-12),
+        holds("corrected, it also repels from the other memories, as (28) says", float(torch.cosine_similarity(g, -pull)) < 0.99),
+    ]
+
+
+def eq24() -> Rows:
+    weight = _normal(0, N, D)
+    w = normalize(weight, dim=1)
+    longhand = -((w * w).sum(1) - (w @ w.T).exp().sum(1).log()).mean()
+    return [
+        (
+            "(24) is the uniform term, of class vectors alone: the one that (25) calls (cc)",
+            abs(float(longhand - losses.uniform_ce(weight))),
+            1e-12,
+        ),
+    ]
+
+
+def eq15() -> Rows:
+    labels = torch.arange(400) % 4
+    cloud = normalize(_normal(0, 100, 8), dim=1).repeat_interleave(4, 0) * torch.tensor([1.0, -1.0]).repeat(200)[:, None]
+    cloud = torch.cat([cloud[:200], -cloud[:200]])  # symmetric around the mean of each class
+    means = torch.eye(4, 8, dtype=torch.float64)  # a simplex
+    rows: Rows = []
+    for factor in (0.0, 1.0, 100.0):
+        x = cloud + factor * means[labels]
+        off = (feature_separability(x, labels) - 50).abs().max()
+        rows.append((f"class means {factor:g} times as far apart: (15) is 50", float(off), 1e-9))
+    far = feature_separability(cloud + 100 * means[labels], labels, center="global").mean()
+    return [
+        *rows,
+        ("around the mean of all features the last one has 66.7, as a simplex of four", abs(float(far) - 200 / 3), 0.1),
+    ]
+
+
+def eq13() -> Rows:
+    simplex = torch.eye(100, dtype=torch.float64)
+    chance = [float(classifier_separability(_normal(seed, 100, 64)).mean()) for seed in range(5)]
+    return [
+        ("the simplex of 100 classes has 5000/99", abs(float(classifier_separability(simplex).mean()) - 5000 / 99), 1e-9),
+        ("five random classifiers are within 0.1 points of it", max(abs(c - 5000 / 99) for c in chance), 0.1),
+    ]
+
+
+def appendix_b() -> Rows:
+    return [
+        ("(1 + 1/99) / 2 · 100 = 5000/99", abs((1 + 1 / 99) / 2 * 100 - 5000 / 99), 1e-12),
+        ("which is 50.505", abs(5000 / 99 - 50.505), 5e-4),
+        ("500/99 is 5.051", abs(500 / 99 - 5.051), 5e-4),
+    ]
+
+
+def table4_few() -> Rows:
+    few = printed("bce3s", "4", "method")["accuracy_few"]
+    better = set(few.index[few > few["BCE3S"]])
+    return [
+        ("BCE3S has 40.56 on Few", abs(few["BCE3S"] - 40.56), 0.0),
+        holds("GCL (52.12) and GCL+H2T (52.15) have more", better == {"GCL", "GCL+H2T"}),
+    ]
+
+
+def by_groups() -> pd.DataFrame:
+    """Every row of Tables 4, 5 and 7 with all groups: the printed total, the groups' total, their difference."""
+    frames = []
+    for table, counts in CLASSES.items():
+        frame = printed("bce3s", table, "method").dropna()
+        total = (frame[GROUPS] * np.array(counts)).sum(axis=1) / sum(counts)
+        columns = {"table": table, "method": frame.index, "printed": frame["accuracy_all"], "by the groups": total}
+        frames.append(pd.DataFrame(columns).reset_index(drop=True))
+    return pd.concat(frames, ignore_index=True).assign(difference=lambda f: f["printed"] - f["by the groups"])
+
+
+def group_sums() -> Rows:
+    found = by_groups()
+    far = found[found["difference"].abs() > 0.2]
+    own = found.set_index(["table", "method"]).loc[("4", "BCE3S")]
+    six = printed("bce3s", "6", "normalise")
+    four = found[found["table"] == "4"].set_index("method")["by the groups"].nlargest(2)
+    five = found[found["table"] == "5"].set_index("method")["by the groups"]
+    return [
+        holds("seven rows are more than 0.2 points from what their groups add up to", len(far) == 7),
+        (
+            "Table 6: all groups add up",
+            float((six[GROUPS] @ np.array([0.35, 0.35, 0.30]) - six["accuracy_all"]).abs().max()),
+            0.01,
+        ),
+        ("Table 4, BCE3S: 57.85 printed, 58.53 by its groups", abs(own["by the groups"] - 58.53), 0.005),
+        holds(
+            "by the groups, Table 4 is led by BCE3S, by more than half a point",
+            four.index[0] == "BCE3S" and four.iloc[0] - four.iloc[1] > 0.5,
+        ),
+        holds("two of the rows are BCE3S", far["method"].str.startswith("BCE3S").sum() == 2),
+        holds(
+            "by the groups, Table 5 is led by ProCo",
+            five.idxmax() == "ProCo (400 ep.)" and five.nlargest(2).index[1] == "BCE3S (400 ep.)",
+        ),
+    ]
+
+
+def table2_row() -> Rows:
+    two = published("bce3s", "2").query("contrastive.isna() and uniform.isna()", engine="python")
+    two = two.pivot(index="joint", columns="metric", values="value")
+    five = published("bce3s", "fig-5").query("parameter == 'r'").pivot(index="setting", columns="metric", values="value")
+    shared = [column for column in five if column in two]
+    all_kept = five.loc[1.0]
+    resampled = five.loc[0.4]
+    return [
+        (
+            "the BCE row of Table 2 is the run with r = 0.4 of Fig. 5",
+            float((two.loc["bce", shared] - resampled[shared]).abs().max()),
+            0.0,
+        ),
+        (
+            "with all negatives (r = 1) BCE has 51.56, CE 51.48",
+            abs(all_kept["accuracy_all"] - 51.56) + abs(two.loc["ce", "accuracy_all"] - 51.48),
+            0.0,
+        ),
+        holds("and less on Few than CE", all_kept["accuracy_few"] < two.loc["ce", "accuracy_few"]),
+    ]
+
+
+def table2_marks() -> Rows:
+    frame = published("bce3s", "2").pivot(index=["joint", "contrastive", "uniform"], columns="metric", values="value")
+    total = frame[GROUPS] @ np.array([0.35, 0.35, 0.30])
+    return [
+        (
+            "the groups of all rows add up to their totals: the numbers are intact",
+            float((total - frame["accuracy_all"]).abs().max()),
+            0.01,
+        ),
+        holds("14 rows, each with other losses", len(frame) == 14),
+    ]
+
+
+def table1() -> Rows:
+    one = published("bce3s", "1")
+    three = published("bce3s", "3").query("dataset == 'cifar100-lt' and imbalance == 100").set_index("method")["value"]
+    named = one.dropna(subset=["method"])
+    return [
+        (
+            "every number that we keep stands in Table 3 too",
+            float((named["value"].to_numpy() - three[named["method"]]).abs().max()),
+            0.0,
+        )
+    ]
+
+
+def fig8_caption() -> Rows:
+    pair = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [-1.0, 0.5, 0.0], [-1.0, -0.5, 0.0]])
+    matrix = separability_matrix(pair)
+    return [
+        ("(36) of two equal vectors is 0: the most similar are dark", float(matrix[0, 1]), 1e-6),
+        holds("and of opposite ones near 1", float(matrix[0, 2]) > 0.9),
+    ]
+
+
+ERRATA = (
+    Erratum("bce3s", "eq8", "Eq. 8", "formula", eq8),
+    Erratum("bce3s", "eq12", "Eqs. 10 and 12", "formula", eq12),
+    Erratum("bce3s", "eq32", "Eq. 32", "formula", eq32),
+    Erratum("bce3s", "eq28", "Eqs. 28 to 30", "formula", eq28),
+    Erratum("bce3s", "eq2", "Eq. 2", "misprint", eq2),
+    Erratum("bce3s", "eq23", "Eq. 23", "misprint", eq23),
+    Erratum("bce3s", "eq24", "Eq. 24", "misprint", eq24),
+    Erratum("bce3s", "eq15", "Eqs. 15 and 19", "reading", eq15),
+    Erratum("bce3s", "eq13", "Eq. 13, Sec. on separability", "reading", eq13),
+    Erratum("bce3s", "500-99", "Appendix B", "misprint", appendix_b),
+    Erratum("bce3s", "table4-few", "Table 4 and its text", "statement", table4_few),
+    Erratum("bce3s", "group-sums", "Tables 4, 5 and 7", "statement", group_sums),
+    Erratum("bce3s", "table2-row", "Table 2", "reading", table2_row),
+    Erratum("bce3s", "table2-marks", "Table 2", "copy", table2_marks),
+    Erratum("bce3s", "table1", "Table 1", "copy", table1),
+    Erratum("bce3s", "fig8-caption", "Caption of Fig. 8", "misprint", fig8_caption),
+)

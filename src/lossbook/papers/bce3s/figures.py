@@ -1,0 +1,373 @@
+"""Figures of the `bce3s` chapter: published numbers and results in, the current matplotlib figure out.
+
+Accuracies of results are shares, those of published tables per cent; figures show per cent.  Measures of geometry are per
+cent in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from lossbook.papers.style import PALETTE
+
+CE, BCE = PALETTE[0], PALETTE[1]
+MIXED = {"CE with BCE": PALETTE[2], "BCE with CE": PALETTE[4]}
+# A family: form of the joint term, form of the two other ones.  In each, four combinations of terms.
+FAMILIES = {"CE": ("ce", "ce"), "CE with BCE": ("ce", "bce"), "BCE with CE": ("bce", "ce"), "BCE": ("bce", "bce")}
+FIGURE_FAMILIES = ("CE", "CE with BCE", "BCE")  # rows of Figs. 6 to 9
+COMBINATIONS = ("joint", "+ contrastive", "+ uniform", "+ both")
+GROUPS = {
+    "accuracy_many": ("Many", PALETTE[2]),
+    "accuracy_medium": ("Medium", PALETTE[4]),
+    "accuracy_few": ("Few", PALETTE[3]),
+    "accuracy_all": ("all classes", "black"),
+}
+# Objective of a run -> name of its method in Tables 3 to 7, colour and marker.
+METHODS = {
+    "soft-d": ("CE", CE, "o"),
+    "cb-focal": ("CB-Focal", PALETTE[2], "s"),
+    "ldam": ("LDAM", PALETTE[4], "^"),
+    "logit-adjustment": ("Logit Adj.", PALETTE[3], "v"),
+    "balanced-softmax": ("Balanced softmax", PALETTE[5], "P"),
+    "weight-balancing": ("Weight balancing", PALETTE[9], "X"),
+    "bce3s": ("BCE3S", BCE, "D"),
+}
+ONE_STAGE = "BCE3S, one stage"
+
+
+def terms(joint: str, contrastive: str | None, uniform: str | None) -> str:
+    """A combination of terms in words: ``CE``, ``BCE + ss (CE)``, ``BCE3S``."""
+    present = {name: form for name, form in (("ss", contrastive), ("cc", uniform)) if isinstance(form, str)}
+    forms = set(present.values())
+    if len(present) == 2 and forms == {joint}:
+        return f"{joint.upper()}3S"
+    return joint.upper() + (f" + {', '.join(present)} ({forms.pop().upper()})" if present else "")
+
+
+def with_terms(frame: pd.DataFrame, prefix: str = "arg_") -> pd.DataFrame:
+    """The frame with a column ``terms``, from its columns ``joint``, ``contrastive`` and ``uniform``."""
+    columns = [frame[f"{prefix}{name}"] for name in ("joint", "contrastive", "uniform")]
+    return frame.assign(terms=[terms(*row) for row in zip(*columns, strict=True)])
+
+
+def with_method(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a column ``method``: as in the paper's tables, where BCE3S has its second stage."""
+    names = frame["objective"].map({objective: name for objective, (name, *_) in METHODS.items()})
+    bce3s, ce3s = frame["objective"].eq("bce3s"), frame["arg_joint"].eq("ce")
+    names = names.mask(bce3s & ce3s, "CE3S").mask(bce3s & ~ce3s & frame["then_epochs"].isna(), ONE_STAGE)
+    return frame.assign(method=names)
+
+
+def family_terms(family: str) -> list[str]:
+    """The four combinations of a family, in the order of :data:`COMBINATIONS`."""
+    joint, other = FAMILIES[family]
+    return [terms(joint, None, None), terms(joint, other, None), terms(joint, None, other), terms(joint, other, other)]
+
+
+def _family(name: str) -> str:
+    """The family of a combination; the joint term alone counts to the pure one."""
+    return next(family for family in ("CE", "BCE", *MIXED) if name in family_terms(family))
+
+
+def _color(family: str) -> str:
+    return {"CE": CE, "BCE": BCE, **MIXED}[family]
+
+
+def ablation(published: pd.DataFrame, results: pd.DataFrame) -> None:
+    """Table 2: accuracy over all and over the few-shot classes, one row a combination, published above, ours below.
+
+    ``published``: index = combination, columns = metrics, per cent; ``results`` has a column ``terms``.
+    """
+    order = list(published.index)
+    rows = pd.Series(np.arange(len(order))[::-1], order)
+    figure, axes = plt.subplots(2, 2, figsize=(7.2, 7.6), sharey=True)
+    for column, metric in enumerate(("accuracy_all", "accuracy_few")):
+        above, below = axes[:, column]
+        for name in order:
+            color = _color(_family(name))
+            above.plot(published.loc[name, metric], rows[name], "D", color=color, markersize=6)
+            seeds = 100 * results.loc[results["terms"] == name, metric]
+            below.plot(seeds, [rows[name]] * len(seeds), "|", color=color, markersize=8)
+            below.plot(seeds.mean(), rows[name], "D", color=color, markersize=6)
+        label = GROUPS[metric][0]
+        above.set_title(f"published: {label}")
+        below.set(title=f"here: {label}", xlabel="accuracy (%)")
+        for axis in (above, below):
+            reference = published[metric] if axis is above else 100 * results.groupby("terms")[metric].mean()
+            axis.axvline(reference["CE"], color=CE, linestyle=":", linewidth=1)
+            axis.axvline(reference["BCE"], color=BCE, linestyle=":", linewidth=1)
+            axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axis.set(yticks=rows, yticklabels=order, ylim=(-0.6, len(order) - 0.4))
+            for block in (2, 6, 10):  # joint alone, with ss, with cc, with both
+                axis.axhline(len(order) - block - 0.5, color="0.4", linewidth=0.8)
+    marks = [plt.Line2D([], [], marker="D", linestyle="", color=_color(family), label=family) for family in FAMILIES]
+    marks.append(plt.Line2D([], [], marker="|", linestyle="", markersize=8, color="0.35", label="one seed"))
+    figure.legend(handles=marks, loc="outside lower center", ncols=5)
+
+
+def bars(results: pd.DataFrame, rows: dict[str, str]) -> None:
+    """Figs. 6 and 7 as bars: mean over the classes and the seeds, the line is the standard deviation over the classes.
+
+    ``rows``: metric -> label of its axis, one row of panels each; columns are the families.
+    """
+    _, axes = plt.subplots(len(rows), 3, figsize=(7.2, 1.75 * len(rows) + 0.7), sharey="row", sharex=True, squeeze=False)
+    means = results.groupby("terms")[[name for metric in rows for name in (metric, f"{metric}_std")]].mean()
+    for line, (metric, label) in zip(axes, rows.items(), strict=True):
+        for axis, family in zip(line, FIGURE_FAMILIES, strict=True):
+            part = means.loc[family_terms(family)]
+            x = np.arange(len(part))
+            axis.bar(x, part[metric] - 50, bottom=50, width=0.7, color=_color(family), alpha=0.6, linewidth=0)
+            axis.errorbar(x, part[metric], part[f"{metric}_std"], fmt="none", color="0.2", linewidth=1.2, capsize=3)
+            for position, value in zip(x, part[metric], strict=True):
+                axis.text(position, 0.02, f"{value:.1f}", transform=axis.get_xaxis_transform(), ha="center", fontsize=8)
+            axis.set_xticks(x, COMBINATIONS, rotation=35, ha="right")
+            axis.grid(visible=False, axis="x")
+        low, high = line[0].get_ylim()
+        line[0].set_ylim(low - 0.16 * (high - low), high)  # room for the numbers
+        line[0].set_ylabel(f"{label} (%)")
+    for axis, family in zip(axes[0], FIGURE_FAMILIES, strict=True):
+        axis.set_title(family)
+
+
+def over_classes(geometry: pd.DataFrame, measures: dict[str, str], families: tuple[str, ...] = ("CE", "BCE")) -> None:
+    """Fig. 2: measures of every class, head to tail; columns are families, lines the combinations."""
+    figure, axes = plt.subplots(len(measures), len(families), figsize=(7.2, 1.9 * len(measures) + 1.0), sharey="row", sharex=True)
+    styles = dict(zip(COMBINATIONS, ("-", "--", "-", "--"), strict=True))
+    colors = dict(zip(COMBINATIONS, ("0.25", "0.25", PALETTE[3], PALETTE[3]), strict=True))
+    for line, (measure, label) in zip(axes, measures.items(), strict=True):
+        for axis, family in zip(line, families, strict=True):
+            for name, combination in zip(family_terms(family), COMBINATIONS, strict=True):
+                part = geometry[geometry["terms"] == name].sort_values("class")
+                style = {"linestyle": styles[combination], "color": colors[combination], "label": combination}
+                axis.plot(part["class"], part[measure], marker=".", linewidth=1.3, **style)
+        line[0].set_ylabel(f"{label} (%)")
+    for axis, family in zip(axes[0], families, strict=True):
+        axis.set_title(family)
+    images = geometry[geometry["terms"] == family_terms(families[0])[0]].sort_values("class")
+    for axis in axes[-1]:
+        axis.set_xticks(images["class"], images["images"])
+        axis.set_xlabel("class, by its number of training images")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def _grid(families: tuple[str, ...], height: float) -> tuple[plt.Figure, np.ndarray]:
+    figure, axes = plt.subplots(len(families), 4, figsize=(7.2, height), squeeze=False)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.grid(visible=False)
+    for axis, family in zip(axes[:, 0], families, strict=True):
+        axis.set_ylabel(family)
+    for axis, combination in zip(axes[0], COMBINATIONS, strict=True):
+        axis.set_title(combination)
+    return figure, axes
+
+
+def matrices(pairs: pd.DataFrame, families: tuple[str, ...] = FIGURE_FAMILIES) -> None:
+    """Fig. 8: separability (per cent) of every pair of classifier vectors, head classes first; the diagonal is left out."""
+    figure, axes = _grid(families, 5.4)
+    off = 100 * pairs.loc[pairs["row"] != pairs["column"], "separability"]
+    for line, family in zip(axes, families, strict=True):
+        for axis, name in zip(line, family_terms(family), strict=True):
+            matrix = 100 * pairs[pairs["terms"] == name].pivot(index="row", columns="column", values="separability").to_numpy()
+            np.fill_diagonal(matrix, np.nan)
+            image = axis.imshow(matrix, cmap="cividis", vmin=off.min(), vmax=off.max())
+            axis.set_xlabel(f"{np.nanmin(matrix):.0f} to {np.nanmax(matrix):.0f}", fontsize=8)
+    figure.colorbar(image, ax=axes, shrink=0.6, pad=0.01, label="separability of two classifier vectors (%)")
+
+
+def scatter(points: pd.DataFrame, images: pd.Series, families: tuple[str, ...] = FIGURE_FAMILIES) -> None:
+    """Figs. 3 and 9: t-SNE of test features, one colour a class; ``images``: training images of each class."""
+    figure, axes = _grid(families, 6.3)
+    for line, family in zip(axes, families, strict=True):
+        for axis, name in zip(line, family_terms(family), strict=True):
+            part = points[points["terms"] == name]
+            axis.scatter(part["x"], part["y"], s=5, c=[PALETTE[int(k)] for k in part["label"]], linewidths=0)
+    marks = [
+        plt.Line2D([], [], marker="o", linestyle="", markersize=5, color=PALETTE[int(k)], label=f"{n}") for k, n in images.items()
+    ]
+    figure.legend(
+        handles=marks,
+        loc="outside lower center",
+        ncols=10,
+        title="class, by its number of training images",
+        columnspacing=0.9,
+        handletextpad=0.1,
+    )
+
+
+def tails(counts: dict[str, Sequence[int]], ends: dict[str, tuple[int, int]]) -> None:
+    """Fig. 4: training images (log) over the rank of the class, as a share of all classes.
+
+    ``counts``: every class of a data set, largest first; ``ends``: only its largest and its smallest class are known.
+    """
+    figure, axis = plt.subplots(figsize=(7.2, 3.8))
+    for (name, images), color in zip(counts.items(), PALETTE, strict=False):
+        axis.plot(np.linspace(0, 1, len(images)), images, marker="." if len(images) < 20 else "", color=color, label=name)
+    for (name, pair), color in zip(ends.items(), PALETTE[len(counts) :], strict=False):
+        axis.plot([0, 1], pair, "D", color=color, fillstyle="none", label=f"{name} (ends)")
+    for bound in (100, 20):
+        axis.axhline(bound, color="0.3", linestyle=":", linewidth=1.2)
+    for height, name in ((250, "Many"), (45, "Medium"), (7, "Few")):
+        axis.text(1.02, height, name, transform=axis.get_yaxis_transform(), va="center", fontsize=9)
+    axis.set(yscale="log", xlabel="rank of the class (0: largest, 1: smallest)", ylabel="training images")
+    axis.set_yticks([2, 5, 20, 100, 500, 1000, 5000], ["2", "5", "20", "100", "500", "1000", "5000"])
+    axis.minorticks_off()
+    figure.legend(loc="outside lower center", ncols=3)
+
+
+def _range(axis: Axes, frame: pd.DataFrame, key: str, metric: str, scale: float = 1.0, **style: object) -> None:
+    """Mean (line) and range (band) over the seeds, over a parameter."""
+    seeds = scale * frame.groupby(key)[metric].agg(["mean", "min", "max"])
+    (line,) = axis.plot(seeds.index, seeds["mean"], **({"marker": "."} | style))
+    axis.fill_between(seeds.index, seeds["min"], seeds["max"], color=line.get_color(), alpha=0.2, linewidth=0)
+
+
+def shares_kept(published: pd.DataFrame, results: pd.DataFrame) -> None:
+    """Fig. 5, r: what keeping a share r of the negatives gains over keeping all, in points, for every group.
+
+    ``published``: index = r (1 among them), columns = metrics, per cent.  Dashed: one draw for the whole batch.
+    """
+    figure, axes = plt.subplots(1, 4, figsize=(7.2, 3.2), sharex=True, sharey=True)
+    full = results[results["arg_r"] == 1].set_index("seed")
+    for axis, (metric, (label, color)) in zip(axes, GROUPS.items(), strict=True):
+        gains = results.assign(gain=100 * (results[metric] - results["seed"].map(full[metric])))
+        for scheme, style, shade in (("sample", "-", color), ("batch", "--", "0.5")):
+            part = gains[(gains["arg_resampling"] == scheme) | (gains["arg_r"] == 1)]
+            _range(axis, part, "arg_r", "gain", linestyle=style, color=shade)
+        axis.plot(published.index, published[metric] - published.loc[1.0, metric], "D", color="black", fillstyle="none")
+        axis.axhline(0, color="0.3", linewidth=0.8)
+        axis.set(title=label, xlabel="share kept, r", xticks=(0.2, 0.6, 1.0))
+    axes[0].set_ylabel("gain over r = 1 (points)")
+    handles = [
+        plt.Line2D([], [], color="0.2", marker=".", label="here, drawn for each sample"),
+        plt.Line2D([], [], color="0.5", marker=".", linestyle="--", label="here, drawn for the batch"),
+        plt.Line2D([], [], color="black", marker="D", fillstyle="none", linestyle="", label="published"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+
+
+def uniform_weights(results: pd.DataFrame, without: pd.DataFrame, best: float) -> None:
+    """Fig. 5, lambda_cc: accuracy and the spread of the classifier over the weight, one line a form.
+
+    ``without``: the runs of the two joint terms alone (dotted); ``best``: the setting that the paper calls best.
+    """
+    panels = {
+        "accuracy_all": ("accuracy, all classes (%)", 100),
+        "accuracy_few": ("accuracy, Few (%)", 100),
+        "pair_separability_std": ("spread over pairs of\nclassifier vectors (points)", 1),
+    }
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.6))
+    for axis, (metric, (label, factor)) in zip(axes, panels.items(), strict=True):
+        for form, color in (("ce", CE), ("bce", BCE)):
+            name = f"{form.upper()} + cc ({form.upper()})"
+            _range(axis, results[results["arg_uniform"] == form], "arg_lambda_cc", metric, factor, color=color, label=name)
+            level = factor * without.loc[without["arg_joint"] == form, metric].mean()
+            axis.axhline(level, color=color, linestyle=":", linewidth=1.3, label=f"{form.upper()} alone")
+        axis.axvline(best, color="0.3", linestyle="--", linewidth=1, label=f"best in the paper, {best:g}")
+        axis.set(xscale="log", xlabel=r"weight $\lambda_\mathrm{cc}$", ylabel=label)
+    axes[-1].set_yscale("log")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+
+
+def contrastive_weights(results: pd.DataFrame, metrics: tuple[str, ...]) -> None:
+    """Fig. 5, lambda_ss and tau: accuracy (per cent) as a map, the weight across, the temperature up."""
+    figure, axes = plt.subplots(1, len(metrics), figsize=(7.2, 3.0), sharey=True)
+    for axis, metric in zip(axes, metrics, strict=True):
+        wide = 100 * results.pivot_table(index="arg_tau", columns="arg_lambda_ss", values=metric, sort=True)
+        image = axis.imshow(wide, cmap="cividis", origin="lower", aspect="auto")
+        middle = (wide.to_numpy().min() + wide.to_numpy().max()) / 2
+        for (row, column), value in np.ndenumerate(wide.to_numpy()):
+            color = "black" if value > middle else "white"
+            axis.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8.5, color=color)
+        axis.set(xticks=range(len(wide.columns)), xticklabels=[f"{v:g}" for v in wide.columns], title=GROUPS[metric][0])
+        axis.set(yticks=range(len(wide)), yticklabels=[f"{v:g}" for v in wide.index], xlabel=r"weight $\lambda_\mathrm{ss}$")
+        axis.grid(visible=False)
+        figure.colorbar(image, ax=axis, label="accuracy (%)" if axis is axes[-1] else None)
+    axes[0].set_ylabel(r"temperature $\tau$")
+
+
+def _style(method: str) -> tuple[str, str, str]:
+    """Colour, marker and fill of a method; grey for one that does not run here."""
+    if method == ONE_STAGE:
+        return BCE, "D", "none"
+    known = {name: (color, marker, "full") for name, color, marker in METHODS.values()}
+    return known.get(method, ("0.7", "", "full"))
+
+
+def _method_legend(figure: plt.Figure, methods: Sequence[str], others: bool = True, columns: int = 4) -> None:
+    handles = []
+    for method in methods:
+        color, marker, fill = _style(method)
+        handles.append(plt.Line2D([], [], linestyle="", color=color, marker=marker, fillstyle=fill, label=method))
+    if others:
+        handles.append(plt.Line2D([], [], linestyle="", color="0.7", marker=".", label="other methods"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def imbalances(published: dict[str, pd.DataFrame], results: pd.DataFrame) -> None:
+    """Tables 1 and 3: accuracy over the imbalance factor, one panel a published data set, the last one ours.
+
+    ``published``: index = method, columns = imbalance factors, per cent; ``results`` has a column ``method``.
+    """
+    ours = 100 * results.groupby(["method", "imbalance"], sort=False)["accuracy_all"].mean().unstack()
+    panels = {f"published: {name}": frame for name, frame in published.items()} | {"here: MNIST": ours}
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 4.4))
+    for axis, (title, frame) in zip(axes, panels.items(), strict=True):
+        for method, row in frame.iterrows():
+            color, marker, fill = _style(method)
+            row = row.dropna()
+            axis.plot(row.index, row, color=color, marker=marker or ".", fillstyle=fill, linewidth=1, zorder=3 if marker else 1)
+        axis.set(xscale="log", xlabel="imbalance factor")
+        axis.set_title(title, fontsize=9.5)
+        axis.set_xticks([10, 50, 100], ["10", "50", "100"])
+        axis.minorticks_off()
+    axes[0].set_ylabel("accuracy over all classes (%)")
+    _method_legend(figure, list(ours.index), columns=3)
+
+
+def trade_off(panels: dict[str, pd.DataFrame]) -> None:
+    """Accuracy on Few over accuracy on Many, in per cent; one panel a table, one point a method (index)."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.9))
+    names: dict[str, bool] = {}
+    for axis, (title, frame) in zip(axes, panels.items(), strict=True):
+        for method, row in frame.iterrows():
+            color, marker, fill = _style(method)
+            style = {"color": color, "fillstyle": fill, "zorder": 3 if marker else 1}
+            axis.plot(row["accuracy_many"], row["accuracy_few"], marker or ".", **style)
+            names[method] = bool(marker)
+        axis.set(xlabel="Many (%)")
+        axis.set_title(title, fontsize=9.5)
+    axes[0].set_ylabel("Few (%)")
+    _method_legend(figure, [name for name, marked in names.items() if marked], others=not all(names.values()))
+
+
+def stages(results: pd.DataFrame) -> None:
+    """One stage (ring) and two (disc, square with MaxNorm) of CE3S and BCE3S, in per cent; one panel a group of classes.
+
+    ``results``: columns ``stage`` (``one stage``, ``two stages``, ``two, MaxNorm``) and ``arg_joint``.
+    """
+    figure, axes = plt.subplots(1, len(GROUPS), figsize=(7.2, 2.9))
+    markers = {"one stage": ("o", "none"), "two stages": ("o", "full"), "two, MaxNorm": ("s", "full")}
+    for axis, (metric, (label, _)) in zip(axes, GROUPS.items(), strict=True):
+        for x, (form, color) in enumerate((("ce", CE), ("bce", BCE))):
+            rows = results[results["arg_joint"] == form]
+            for shift, (stage, (marker, fill)) in zip((-0.2, 0.0, 0.2), markers.items(), strict=True):
+                seeds = 100 * rows.loc[rows["stage"] == stage, metric]
+                axis.errorbar(
+                    x + shift, seeds.mean(), seeds.std(), fmt=marker, color=color, fillstyle=fill, linewidth=1, capsize=2
+                )
+        axis.set_xticks([0, 1], ["CE3S", "BCE3S"])
+        axis.set(title=label, xlim=(-0.5, 1.5))
+        axis.grid(visible=False, axis="x")
+    axes[0].set_ylabel("accuracy (%)")
+    handles = [
+        plt.Line2D([], [], linestyle="", color="0.3", marker=marker, fillstyle=fill, label=stage)
+        for stage, (marker, fill) in markers.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)

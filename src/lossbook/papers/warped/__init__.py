@@ -1,0 +1,5 @@
+"""`warped`: Realigned softmax warping."""
+
+from lossbook.papers.warped.experiment import PAPER
+
+__all__ = ["PAPER"]

@@ -1,0 +1,56 @@
+"""From run records to results, written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lossbook.files import write_atomically
+from lossbook.runs.records import Store
+from lossbook.runs.results import results_path, runs_frame, small_frame
+from lossbook.runs.suites.lookup import metrics_of
+from lossbook.runs.tables import TIERS, Table, small_tables
+
+
+def write_results(
+    paper: str, tables: Sequence[Table], tier: str, runs_dir: Path, results_dir: Path, partial: bool = False
+) -> list[Path]:
+    """Collect all records of a paper's tables into ``<results_dir>/<tier>/<paper>.csv`` and its small tables.
+
+    Args:
+        partial: leave out the tables of which a run is missing.
+
+    Raises:
+        RuntimeError: if a run of a table is missing, naming it.
+    """
+    store, folder = Store(runs_dir), results_dir / tier
+    suites = dict.fromkeys(s for table in tables for t in TIERS for spec in table.specs.get(t, ()) for s in spec.suites)
+    metrics = metrics_of(suites)
+    runs: list[pd.DataFrame] = []
+    small: dict[str, list[pd.DataFrame]] = {name: [] for name in small_tables(tables)}
+    for table in tables:
+        specs = table.runs(tier)
+        missing = store.missing(specs)
+        if missing and not partial:
+            raise RuntimeError(
+                f"{len(missing)} run(s) of {paper} {table.name} are missing in {runs_dir}, first {missing[0].canonical_json()}"
+            )
+        if missing or not specs:
+            continue
+        records = [store.load(spec) for spec in specs]
+        runs.append(runs_frame(records, table.name, metrics))
+        first_seed = [record for spec, record in zip(specs, records, strict=True) if spec.seed == 0]
+        for name in table.small_tables:
+            small[name].append(small_frame(first_seed, table.name, name))
+    written = [_write(results_path(folder, paper), runs)]
+    # A tier may leave out the suite that makes a small table.
+    measured = {name: parts for name, parts in small.items() if not all(part.empty for part in parts)}
+    return written + [_write(results_path(folder, paper, name), parts) for name, parts in measured.items()]
+
+
+def _write(path: Path, parts: list[pd.DataFrame]) -> Path:
+    frame = pd.concat([part for part in parts if not part.empty], ignore_index=True)
+    write_atomically(path, frame.to_csv(index=False, float_format="%.6g"))
+    return path

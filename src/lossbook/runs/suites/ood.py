@@ -1,0 +1,83 @@
+"""Out-of-distribution detection by ten post-hoc scores (`onecold`, Sec. 3.4): other data sets are the unknown."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lossbook.data import Split, resize, to_float
+from lossbook.data.other_sets import others_of
+from lossbook.data.unknown import unknown_for
+from lossbook.heads.dual import DualHead
+from lossbook.heads.linear import LinearHead
+from lossbook.metrics import ood
+from lossbook.metrics.openset import auroc
+from lossbook.metrics.uniformity import samplewise_accuracy
+from lossbook.runs.suites.suite import Measured, Outputs, Suite
+
+_NEIGHBOURS = 50
+_ODIN_NOISE = 2 * 0.0014  # 0.0014 of the range of a pixel, which is 2 after `to_float`
+_CHUNK = 500
+
+
+def measure(outputs: Outputs) -> Measured:
+    """``ood_<set>_<method>``: the AUROC of the test images against another data set's; ``ood_<set>``: its mean over the
+    ten methods (Table 4); ``error`` on the test images.
+
+    A run on features is scored against features of the same other data sets; ODIN's step is then made in the features.
+    Needs a linear head; of a dual head, the cross entropy's.
+    """
+    return Measured(measure_against(outputs, others_of("ood", outputs.spec.dataset)))
+
+
+def measure_against(outputs: Outputs, unknown: tuple[str, ...]) -> dict[str, float]:
+    """The numbers of :func:`measure` for these unknown sets."""
+    head = outputs.objective.head.ce if isinstance(outputs.objective.head, DualHead) else outputs.objective.head
+    if not isinstance(head, LinearHead):
+        raise ValueError(f"the suite 'ood' needs a linear head, got {type(head).__name__}")
+    known = outputs.data.test.images
+    scores = _scores(outputs, head, known, outputs.test_features)
+    with torch.no_grad():
+        values = {"error": 1 - samplewise_accuracy(head(outputs.test_features), outputs.test_labels)}
+    for name in unknown:
+        images = unknown_for(outputs.spec.dataset, name, known, known.shape[-1])
+        others = _scores(outputs, head, images, outputs.extract(images))
+        areas = {method: auroc(scores[method], others[method]) for method in scores}
+        values[f"ood_{name}"] = sum(areas.values()) / len(areas)
+        values |= {f"ood_{name}_{method}": area for method, area in areas.items()}
+    return values
+
+
+def _scores(outputs: Outputs, head: LinearHead, images: Tensor, features: Tensor) -> dict[str, Tensor]:
+    train, labels = outputs.train_features, outputs.train_labels
+    with torch.no_grad():
+        weight, bias = head.weight, -head.threshold().expand(len(head.weight))
+        logits, train_logits = head(features), head(train)
+        return {
+            "msp": ood.msp(logits.double()),
+            "odin": _odin(outputs, weight, bias, images),
+            "rmds": ood.rmds(features, train, labels),
+            "energy": ood.energy(logits),
+            "vim": ood.vim(features, train, weight, bias),
+            "knn": ood.knn(features, train, min(_NEIGHBOURS, len(train))),
+            "dice": ood.dice(features, train, weight, bias),
+            "she": ood.she(features, logits, train, train_logits, labels),
+            "relation": ood.relation(features, logits, train, train_logits),
+            "scale": ood.scale(features, weight, bias),
+        }
+
+
+def _odin(outputs: Outputs, weight: Tensor, bias: Tensor, images: Tensor) -> Tensor:
+    device = next(outputs.backbone.parameters()).device
+    resized = resize(Split(images, images.new_empty(0)), outputs.spec.image_size).images
+
+    def logits(x: Tensor) -> Tensor:
+        # Tempered a thousandfold, the probabilities differ in their sixth digit: float64.
+        return F.linear(outputs.backbone(x).double(), weight.to(device).double(), bias.to(device).double())
+
+    parts = [ood.odin(logits, to_float(chunk.to(device)), noise=_ODIN_NOISE).cpu() for chunk in resized.split(_CHUNK)]
+    return torch.cat(parts)
+
+
+SUITE = Suite(measure)

@@ -1,0 +1,46 @@
+"""All suites, written out; a run spec names those that it wants."""
+
+from __future__ import annotations
+
+from lossbook.runs.suites import (
+    bench,
+    collapse,
+    corruption,
+    diversity,
+    geometry,
+    layers,
+    longtail,
+    neighbours,
+    ood,
+    ood_printed,
+    openset,
+    plane,
+    reality_check,
+    rejection,
+    retrieval,
+    tsne,
+    uniformity,
+    verification,
+)
+from lossbook.runs.suites.suite import Suite
+
+SUITES: dict[str, Suite] = {
+    "bench": bench.SUITE,
+    "collapse": collapse.SUITE,
+    "corruption": corruption.SUITE,
+    "diversity": diversity.SUITE,
+    "geometry": geometry.SUITE,
+    "layers": layers.SUITE,
+    "longtail": longtail.SUITE,
+    "neighbours": neighbours.SUITE,
+    "ood": ood.SUITE,
+    "ood_printed": ood_printed.SUITE,
+    "openset": openset.SUITE,
+    "plane": plane.SUITE,
+    "reality_check": reality_check.SUITE,
+    "rejection": rejection.SUITE,
+    "retrieval": retrieval.SUITE,
+    "tsne": tsne.SUITE,
+    "uniformity": uniformity.SUITE,
+    "verification": verification.SUITE,
+}

@@ -1,0 +1,32 @@
+"""Test features in the plane by t-SNE (Figs. 3 and 9 of `bce3s`): a picture, not a measure."""
+
+from __future__ import annotations
+
+import torch
+
+from lossbook.data import Split, first_of_each_class
+from lossbook.runs.suites.suite import Measured, Outputs, Suite
+
+_IMAGES_A_CLASS = 30
+
+
+def measure(outputs: Outputs) -> Measured:
+    """Frame ``tsne`` of a run with seed 0: one row an image, the first 30 test images of every class.
+
+    It is scikit-learn's t-SNE of the unit features (so that distances are angles, as compactness measures them), started
+    from their principal components.
+    """
+    if outputs.spec.seed:
+        return Measured({})  # small tables are kept of the first seed only, and t-SNE takes longer than the training
+    from sklearn.manifold import TSNE
+
+    counts = torch.full((outputs.data.num_classes,), _IMAGES_A_CLASS)
+    chosen = first_of_each_class(Split(outputs.test_features, outputs.test_labels), counts)
+    features = torch.nn.functional.normalize(chosen.images).numpy()
+    tsne = TSNE(init="pca", perplexity=min(30, len(features) / 4), max_iter=500, random_state=0, n_jobs=1)
+    places = tsne.fit_transform(features)
+    columns = (*places.astype(float).round(2).T.tolist(), chosen.labels.tolist())
+    return Measured({}, {"tsne": [{"x": x, "y": y, "label": label} for x, y, label in zip(*columns, strict=True)]})
+
+
+SUITE = Suite(measure)

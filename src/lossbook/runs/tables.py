@@ -1,0 +1,49 @@
+"""Which runs fill a table: :class:`Table`.  No torch here, so listing runs is instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lossbook.runs.spec import RunSpec
+
+TIERS = ("quick", "frozen", "standard", "paper")
+
+
+def check_tier(tier: str) -> None:
+    """Raise a ``ValueError`` for a name that is no tier."""
+    if tier not in TIERS:
+        raise ValueError(f"unknown tier {tier!r}; expected one of {', '.join(TIERS)}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table (or figure) of a paper and the runs behind its counterpart.
+
+    Attributes:
+        name: as the paper counts it, e.g. ``"II"``, or a word for one that the paper does not have.
+        title: one line.
+        specs: tier -> the runs, without their seeds.
+        seeds: how many seeds (0, 1, ...) each tier runs; 3 where it says nothing.
+        small_tables: names of the runs' small tables that results keep beside the numbers (first seed only).
+    """
+
+    name: str
+    title: str
+    specs: dict[str, tuple[RunSpec, ...]]
+    seeds: dict[str, int] = field(default_factory=lambda: {"quick": 3, "standard": 3, "paper": 1})
+    small_tables: tuple[str, ...] = ()
+
+    def runs(self, tier: str) -> list[RunSpec]:
+        """All runs of a tier, seeds innermost; empty when the table has none there."""
+        return [spec.replace(seed=seed) for spec in self.specs.get(tier, ()) for seed in range(self.seeds.get(tier, 3))]
+
+
+def distinct_runs(tables: Iterable[Table], tier: str) -> list[RunSpec]:
+    """The runs of some tables; one that stands in two tables comes once."""
+    return list({spec.run_id: spec for table in tables for spec in table.runs(tier)}.values())
+
+
+def small_tables(tables: Iterable[Table]) -> tuple[str, ...]:
+    """The names of all small tables that the results of some tables keep."""
+    return tuple(dict.fromkeys(name for table in tables for name in table.small_tables))

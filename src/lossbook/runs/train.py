@@ -1,0 +1,340 @@
+"""The only training loop: ``train(spec) -> RunResult``, a pure function of the spec.
+
+One device through Lightning Fabric, or several through its DDP (:mod:`lossbook.runs.distributed`): float32 on the CPU,
+bfloat16 autocast on CUDA.  The data set is one uint8 tensor on the device; images become floats, are resized and
+augmented a batch at a time.  No step waits for the device: the losses are summed there and read once an epoch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from lossbook.data import ImageData, Split, augment_batch, batches, held_out_classes, mix_batch, resize, subset, to_float
+from lossbook.models import create_model
+from lossbook.objectives import Objective, create_objective
+from lossbook.progress import track
+from lossbook.runs.distributed import all_gather, check_divisible, create_fabric, local_shard, norms_over_whole_batch
+from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites.lookup import get_suite
+from lossbook.runs.suites.suite import Measured, Outputs, Suite
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came out of a run.
+
+    ``metrics`` holds ``diverged`` (0 or 1), ``train_loss`` of the last epoch and what the suites measured;
+    ``curves`` one value an epoch (not a number where nothing was measured); ``small_tables`` the suites' small tables.
+    A run whose loss stops being finite ends there: that is a result, not an error, and its other metrics are missing.
+    """
+
+    spec: RunSpec
+    metrics: dict[str, float]
+    curves: dict[str, list[float]]
+    small_tables: dict[str, list[dict[str, float]]]
+    seconds: float
+    device: str
+
+
+class Classifier(nn.Module):
+    """Backbone and objective: (images, labels) to (loss, number of right predictions).
+
+    The backbone works on this process's share of the images, the objective on the features of all.
+    """
+
+    def __init__(self, fabric: Fabric, backbone: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.fabric = fabric
+        self.backbone = backbone
+        self.objective = objective
+
+    def forward(self, images: Tensor, labels: Tensor, partners: Tensor | None = None, own: float = 1.0) -> tuple[Tensor, Tensor]:
+        """``partners`` and ``own`` are the other labels and the own label's share of mixed images."""
+        features = all_gather(self.fabric, self.backbone(local_shard(self.fabric, images)))
+        mixed = partners is not None
+        loss = self.objective.mixed(features, labels, partners, own) if mixed else self.objective(features, labels)
+        with torch.no_grad():
+            correct = (self.objective.logits(features).argmax(1) == labels).sum()
+        return loss, correct
+
+
+@contextlib.contextmanager
+def _deterministic(seed: int) -> Iterator[None]:
+    """Seeded and deterministic inside, the caller's state untouched outside."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True)
+        # Filling uninitialised memory costs up to 20 % of a short run and finds nothing here.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0])
+            torch.utils.deterministic.fill_uninitialized_memory = before[1]
+
+
+def _optimizer(
+    model: Classifier, spec: RunSpec, steps_per_epoch: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+    """Weight decay on matrices and kernels only; linear warm-up, then cosine decay to zero or steps, a batch at a time."""
+    # One group a pair of settings: every group costs a step of its own.
+    members: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for part, lr in ((model.backbone, spec.lr), (model.objective, spec.head_lr or spec.lr)):
+        for parameter in part.parameters():
+            if parameter.requires_grad:
+                decay = spec.weight_decay if parameter.ndim > 1 else 0.0
+                members.setdefault((lr, decay), []).append(parameter)
+    groups = [{"params": chosen, "lr": lr, "weight_decay": decay} for (lr, decay), chosen in members.items()]
+    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    if spec.optimizer not in kinds:
+        raise ValueError(f"unknown optimizer {spec.optimizer!r}; expected one of {', '.join(kinds)}")
+    momentum = {"momentum": spec.momentum, "nesterov": spec.momentum > 0} if spec.optimizer == "sgd" else {}
+    optimizer = kinds[spec.optimizer](groups, lr=spec.lr, foreach=True, **momentum, **spec.optimizer_args)
+    warmup = spec.warmup_epochs * steps_per_epoch
+    total = spec.epochs * steps_per_epoch
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        if spec.lr_steps:
+            return 0.1 ** sum(step >= epoch * steps_per_epoch for epoch in spec.lr_steps)
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+@torch.no_grad()
+def _features(backbone: nn.Module, images: Tensor, spec: RunSpec, device: torch.device) -> Tensor:
+    """Features of uint8 images, (n, C, H, W) -> (n, d), in float32 on the device."""
+    backbone.eval()
+    images = resize(Split(images.to(device), images.new_empty(0)), spec.image_size).images
+    # On a CPU the large activations of a pretrained backbone leave the cache: small chunks are three times as fast.
+    size = 32 if spec.pretrained and device.type == "cpu" else 1000
+    return torch.cat([backbone(to_float(chunk)).float() for chunk in images.split(size)])
+
+
+def _backbone(spec: RunSpec, images: Tensor) -> tuple[nn.Module, int]:
+    """The backbone, with an embedding layer where the spec asks for one, and its number of features."""
+    backbone, num_features = create_model(spec.model, images.shape[1], spec.pretrained)
+    if spec.embedding_size:
+        norm = nn.LayerNorm(num_features, elementwise_affine=False)
+        backbone, num_features = nn.Sequential(backbone, norm, nn.Linear(num_features, spec.embedding_size)), spec.embedding_size
+    backbone.eval()(to_float(images[:1].cpu()))  # gives lazy layers their shape
+    return backbone, num_features
+
+
+def _objective(spec: RunSpec, num_features: int, class_counts: Tensor, earlier: Objective | None) -> Objective:
+    """The phase's objective; parameters and buffers go on from the earlier phase's."""
+    objective = create_objective(spec.objective, num_features, len(class_counts), class_counts, **spec.objective_args)
+    if earlier is not None:
+        missing = objective.load_state_dict(earlier.state_dict(), strict=False).missing_keys
+        if missing:
+            raise ValueError(f"the second phase's objective needs {', '.join(missing)}, which the first phase has not trained")
+    return objective
+
+
+def train(spec: RunSpec, devices: int = 1) -> RunResult:
+    """Train and evaluate one run.
+
+    Args:
+        spec: the run.
+        devices: GPUs (or, without one, processes) that share the work of every batch.  The result is that of one
+            device up to rounding; see :mod:`lossbook.runs.distributed`.
+
+    Raises:
+        ValueError: for an unknown name in the spec, or batches that the devices cannot share.
+        DataError: for a missing or damaged data set.
+    """
+    fabric = create_fabric(devices)
+    if devices == 1:
+        return _train(fabric, spec, _evaluate)
+    check_divisible(spec, devices, len(subset(spec).train))
+    return RunResult(spec, **fabric.launch(partial(_train_fields, spec=spec)))
+
+
+def _train_fields(fabric: Fabric, spec: RunSpec) -> dict[str, Any]:
+    """The result without its spec, as a dict: Fabric hands no frozen dataclass from process to process."""
+    fields = vars(_train(fabric, spec, _evaluate))
+    return {name: value for name, value in fields.items() if name != "spec"}
+
+
+def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]]) -> RunResult:
+    """Train one run; ``finish`` measures what came out, unless it diverged."""
+    start = time.perf_counter()
+    data = subset(spec)
+    class_counts = torch.bincount(data.train.labels, minlength=data.num_classes)
+    with _deterministic(spec.seed):
+        split = resize(Split(data.train.images.to(fabric.device), data.train.labels.to(fabric.device)), spec.image_size)
+        backbone, num_features = _backbone(spec, split.images)
+        backbone = norms_over_whole_batch(fabric, backbone)
+        objective = initial_bias = None
+        curves: dict[str, list[float]] = {}
+        for phase in spec.phases():
+            objective = _objective(phase, num_features, class_counts, objective)
+            if initial_bias is None and getattr(objective.head, "bias", None) is not None:
+                initial_bias = objective.head.bias.detach().clone()
+            measure = partial(_measure, fabric, backbone, objective, initial_bias, data, spec)
+            _append(curves, _fit(fabric, backbone, objective, split, phase, measure))
+            diverged = not math.isfinite(curves["train_loss"][-1])
+            if diverged:
+                break
+        metrics = {"diverged": float(diverged), "train_loss": curves["train_loss"][-1]}
+        small_tables: dict[str, list[dict[str, float]]] = {}
+        if not diverged and fabric.is_global_zero:
+            for found in finish(fabric, backbone, objective, initial_bias, data, spec):
+                metrics |= found.metrics
+                small_tables |= found.small_tables
+    return RunResult(spec, metrics, curves, small_tables, time.perf_counter() - start, _device_name(fabric))
+
+
+def _append(curves: dict[str, list[float]], more: dict[str, list[float]]) -> None:
+    """Go on with the curves; what only one of two phases has measured is not a number in the other."""
+    before, added = len(curves.get("train_loss", [])), len(more["train_loss"])
+    for name in curves | more:
+        curves[name] = curves.get(name, [math.nan] * before) + more.get(name, [math.nan] * added)
+
+
+def _fit(
+    fabric: Fabric,
+    backbone: nn.Module,
+    objective: Objective,
+    split: Split,
+    spec: RunSpec,
+    measure: Callable[[], dict[str, float]],
+) -> dict[str, list[float]]:
+    """The epochs of a phase; stops at the end of the first one whose mean loss is not finite.
+
+    ``measure()`` gives the numbers of ``spec.evaluate_every``; of several processes only the first asks for them, and the
+    others wait for it at the next batch.
+    """
+    cached = spec.frozen and not spec.augment and spec.views == ("plain",)
+    if cached:
+        split = Split(_features(backbone.to(fabric.device), split.images, spec, fabric.device), split.labels)
+    model = Classifier(fabric, nn.Identity() if cached else backbone, objective).to(memory_format=torch.channels_last)
+    backbone.requires_grad_(not spec.frozen)
+    optimizer, scheduler = _optimizer(model, spec, max(1, len(split) // spec.batch_size))
+    model, optimizer = fabric.setup(model, optimizer)
+    order = torch.Generator().manual_seed(spec.seed)
+    curves: dict[str, list[float]] = {"train_loss": [], "train_accuracy": []}
+    epochs = range(spec.epochs)
+    for epoch in track(epochs, f"{spec.objective} seed {spec.seed}, epochs") if fabric.is_global_zero else epochs:
+        model.train()
+        if spec.frozen:
+            backbone.eval()
+        objective.start_epoch(epoch, spec.epochs)
+        sums, seen, steps = None, 0, 0
+        for images, labels in batches(split, spec.batch_size, order, spec.batch_classes):
+            images = augment_batch(to_float(images), spec.augment, order)
+            for _ in range(objective.steps_per_batch):
+                loss, correct = _loss(model, images, labels, spec, order)
+                optimizer.zero_grad()
+                fabric.backward(loss)
+                if spec.gradient_clip:
+                    fabric.clip_gradients(model, optimizer, clip_val=spec.gradient_clip)
+                optimizer.step()
+                objective.after_step()
+            scheduler.step()
+            values = torch.stack([loss, correct, *objective.measured.values()]).detach().float()
+            sums = values if sums is None else sums + values
+            seen, steps = seen + len(labels), steps + 1
+        loss_sum, correct_sum, *measured = sums.tolist()
+        curves["train_loss"].append(loss_sum / steps)
+        curves["train_accuracy"].append(correct_sum / seen)
+        for name, total in zip(objective.measured, measured, strict=True):
+            curves.setdefault(name, []).append(total / steps)
+        if not math.isfinite(loss_sum):
+            break
+        if spec.evaluate_every and (epoch + 1) % spec.evaluate_every == 0 and fabric.is_global_zero:
+            for name, value in measure().items():
+                curves.setdefault(name, []).extend([math.nan] * (epoch - len(curves.get(name, []))) + [value])
+    done = len(curves["train_loss"])
+    return {name: values + [math.nan] * (done - len(values)) for name, values in curves.items()}
+
+
+def _loss(model: nn.Module, images: Tensor, labels: Tensor, spec: RunSpec, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The mean loss over the views, and the number of right predictions in the first."""
+    losses, correct = [], None
+    for view in spec.views:
+        mixed, partners, own = mix_batch(images, labels, view, spec.mix_alpha, generator)
+        loss, right = model(mixed, labels) if view == "plain" else model(mixed, labels, partners, own)
+        losses.append(loss)
+        correct = right if correct is None else correct
+    return torch.stack(losses).mean(), correct
+
+
+def _measure(*trained: Any) -> dict[str, float]:
+    """The numbers that :func:`_evaluate` finds now, for a training that goes on as if nothing had been measured."""
+    with torch.random.fork_rng():
+        return {name: value for found in _evaluate(*trained) for name, value in found.metrics.items()}
+
+
+def _evaluate(*trained: Any) -> list[Measured]:
+    outputs = _outputs(*trained)
+    suites = [get_suite(name) for name in outputs.spec.suites]
+    return [suite.measure(outputs, *_further_outputs(suite, outputs.spec)) for suite in suites]
+
+
+def _further_outputs(suite: Suite, spec: RunSpec) -> list[Outputs | None]:
+    """Of the further runs that a suite compares the run with."""
+    return [] if suite.further_runs is None else [_outputs_of(further) for further in suite.further_runs(spec)]
+
+
+def _outputs_of(spec: RunSpec) -> Outputs | None:
+    """Train one more run and keep what its model makes of the images; None if it diverged."""
+    kept: list[Outputs] = []
+
+    def keep(*trained: Any) -> list[Measured]:
+        kept.append(_outputs(*trained))
+        return []
+
+    _train(create_fabric(devices=1), spec, keep)
+    return kept[0] if kept else None
+
+
+def _outputs(
+    fabric: Fabric,
+    backbone: nn.Module,
+    objective: Objective,
+    initial_bias: Tensor | None,
+    data: ImageData,
+    spec: RunSpec,
+) -> Outputs:
+    backbone.eval()
+
+    def extract(images: Tensor) -> Tensor:
+        return _features(backbone, images, spec, fabric.device).cpu()
+
+    unknown = held_out_classes(spec)
+    return Outputs(
+        spec=spec,
+        data=data,
+        backbone=backbone,
+        extract=extract,
+        objective=copy.deepcopy(objective).float().cpu().eval(),
+        initial_bias=initial_bias,
+        train_features=extract(data.train.images),
+        train_labels=data.train.labels,
+        test_features=extract(data.test.images),
+        test_labels=data.test.labels,
+        unknown_features=None if unknown is None else extract(unknown.images),
+        unknown_labels=None if unknown is None else unknown.labels,
+    )
+
+
+def _device_name(fabric: Fabric) -> str:
+    name = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu"
+    return name if fabric.world_size == 1 else f"{fabric.world_size} x {name}"

@@ -1,0 +1,223 @@
+"""The scoreboard holds every claim at every tier with results, and says honestly how much of it may be chance."""
+
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from lossbook.papers.claims import Claim, Verdict, decide
+from lossbook.papers.paper import TIERS, papers
+from lossbook.book import scoreboard_figures as figures
+from lossbook.papers.results import load_results
+from lossbook.book.scoreboard import Entry, chance, changed, chapters, counts, entries, results_of, run_table
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def board():
+    return entries()
+
+
+@pytest.fixture(scope="module")
+def html(board):
+    return figures.board_table(board).text
+
+
+def test_every_claim_stands_on_the_board_at_the_quick_tier(board):
+    wanted = {claim.id for paper in papers().values() for claim in paper.claims}
+    assert {e.claim.id for e in board if e.tier == "quick"} == wanted
+    assert len({(e.claim.id, e.tier) for e in board}) == len(board)
+
+
+def test_every_tier_whose_tables_were_run_is_there(board):
+    for paper in papers().values():
+        tiers = [tier for tier in TIERS if (ROOT / "results" / tier / f"{paper.name}.csv").is_file()]
+        for tier in tiers:
+            run = set(load_results("results", tier, paper.name)["table"])
+            on_board = {e.claim.id: e for e in board if (e.paper, e.tier) == (paper.name, tier)}
+            for other in (e for e in board if e.paper == paper.name):
+                decidable = other.claim in paper.claims_at(tier) and set(other.tables) <= run
+                if decidable and other.claim.id not in on_board:
+                    pytest.fail(f"{other.claim.id} is missing at the {tier} tier")
+
+
+def test_the_board_repeats_the_checks(board):
+    for entry in board:
+        again = entry.claim.check(results_of(entry.paper, entry.tier))
+        assert again == entry.verdict
+
+
+def test_runs_are_those_of_the_tables_a_check_reads(board):
+    found = {e.claim.id: e for e in board if e.tier == "quick"}
+    frame = results_of("uniform", "quick")
+    assert found["uniform-best"].tables == ("II",)
+    assert found["uniform-best"].runs == (frame["table"] == "II").sum()
+    assert found["uniform-softmaxed"].tables == ("II", "V-IX")
+    assert found["uniform-ordering"].runs == frame["run_id"].nunique()
+
+
+def test_counts_add_up(board):
+    table = counts(board)
+    assert table.to_numpy().sum() == len(board)
+    assert {paper for paper, _ in table.index} == set(papers())
+
+
+def test_a_claim_without_its_table_is_left_out_and_any_other_error_is_not(monkeypatch, tmp_path):
+    frame = results_of("uniform", "quick")
+    (tmp_path / "quick").mkdir()
+    frame[frame["table"] != "II"].to_csv(tmp_path / "quick" / "uniform.csv", index=False)
+    ids = {e.claim.id for e in entries(tmp_path) if (e.paper, e.tier) == ("uniform", "quick")}
+    assert "uniform-best" not in ids
+    assert "uniform-wide-scale" in ids
+
+    def broken(results):
+        raise ZeroDivisionError
+
+    claim = Claim("uniform-broken", "", "", "05-imagenet", broken)
+    chapter = replace(papers()["uniform"], claims=(claim,))
+    monkeypatch.setattr("lossbook.book.scoreboard.papers", lambda: {"uniform": chapter})
+    with pytest.raises(ZeroDivisionError):
+        entries()
+
+
+def test_another_folder_wins_over_the_reference_and_changes_are_named(board, tmp_path):
+    frame = results_of("uniform", "quick").assign(A_Uni=0.5)
+    (tmp_path / "quick").mkdir()
+    frame.to_csv(tmp_path / "quick" / "uniform.csv", index=False)
+    new = entries(tmp_path)
+    different = {e.claim.id for e, _ in changed(new, board)}
+    assert "uniform-auni-linear" in different
+    assert all(name.startswith("uniform-") for name in different)
+    assert changed(board, board) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "bound", "above"), [([5.0, 5.1, 4.9], 0.0, True), ([5.0, 5.1, 4.9], 9.0, True), ([5.0, 5.1, 4.9], 9.0, False)]
+)
+def test_margin_and_verdict_agree(values, bound, above):
+    verdict = decide(np.array(values), bound, above)
+    assert (verdict.margin > 1) == (verdict.reproduced is True)
+    assert (verdict.margin <= -1) == (verdict.reproduced is False)
+
+
+def test_margin_of_every_entry_agrees_with_its_verdict(board):
+    for entry in board:
+        margin = entry.verdict.margin
+        expected = {True: margin > 1, False: margin <= -1, None: -1 < margin <= 1}[entry.verdict.reproduced]
+        assert expected, entry.claim.id
+        if math.isfinite(margin):
+            assert (entry.p_value < 0.05) == (abs(margin) > 1), entry.claim.id
+
+
+def _entry(verdict: Verdict) -> Entry:
+    return Entry("uniform", Claim("uniform-x", "", "", "05-imagenet", lambda frame: verdict), "quick", verdict, ("II",), 1)
+
+
+def test_one_run_decides_nothing():
+    entry = _entry(decide(np.array([5.0])))
+    assert entry.verdict.word == "undecided"
+    assert (entry.verdict.margin, entry.p_value) == (0.0, 1.0)
+
+
+def test_wrong_verdicts_are_as_rare_as_the_page_says():
+    """At the bound and off it, over many repetitions: a wrong decision in at most 1 of 40."""
+    rng = np.random.default_rng(0)
+    for truth in (0.0, -0.5, 0.5):
+        verdicts = [decide(rng.normal(truth, 1.0, 4)) for _ in range(4000)]
+        wrong = sum(v.reproduced is (truth <= 0) for v in verdicts)
+        assert wrong / 4000 < 0.025 + 3 * math.sqrt(0.025 / 4000)
+
+
+def test_chance_counts_and_holm():
+    nothing, doubtful, firm = ([-1.0, 1.0, -1.0, 1.0], [1.0, 1.5, 2.0, 3.0], [99.0, 100.0, 101.0, 100.0])
+    board = [_entry(decide(np.array(values))) for values in [nothing] * 90 + [doubtful] * 10 + [firm] * 20]
+    board.append(_entry(Verdict(True, 0.0, 0.0, 0.0, 9, "")))  # no interval: not counted
+    odds = chance(board)
+    assert odds.claims == 120
+    assert odds.wrong == pytest.approx(3.0)
+    assert odds.firm == odds.firm_reproduced == 20
+    assert odds.decided == odds.reproduced == 30
+
+
+def test_every_entry_has_a_row_with_its_verdict_and_links(board, html):
+    for entry in board:
+        row = re.search(rf'<tr id="{entry.claim.id}-{entry.tier}".*?</tr>', html, re.DOTALL)
+        assert row, entry.claim.id
+        assert f">{entry.verdict.word}</span>" in row[0]
+        assert f'href="{entry.href}"' in row[0]
+
+
+def test_links_lead_to_pages_and_runs_of_the_book(board, html):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
+    assert "notebooks/scoreboard/02-runs" in files
+    ledger = "".join(
+        figures.runs_table(paper, tier, results_of(paper, tier)).text for paper, tier in {(e.paper, e.tier) for e in board}
+    )
+    for href in set(re.findall(r'href="([^"]+)"', html)):
+        path, _, fragment = href.partition("#")
+        if path == "02-runs.html":
+            assert not fragment or f'id="{fragment}"' in ledger, href
+        else:
+            source = ROOT / "notebooks" / path.removeprefix("../").replace(".html", ".md")
+            assert str(source.relative_to(ROOT).with_suffix("")) in files
+            assert not fragment or f"\n## {fragment.capitalize()}\n" in source.read_text()
+
+
+def test_the_ledger_holds_every_run():
+    for paper in papers():
+        frame = results_of(paper, "quick")
+        text = figures.runs_table(paper, "quick", frame).text
+        assert all(run_id in text for run_id in frame["run_id"])
+        assert set(re.findall(r"\b[0-9a-f]{12}\b", text)) == set(frame["run_id"])
+
+
+def test_the_run_that_the_page_names_exists():
+    named = re.findall(r"lossbook spec ([0-9a-f]{12})", (ROOT / "notebooks/scoreboard/02-runs.md").read_text())
+    assert named
+    assert set(named) <= set(results_of("uniform", "quick")["run_id"])
+
+
+def test_run_table_groups_the_seeds_of_a_spec():
+    frame = results_of("uniform", "quick")
+    table = run_table(frame[frame["table"] == "III"])
+    assert table["seeds"].eq(3).all()
+    assert table["spec"].is_unique
+    assert table["run_ids"].str.split().str.len().eq(3).all()
+
+
+def test_chapters_are_all_papers_in_the_order_of_the_book():
+    names = [paper.name for paper in chapters()]
+    assert sorted(names) == sorted(papers())
+    assert names.index("uniform") < names.index("bce3s")
+
+
+def test_a_second_tier_gets_rows_and_bars_of_its_own(tmp_path):
+    (tmp_path / "standard").mkdir()
+    frame = results_of("uniform", "quick")
+    frame[(frame["table"] == "III") & (frame["seed"] == 0)].to_csv(tmp_path / "standard" / "uniform.csv", index=False)
+    board = [e for e in entries(tmp_path) if e.paper == "uniform"]
+    second = [e for e in board if e.tier == "standard"]
+    assert {e.claim.id for e in second} == {"uniform-ordering", "uniform-small-scale", "uniform-wide-scale"}
+    assert {e.verdict.word for e in second if e.tables == ("III",) and e.claim.id != "uniform-ordering"} == {"undecided"}
+    text = figures.board_table(board).text
+    assert 'data-tier="standard"' in text
+    assert "one run, no interval" in text
+    assert "inf" not in re.sub(r"inference|information", "", text)
+    assert len(figures.overview(board).axes[0].get_yticklabels()) == len({e.tier for e in board}) > 1
+    assert chance(second).claims == 0
+
+
+def test_overview_draws_a_bar_a_paper_and_a_mark_a_claim(board):
+    figure = figures.overview(board)
+    left, right = figure.axes
+    widths = sum(bar.get_width() for bar in left.patches)
+    marks = sum(len(collection.get_offsets()) for collection in right.collections)
+    assert widths == marks == len(board)
+    assert pd.Series([text.get_text() for text in left.get_yticklabels()]).str.len().gt(0).all()

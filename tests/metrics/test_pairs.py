@@ -1,0 +1,186 @@
+"""Verification of pairs: drawing them, folds with thresholds of their own, TAR@FAR, and pairs from a folder."""
+
+import pytest
+import reference_warped as ref
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lossbook.data.pairs import read_pairs
+from lossbook.data.sets import DataError
+from lossbook.runs.suites.verification import verify
+from lossbook.metrics import cross_validated_accuracy, draw_pairs, similarities, tar_at_far
+from lossbook.runs.spec import RunSpec
+from lossbook.runs.train import train
+
+SCORED = st.lists(st.tuples(st.integers(-4, 4), st.booleans(), st.integers(0, 2)), min_size=4, max_size=40)
+
+
+def columns(drawn):
+    scores, same, fold = zip(*drawn, strict=True)
+    return torch.tensor(scores, dtype=torch.float64), torch.tensor(same), torch.tensor(fold)
+
+
+@given(SCORED.filter(lambda drawn: len({fold for *_, fold in drawn}) > 1))
+def test_accuracy_of_every_fold_against_trying_all_thresholds(drawn):
+    scores, same, fold = columns(drawn)
+    expected = ref.verification_by_folds(scores.tolist(), same.tolist(), fold.tolist())
+    assert cross_validated_accuracy(scores, same, fold).tolist() == pytest.approx(expected)
+
+
+@given(SCORED.filter(lambda drawn: len({same for _, same, _ in drawn}) == 2), st.integers(0, 3))
+def test_tar_at_far_against_trying_all_thresholds(drawn, allowed):
+    scores, same, _ = columns(drawn)
+    others = int((~same).sum())
+    if allowed < others:
+        expected = ref.tar_at_far(scores.tolist(), same.tolist(), allowed)
+        assert tar_at_far(scores, same, allowed / others) == pytest.approx(expected)
+
+
+def test_the_threshold_comes_from_the_other_folds():
+    """Fold 1's own best threshold would be perfect; that of fold 0 accepts everything in it."""
+    scores = torch.tensor([0.1, 0.2, 0.8, 0.9])
+    same = torch.tensor([False, True, False, True])
+    assert cross_validated_accuracy(scores, same, torch.tensor([0, 0, 1, 1])).tolist() == [0.5, 0.5]
+
+
+def test_folds_of_classes_where_there_are_enough():
+    labels = torch.arange(40).repeat(5)[torch.randperm(200, generator=torch.Generator().manual_seed(1))]
+    pairs = draw_pairs(labels, folds=10, per_fold=15)
+    assert len(pairs.left) == 300
+    assert torch.equal(labels[pairs.left] == labels[pairs.right], pairs.same)
+    for fold in range(10):
+        rows = pairs.fold == fold
+        assert int(pairs.same[rows].sum()) == int((~pairs.same[rows]).sum()) == 15
+        inside = set(labels[torch.cat([pairs.left[rows], pairs.right[rows]])].tolist())
+        outside = set(labels[torch.cat([pairs.left[~rows], pairs.right[~rows]])].tolist())
+        assert not inside & outside
+    assert len({frozenset(p) for p in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)}) == 300
+    assert (pairs.left != pairs.right).all()
+
+
+def test_folds_of_images_where_classes_are_few():
+    labels = torch.arange(5).repeat(60)
+    pairs = draw_pairs(labels, folds=10, per_fold=30)
+    for fold in range(10):
+        rows = pairs.fold == fold
+        inside = set(torch.cat([pairs.left[rows], pairs.right[rows]]).tolist())
+        assert not inside & set(torch.cat([pairs.left[~rows], pairs.right[~rows]]).tolist())
+        assert len(labels[pairs.left[rows]].unique()) > 2
+    again, other = draw_pairs(labels, per_fold=30), draw_pairs(labels, per_fold=30, seed=1)
+    assert torch.equal(pairs.left, again.left)
+    assert not torch.equal(pairs.left, other.left)
+
+
+def test_fewer_pairs_stay_balanced():
+    pairs = draw_pairs(torch.arange(20).repeat(2), folds=10, per_fold=300)
+    assert torch.bincount(pairs.fold).tolist() == [4] * 10  # two classes of two images: two pairs of one class each
+    assert int(pairs.same.sum()) == 20
+
+
+def test_similarities():
+    generator = torch.Generator().manual_seed(0)
+    left, right = torch.randn(2, 6, 3, generator=generator)
+    apart = [ref.distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    assert similarities(left, right).tolist() == pytest.approx([-d for d in apart])
+    cosines = [1 - ref.cosine_distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    assert similarities(left, right, "cosine").tolist() == pytest.approx(cosines)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: draw_pairs(torch.zeros(4)), r"integer labels of shape \(M,\), got torch.float32"),
+        (lambda: draw_pairs(torch.zeros(40, dtype=torch.int64)), "fold 0 lacks one kind"),
+        (lambda: similarities(torch.zeros(2, 3), torch.zeros(3, 3)), r"got \(2, 3\) and \(3, 3\)"),
+        (lambda: similarities(torch.zeros(2, 3), torch.zeros(2, 3), "l1"), "'euclidean' or 'cosine', got 'l1'"),
+        (lambda: cross_validated_accuracy(torch.zeros(2), torch.ones(2).bool(), torch.zeros(2).long()), "at least two folds"),
+        (lambda: cross_validated_accuracy(torch.zeros(2), torch.ones(2).bool(), torch.zeros(2)), "integer fold for each of 2"),
+        (lambda: tar_at_far(torch.zeros(2), torch.ones(2).bool(), 0.1), "pairs of the same class and of two"),
+        (lambda: tar_at_far(torch.zeros(2), torch.zeros(2).bool(), 0.1), "pairs of the same class and of two"),
+        (lambda: tar_at_far(torch.zeros(2), torch.tensor([True, False]), 1.0), r"within \[0, 1\), got 1.0"),
+        (lambda: tar_at_far(torch.zeros(2), torch.zeros(3).bool(), 0.1), "same shape"),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# The suite --------------------------------------------------------------------------------------------------------
+
+
+def test_suite_on_a_run():
+    spec = RunSpec(
+        objective="proxy-nca++",
+        dataset="digits",
+        classes=(0, 1, 2, 3, 4),
+        model="mlp",
+        epochs=3,
+        lr=0.03,
+        evaluations=("verification",),
+    )
+    values = train(spec).metrics
+    assert 0.5 < values["pair_accuracy"] <= 1
+    assert 0 < values["TAR@0.01"] <= values["TAR@0.1"] <= 1
+    with pytest.raises(ValueError, match=r"needs RunSpec\.classes"):
+        train(spec.replace(classes=()))
+
+
+# A folder of pairs ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Dark and bright people, two pictures each, in two folds."""
+    from PIL import Image
+
+    lines = ["left,right,same,fold"]
+    for fold in range(2):
+        for name, grey in ((f"dark{fold}", 20 + fold), (f"bright{fold}", 200 + fold)):
+            (tmp_path / name).mkdir()
+            for k in range(2):
+                Image.new("RGB", (30 + k, 40), (grey + k, grey, grey)).save(tmp_path / name / f"{k}.png")
+            lines.append(f"{name}/0.png,{name}/1.png,1,{fold}")
+        lines += [f"dark{fold}/{k}.png,bright{fold}/0.png,0,{fold}" for k in range(2)]
+    (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_pairs_of_a_folder_are_verified(folder):
+    pairs = read_pairs(folder, size=8)
+    assert pairs.left.shape == pairs.right.shape == (8, 3, 8, 8)
+    assert pairs.left.dtype == torch.uint8
+    assert pairs.left[:, 1, 4, 4].tolist() == [20, 200, 20, 20, 21, 201, 21, 21]
+    assert pairs.right[:, 0, 4, 4].tolist() == [21, 201, 200, 200, 22, 202, 201, 201]
+    assert pairs.same.tolist() == [True, True, False, False] * 2
+    assert pairs.fold.tolist() == [0] * 4 + [1] * 4
+    assert read_pairs(folder, size=4, gray=True).left.shape == (8, 1, 4, 4)
+
+    brightness = verify(lambda images: images.float().mean((2, 3)), pairs)
+    assert brightness == {"pair_accuracy": 1.0, "TAR@0.1": 1.0, "TAR@0.01": 1.0}
+    nothing = verify(lambda images: torch.ones(len(images), 2), pairs)
+    assert nothing == {"pair_accuracy": 0.5, "TAR@0.1": 0.0, "TAR@0.01": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n", r"expected the columns left, right, same, fold, got a, b"),
+        ("left,right,same,fold\n", "no pairs"),
+        ("left,right,same,fold\ndark0/0.png,dark0/1.png,yes,0\n", "line 2: ValueError: same must be 0 or 1, got 'yes'"),
+        ("left,right,same,fold\ndark0/0.png,dark0/1.png,1,x\n", "line 2: ValueError"),
+        ("left,right,same,fold\ndark0/0.png,dark0/1.png,1\n", "line 2: TypeError"),
+        ("left,right,same,fold\ndark0/0.png,dark9/1.png,1,0\n", "line 2: FileNotFoundError.*dark9"),
+        ("left,right,same,fold\ndark0/0.png,pairs.csv,1,0\n", "line 2: UnidentifiedImageError"),
+    ],
+)
+def test_a_damaged_folder_is_one_clear_error(folder, text, message):
+    (folder / "pairs.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_pairs(folder, size=8)
+
+
+def test_a_folder_without_pairs(tmp_path):
+    with pytest.raises(DataError, match=r"no pairs\.csv in .* expected a file with the columns left, right, same, fold"):
+        read_pairs(tmp_path, size=8)

@@ -1,0 +1,92 @@
+"""The frozen tier: its committed results are those of its specs, its claims exist and are decided, nothing needs the data."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lossbook import report
+from lossbook.data import DATASETS
+from lossbook.data.features import COUNTS, features_name
+from lossbook.data.sets import FEATURES
+from lossbook.papers.paper import _frozen, get_paper, papers, papers_at
+from lossbook.book import frozen_figures as figures
+from lossbook.paths import in_project
+from lossbook.papers.results import load_results
+
+
+@pytest.mark.parametrize("paper", papers_at("frozen"))
+def test_results_hold_every_run_of_the_tier(paper):
+    frame = load_results("results", "frozen", paper)
+    for table in get_paper(paper).tables:
+        have = set(frame.loc[frame["table"] == table.name, "run_id"])
+        assert have == {spec.run_id for spec in table.runs("frozen")}, table.name
+
+
+@pytest.mark.parametrize("paper", papers_at("frozen"))
+def test_every_named_claim_exists_and_is_decided_from_three_seeds(paper):
+    found = get_paper(paper).claims_at("frozen")
+    assert {claim.id for claim in found} == set(_frozen.CLAIMS[paper])
+    frame = load_results("results", "frozen", paper)
+    for claim in found:
+        verdict = claim.check(frame)
+        assert verdict.low <= verdict.effect <= verdict.high, claim.id
+        assert verdict.seeds >= 3, claim.id
+
+
+def test_only_chapters_with_runs_have_claims_here():
+    assert set(_frozen.CLAIMS) == set(papers_at("frozen"))
+
+
+def test_other_tiers_have_all_claims():
+    for paper in papers().values():
+        assert paper.claims_at("quick") == paper.claims
+
+
+def test_runs_train_on_features_only_and_from_a_known_set():
+    specs = [spec for paper in papers().values() for table in paper.tables for spec in table.runs("frozen")]
+    assert {spec.dataset for spec in specs} == set(FEATURES) <= set(DATASETS)
+    assert {spec.model for spec in specs} == {"identity"}
+    # The reality check trains four models of a quarter of the size.
+    assert {spec.embedding_size for spec in specs if spec.evaluations != ("reality_check",)} == {128}
+    assert not any(spec.augment or spec.views != ("plain",) for spec in specs)
+
+
+def test_features_of_the_runs_are_described():
+    described = pd.read_csv(in_project("results") / "frozen" / "features.csv")
+    assert described["data set"].tolist() == [features_name(name) for name in COUNTS]
+    assert described.set_index("images")[["train vectors", "test vectors"]].T.to_dict() == {
+        name: {"train vectors": counts.get("train", 0), "test vectors": counts["test"]} for name, counts in COUNTS.items()
+    }
+
+
+def test_a_page_without_claims_here_is_named():
+    assert "07-open-set" in {claim.page for claim in get_paper("onecold").claims_at("frozen")}
+    with pytest.raises(ValueError, match=r"no claim of onecold at the frozen tier names the page\(s\) 09-representations"):
+        report.frozen_verdicts("results", "onecold", "07-open-set", "09-representations")
+
+
+def test_a_tail_without_few_classes_does_not_count_as_zero():
+    claim = next(claim for claim in get_paper("bce3s").claims if claim.id == "bce3s-benchmark-few")
+    rows = pd.DataFrame(
+        {
+            "table": "3",
+            "imbalance": 100.0,
+            "dataset": ["a", "a", "a", "a", "b", "b", "b", "b"],
+            "objective": ["bce3s", "soft-d"] * 4,
+            "then_epochs": [10.0, np.nan] * 4,
+            "seed": [0, 0, 1, 1] * 2,
+            "accuracy_few": [0.3, 0.1, 0.4, 0.1, *[np.nan] * 4],
+        }
+    )
+    assert claim.check(rows).effect == pytest.approx(25.0)
+
+
+def test_verdicts_of_two_tiers_stand_side_by_side():
+    frames = {tier: load_results("results", tier, "uniform") for tier in ("quick", "frozen")}
+    paper = get_paper("uniform")
+    text = report.verdicts(paper.claims_at("frozen"), frames["frozen"], frames["quick"]).text
+    assert "quick tier" in text
+    assert "frozen tier" in text
+    rows = figures.effects([paper], {tier: {"uniform": frame} for tier, frame in frames.items()})
+    assert set(rows["tier"]) == {"quick", "frozen"}
+    assert (rows["low"] <= rows["effect"]).all()

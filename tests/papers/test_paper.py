@@ -1,0 +1,99 @@
+"""Tables, jobs and claims."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lossbook.papers.claims import decide
+from lossbook.papers.paper import TIERS, get_paper, jobs, papers
+from lossbook.papers.uniform.experiment import LOSSES
+from lossbook.objectives import list_objectives
+from lossbook.papers.results import load_results, published
+from lossbook.papers.statistics import mean_interval
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("runs_per_job", [1, 62])
+def test_jobs_hold_every_run_of_a_paper_once(tier, runs_per_job):
+    found = jobs(tier, runs_per_job)
+    for paper in papers().values():
+        ids = [spec.run_id for job in found if job.paper == paper.name for spec in job.specs]
+        assert len(set(ids)) == len(ids)
+        assert set(ids) == {spec.run_id for table in paper.tables for spec in table.runs(tier)}
+    assert max((len(job.specs) for job in found), default=0) <= runs_per_job
+
+
+def test_every_objective_named_by_a_run_exists():
+    names = {spec.objective for paper in papers().values() for t in paper.tables for tier in TIERS for spec in t.runs(tier)}
+    assert names <= set(list_objectives())
+
+
+def test_quick_tables_run_at_least_three_seeds_or_draws():
+    for paper in papers().values():
+        for table in (table for table in paper.tables if table.runs("quick")):
+            rows = pd.DataFrame([s.to_dict() for s in table.runs("quick")]).astype(str)
+            repeats = rows.groupby([c for c in rows if c not in ("seed", "classes")]).size()
+            assert repeats.min() >= 3, table.name
+
+
+def test_paper_tier_is_as_printed():
+    two, three = (get_paper("uniform").table(name) for name in ("II", "III"))
+    assert len(two.runs("paper")) == 3 * 12
+    assert {spec.objective for spec in two.runs("paper")} == set(LOSSES)
+    assert {spec.lr for spec in two.runs("paper")} == {1e-4}
+    assert {spec.epochs for spec in two.runs("paper")} == {30}
+    printed = published("uniform", "III")["gamma"].unique()
+    assert [spec.objective_args["scale"] for spec in three.runs("paper")] == printed.tolist()
+    fine = get_paper("uniform").table("V-IX").runs("paper")
+    assert len(fine) == 5 * 3 * 12
+    assert {(spec.lr, spec.epochs) for spec in fine} == {(1e-3, 100)}
+    assert len(get_paper("uniform").table("X").runs("paper")) == 32
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(ValueError, match=r"expected one of .*uniform"):
+        get_paper("unifrom")
+    with pytest.raises(ValueError, match="expected one of II, III"):
+        get_paper("uniform").table("IV-X")
+    with pytest.raises(ValueError, match="unknown tier 'fast'"):
+        jobs("fast", 1)
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_reference_holds_every_run_of_the_quick_tier(paper):
+    frame = load_results("results", "quick", paper)
+    for table in get_paper(paper).tables:
+        have = set(frame.loc[frame["table"] == table.name, "run_id"])
+        assert have == {spec.run_id for spec in table.runs("quick")}, table.name
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_every_claim_gives_a_verdict_on_the_reference(paper):
+    frame = load_results("results", "quick", paper)
+    for claim in get_paper(paper).claims:
+        verdict = claim.check(frame)
+        assert claim.id.startswith(f"{paper}-")
+        assert verdict.word in ("reproduced", "not reproduced", "undecided")
+        assert verdict.low <= verdict.effect <= verdict.high
+        assert verdict.seeds >= 3
+
+
+@pytest.mark.parametrize(
+    ("values", "word"), [([5.0, 5.1, 4.9], "reproduced"), ([-5.0, -5.1, -4.9], "not reproduced"), ([-5.0, 6.0, 1.0], "undecided")]
+)
+def test_a_verdict_needs_the_whole_interval_on_one_side(values, word):
+    assert decide(np.array(values)).word == word
+
+
+def test_mean_interval_is_students():
+    interval = mean_interval(np.array([1.0, 2.0, 3.0]))
+    assert interval.mean == 2
+    assert interval.high - 2 == pytest.approx(4.30265 / np.sqrt(3), rel=1e-5)
+    assert mean_interval(np.array([1.0])).low == -np.inf
+    assert mean_interval(np.array([])).count == 0
+
+
+def test_one_column_has_one_heading():
+    """Pages look headings up by the column alone."""
+    headings = [(column, text) for paper in papers().values() for column, text in paper.headings.items()]
+    assert len(dict(headings)) == len(set(headings))

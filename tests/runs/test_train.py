@@ -1,0 +1,301 @@
+"""The training loop: a pure function of the spec, and a quick run that lands where the reference did."""
+
+import contextlib
+import types
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lossbook import training
+from lossbook.data import Split
+from lossbook.papers.paper import get_paper
+from lossbook.heads import LinearHead
+from lossbook.losses import fused, uniform
+from lossbook.models import create_model
+from lossbook.objectives import Objective, create_objective, list_objectives
+from lossbook.papers.results import load_results
+from lossbook.runs.spec import RunSpec
+from lossbook.runs.train import train
+
+TINY = RunSpec(model="mlp", image_size=7, epochs=2, lr=0.03, objective="bce-u")
+
+
+def test_same_spec_same_result_and_callers_random_state_untouched():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first, second = train(TINY), train(TINY)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert first.metrics == second.metrics
+    assert first.curves == second.curves
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_another_seed_another_result():
+    assert train(TINY).metrics != train(TINY.replace(seed=1)).metrics
+
+
+def test_loss_falls_and_accuracies_are_ordered():
+    result = train(TINY.replace(epochs=4))
+    assert result.curves["train_loss"][-1] < result.curves["train_loss"][0]
+    assert result.metrics["A_Uni"] <= result.metrics["A_CW"] <= result.metrics["A_SW"]
+    assert len(result.curves["train_loss"]) == 4
+
+
+@pytest.mark.parametrize("augment", [("shift",), ("flip",), ("shift", "flip")])
+def test_augmented_runs_train(augment):
+    assert train(TINY.replace(augment=augment, image_size=14)).metrics["diverged"] == 0
+
+
+def test_a_run_that_diverges_is_a_result():
+    result = train(TINY.replace(lr=1e30))
+    assert result.metrics["diverged"] == 1
+    assert "A_SW" not in result.metrics
+    assert len(result.curves["train_loss"]) < 3
+
+
+def test_some_classes_and_the_unknown_rest():
+    result = train(TINY.replace(classes=(1, 3, 5), evaluations=("uniformity", "rejection")))
+    assert 0 <= result.metrics["rejection_train"] <= 1
+    assert 0.5 < result.metrics["auroc"] <= 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"views": ("mixup",)},
+        {"views": ("plain", "mixup", "cutmix")},
+        {"batch_size": 20, "batch_classes": 4},
+        {"optimizer": "adamw", "optimizer_args": {"eps": 1e-6}, "lr": 1e-3},
+        {"optimizer": "adam", "lr": 1e-3, "gradient_clip": 0.01},
+        {"embedding_size": 16},
+        {"groups": ((0, 1), (2, 3), (4, 5))},
+        {"imbalance": 10.0},
+        {"lr_steps": (1,)},
+        {"head_lr": 0.3},
+    ],
+    ids=str,
+)
+def test_every_way_of_training_learns(change):
+    result = train(TINY.replace(epochs=3, **change))
+    assert result.metrics["diverged"] == 0
+    assert result.curves["train_loss"][-1] < result.curves["train_loss"][0]
+    assert result.metrics["A_SW"] > 0.3
+
+
+def test_a_second_phase_goes_on_with_the_same_weights():
+    both = train(TINY.replace(then={"epochs": 3, "lr": 1e-9}))
+    assert len(both.curves["train_loss"]) == TINY.epochs + 3
+    assert both.metrics["A_SW"] == pytest.approx(train(TINY).metrics["A_SW"], abs=0.05)
+    assert both.curves["train_loss"][-1] < both.curves["train_loss"][0]
+
+
+def test_a_curve_of_one_phase_only_has_no_value_in_the_other():
+    spec = TINY.replace(objective="bce3s", then={"epochs": 3, "objective_args": {"contrastive": None}})
+    curves = train(spec).curves
+    assert {len(values) for values in curves.values()} == {TINY.epochs + 3}
+    assert [np.isfinite(value) for value in curves["contrastive_loss"]] == [True] * TINY.epochs + [False] * 3
+
+
+def test_measuring_in_the_course_of_training_changes_nothing_else():
+    """With dropout-like randomness in the batches: order and augmentation go on as if nothing had been measured."""
+    spec = TINY.replace(epochs=5, augment=("shift",))
+    plain, measured = train(spec), train(spec.replace(evaluate_every=2))
+    assert measured.metrics == plain.metrics
+    assert measured.curves["train_loss"] == plain.curves["train_loss"]
+    course = np.array(measured.curves["A_SW"])
+    assert np.isnan(course).tolist() == [True, False, True, False, True]
+    assert course[3] > course[1]
+    assert train(spec.replace(evaluate_every=5)).curves["A_SW"][-1] == plain.metrics["A_SW"]
+
+
+def test_a_frozen_run_and_both_phases_are_measured_too():
+    spec = TINY.replace(frozen=True, evaluate_every=1, then={"lr": 0.01, "epochs": 1, "frozen": False})
+    curves = train(spec).curves
+    assert len(curves["A_SW"]) == 3
+    assert np.isfinite(curves["A_SW"]).all()
+
+
+def test_a_frozen_backbone_trains_on_cached_features():
+    """With its features computed once, or anew for every batch: the same training."""
+    cached = train(TINY.replace(then={"frozen": True, "epochs": 2}))
+    anew = train(TINY.replace(then={"frozen": True, "epochs": 2, "views": ("mixup",), "mix_alpha": 1e6}))
+    assert cached.curves["train_loss"][:2] == anew.curves["train_loss"][:2]
+    assert cached.curves["train_loss"][-1] < anew.curves["train_loss"][-1], "mixed labels are harder"
+    assert anew.metrics["A_SW"] > 0.5
+
+
+def test_a_second_phase_cannot_start_from_nothing():
+    with pytest.raises(ValueError, match=r"needs head\.bias, which the first phase has not trained"):
+        train(TINY.replace(objective="bce-0", then={"objective": "bce-u"}))
+
+
+class Alternating(Objective):
+    """Two steps per batch, one measured scalar, and a memory of what training has called."""
+
+    steps_per_batch = 2
+
+    def __init__(self, head):
+        super().__init__(head, uniform.bce)
+        self.epochs, self.steps = [], 0
+
+    def forward(self, features, labels):
+        self.measured = {"spread": features.detach().std()}
+        return super().forward(features, labels)
+
+    def start_epoch(self, epoch, epochs):
+        self.epochs.append((epoch, epochs))
+
+    def after_step(self):
+        self.steps += 1
+
+
+def test_an_objective_follows_the_training(monkeypatch):
+    made = []
+
+    def create(*arguments, **others):
+        made.append(Alternating(LinearHead(64, 10)))
+        return made[-1]
+
+    monkeypatch.setattr(training, "create_objective", create)
+    result = train(TINY)
+    assert made[0].epochs == [(0, 2), (1, 2)]
+    assert made[0].steps == 2 * 2 * 20
+    assert len(result.curves["spread"]) == 2
+
+
+# Waiting for the device ---------------------------------------------------------------------------------------------
+
+# pytorch-metric-learning's losses look at the labels on the host, at every step.
+WAITING = {"proxy-nca++", "proxy-anchor", "normalized-softmax", "arcface", "cosface", "multi-similarity", "contrastive"}
+WAITING |= {"subcenter-arcface"}
+STEPS = 4
+
+
+class Waits(TorchDispatchMode):
+    """The shapes of what was copied to another device while the host waited."""
+
+    def __init__(self):
+        super().__init__()
+        self.copies = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        keywords = keywords or {}
+        if function is torch.ops.aten._to_copy.default:
+            source, target = arguments[0].device, keywords.get("device") or arguments[0].device
+            if source != target and not keywords.get("non_blocking"):
+                self.copies.append(tuple(arguments[0].shape))
+        return function(*arguments, **keywords)
+
+
+def steps_without_a_look(change):
+    """The steps made before a number on the device is first asked for, which a meta tensor refuses; and all copies."""
+    spec = TINY.replace(model="cnn", epochs=2, batch_size=10, **change)
+    backbone, num_features = create_model(spec.model, in_channels=1)
+    objective = create_objective(spec.objective, num_features, 10, torch.full((10,), 4))
+    steps, after_step = [], objective.after_step
+    objective.after_step = lambda: steps.append(after_step())
+    split = Split(torch.zeros(10 * STEPS, 1, 14, 14, dtype=torch.uint8), torch.zeros(10 * STEPS, dtype=torch.int64))
+    fabric = types.SimpleNamespace(
+        device=torch.device("meta"),
+        is_global_zero=False,
+        world_size=1,
+        setup=lambda model, optimizer: (model, optimizer),
+        backward=lambda loss: loss.backward(),
+        clip_gradients=lambda model, optimizer, clip_val: torch.nn.utils.clip_grad_value_(model.parameters(), clip_val),
+    )
+    arguments = backbone.to("meta"), objective.to("meta"), Split(split.images.to("meta"), split.labels.to("meta")), spec, dict
+    with Waits() as waits, pytest.raises(RuntimeError, match=r"meta tensor|for torch.nonzero|unsupported scalarType"):
+        training._fit(fabric, *arguments)
+    return len(steps) / objective.steps_per_batch, waits.copies
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"objective": name} for name in list_objectives() if name not in WAITING),
+        {"augment": ("shift", "flip")},
+        {"views": ("plain", "mixup", "cutmix")},
+        {"gradient_clip": 0.1},
+        {"optimizer": "adamw"},
+    ],
+    ids=str,
+)
+def test_no_step_waits_for_the_device(change):
+    """All steps of the first epoch are made before the first look at a number, and nothing stops for a copy."""
+    steps, copies = steps_without_a_look(change)
+    assert steps == STEPS
+    assert copies[0] == (10 * STEPS,), "the epoch's order"
+    assert len(copies) == 2, copies  # and the attempt to read the epoch's sums
+
+
+@pytest.mark.parametrize("name", ["soft-d", "soft-nd", "bce-d", "bce-nu", "bce-di", "uce", "occe", "ce+occe"])
+def test_no_step_fused_loss_waits_either(name, monkeypatch):
+    monkeypatch.setattr(fused, "LARGE", 0)
+    # Autocast knows no meta device.
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    test_no_step_waits_for_the_device({"objective": name})
+
+
+@pytest.mark.parametrize("name", sorted(WAITING))
+def test_which_objectives_wait(name):
+    assert steps_without_a_look({"objective": name})[0] == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("change", [{}, {"augment": ("shift", "flip")}, {"views": ("plain", "mixup", "cutmix")}], ids=str)
+def test_cuda_itself_finds_no_wait(change, monkeypatch):
+    """torch refuses to wait from the second step of an epoch to its last."""
+    made = []
+
+    def create(*arguments, **others):
+        made.append(create_objective(*arguments, **others))
+        steps = iter(range(2 * 20))
+
+        def after_step():
+            torch.cuda.set_sync_debug_mode("error" if next(steps) % 20 < 19 else "default")
+
+        made[-1].after_step = after_step
+        return made[-1]
+
+    monkeypatch.setattr(training, "create_objective", create)
+    try:
+        train(TINY.replace(**change))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"objective": "bce-x"}, "unknown objective 'bce-x'"),
+        ({"dataset": "mnist"}, "unknown data set 'mnist'"),
+        ({"model": "cnnn"}, "unknown model 'cnnn'"),
+        ({"augment": ("rotate",)}, "unknown augmentation 'rotate'"),
+        ({"views": ("mix",)}, "unknown view 'mix'"),
+        ({"optimizer": "lion"}, "unknown optimizer 'lion'; expected one of sgd, adam, adamw"),
+        ({"evaluations": ("uniform",)}, "unknown evaluation 'uniform'"),
+        ({"evaluations": ("rejection",)}, "needs RunSpec.classes"),
+        ({"classes": (1, 1)}, "at least two different classes"),
+        ({"classes": (1, 10)}, "within 0..9"),
+    ],
+)
+def test_a_wrong_name_says_what_was_expected(change, message):
+    with pytest.raises(ValueError, match=message):
+        train(TINY.replace(epochs=1, **change))
+
+
+@pytest.mark.slow
+def test_a_retrained_quick_run_agrees_with_the_reference():
+    """Other processors round otherwise: the mean over the seeds must lie within four standard errors, not be equal."""
+    reference = load_results("results", "quick", "uniform")
+    chosen = [s for s in get_paper("uniform").table("II").runs("quick") if s.objective == "bce-nu" and s.model == "mlp"]
+    rows = reference[(reference["table"] == "II") & reference["run_id"].isin([spec.run_id for spec in chosen])]
+    assert len(rows) == len(chosen) == 3
+    results = [train(spec).metrics for spec in chosen]
+    for metric in ("A_SW", "A_CW", "A_Uni"):
+        new, old = np.array([r[metric] for r in results]), rows[metric].to_numpy()
+        error = np.sqrt((new.var(ddof=1) + old.var(ddof=1)) / 3)
+        assert abs(new.mean() - old.mean()) <= max(4 * error, 0.002), metric
