@@ -134,12 +134,12 @@ def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) 
 
 
 @app.command()
-def sync(force: bool = False) -> None:
+def sync(folder: Annotated[Path, typer.Argument(help="of the notebooks")] = Path("notebooks"), force: bool = False) -> None:
     """Bring every .ipynb in step with its .md source: text always, outputs where the code cells changed.
 
     Pages are executed against the committed reference results, so that nbval compares like with like.
     """
-    for source in [RUN, *pages()]:
+    for source in (source for source in [RUN, *pages()] if source.is_relative_to(folder)):
         target, executed = (
             source.with_suffix(".ipynb"),
             Path("_build/sync") / source.relative_to("notebooks").with_suffix(".ipynb"),
