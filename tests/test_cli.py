@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from lossbook import cli
 from lossbook.cli import app
-from lossbook.papers.paper import papers_at
+from lossbook.papers.registry import papers_at
 
 
 def _run(*arguments: str) -> str:
@@ -28,7 +28,7 @@ def test_table_prints_means_with_their_spread():
 
 @pytest.mark.parametrize("paper", papers_at("quick"))
 def test_table_prints_every_chapters_tables(paper):
-    for table in (table for table in papers_at("quick")[paper].tables if table.runs("quick")):
+    for table in (table for table in papers_at("quick")[paper].evidence.tables if table.runs("quick")):
         output = _run("table", paper, table.name)
         assert f"│ {table.runs('quick')[0].objective}" in output
         assert "nan" not in output
@@ -36,7 +36,7 @@ def test_table_prints_every_chapters_tables(paper):
 
 def test_table_keeps_apart_what_varies_and_leaves_out_what_a_run_has_not():
     lines = _run("table", "multicenter", "2").splitlines()
-    assert sum("multicenter num_subcenters=" in line for line in lines) == 9  # three sizes, three classifiers
+    assert sum("multicenter " in line and "num_subcenters=" in line for line in lines) == 9  # three sizes, three classifiers
     assert not any("nan" in line for line in lines)
 
 
@@ -52,7 +52,7 @@ def test_an_unknown_tier_lists_the_known_ones(command):
     assert "expected one of quick, frozen, standard, paper" in result.output
 
 
-@pytest.mark.parametrize("arguments", [("compare", "--tier", "paper"), ("uniform", "--table", "III", "--tier", "standard")])
+@pytest.mark.parametrize("arguments", [("bench", "--tier", "paper"), ("uniform", "--table", "III", "--tier", "standard")])
 def test_run_of_a_tier_without_runs(arguments):
     with pytest.raises(ValueError, match=f"{arguments[0]} has no runs at the tier"):
         _run("run", *arguments)
@@ -106,10 +106,10 @@ def test_claims_of_a_tier_that_was_not_run():
 
 
 def test_spec_prints_what_the_run_notebook_takes():
-    from lossbook.papers.paper import get_paper
+    from lossbook.papers.registry import get_paper
     from lossbook.runs.spec import parse_specs
 
-    wanted = get_paper("uniform").table("III").runs("quick")[4]
+    wanted = get_paper("uniform").evidence.table("III").runs("quick")[4]
     assert parse_specs(_run("spec", wanted.run_id)) == [wanted]
     with pytest.raises(ValueError, match="no table holds a run"):
         _run("spec", "0123456789ab")

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.book.benchmarks import goals_met, judge, load_suites, machines, seconds_to_accuracy, suite_table
 from lossbook.book import benchmark_figures as figures
+from lossbook.book.benchmarks import goals_met, judge, load_suites, machines, seconds_to_accuracy, suite_table
 from lossbook.metrics.ordering import lexsort
 
 ROW = {

@@ -11,7 +11,7 @@ import yaml
 from lossbook.objectives import create_objective
 from lossbook.runs.spec import parse_specs
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"```(?:python|\{code-block\} python)\n(.*?)```", re.DOTALL)
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from lossbook.book import merge, pages
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*.md"))
 # A machine's path, a time of day, a date with a time, a duration or speed of a progress bar, an object's address.
 UNWANTED = re.compile(

@@ -6,9 +6,9 @@ import re
 from itertools import pairwise
 
 import pytest
+from lossbook.papers.errata import errata
 from test_pages import HTML, Visit, browser  # noqa: F401  (the last is a fixture)
 
-from lossbook.papers.errata import errata
 from lossbook.book.scoreboard import entries
 
 BOARD = "notebooks/scoreboard/01-claims"

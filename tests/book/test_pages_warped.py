@@ -10,8 +10,8 @@ import pytest
 import torch
 from test_pages import KEYS, browser, dataset, figure_of, move  # noqa: F401  (two of them are fixtures)
 
-from lossbook.papers.warped.landscapes import exponent, landscape, lowest
 from lossbook.losses.warped import generalized_softmax, identity, warp_slope_integral, warped_softmax
+from lossbook.papers.warped.landscapes import exponent, landscape, lowest
 
 
 def proxies_of(values: dict[str, float]) -> torch.Tensor:

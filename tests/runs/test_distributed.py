@@ -61,7 +61,7 @@ def test_batches_that_cannot_be_shared_are_refused():
     with pytest.raises(ValueError, match="batches of 21 images"):
         check_divisible(TINY, 2, images=21)
     with pytest.raises(ValueError, match="batches of 99"):
-        check_divisible(TINY.replace(then={"batch_size": 99}), 2, images=400)
+        check_divisible(TINY.replace(second_phase={"batch_size": 99}), 2, images=400)
 
 
 def test_a_cluster_around_is_no_concern(monkeypatch, tmp_path):

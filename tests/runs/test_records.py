@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from waiting import wait_for
 
-from lossbook import store as store_module
-from lossbook import training
+from lossbook.files import write_atomically
+from lossbook.runs import records as records_module
+from lossbook.runs import train as training
+from lossbook.runs.queue import train_missing
+from lossbook.runs.records import Store
 from lossbook.runs.spec import RunSpec
-from lossbook.runs.records import Store, frames_frame, runs_frame, write_atomically
 from lossbook.runs.train import train
 
 TINY = RunSpec(model="mlp", image_size=7, epochs=1, objective="bce-u", lr=0.03)
@@ -29,7 +31,7 @@ def test_a_record_comes_back(tmp_path, result):
     path = store.save(result)
     record = store.load(TINY)
     assert record["spec"]["objective"] == "bce-u"
-    assert RunSpec.from_dict(record["spec"]) == TINY
+    assert RunSpec.from_mapping(record["spec"]) == TINY
     assert path.name == f"{TINY.run_id}.json"
     assert {"commit", "torch", "threads"} <= set(record["provenance"])
     assert [p.name for p in tmp_path.iterdir()] == [path.name], "no temporary file is left"
@@ -60,7 +62,7 @@ def test_changed_code_makes_a_record_missing(tmp_path, result, monkeypatch):
     store = Store(tmp_path)
     store.save(result)
     assert store.missing([TINY]) == []
-    monkeypatch.setattr(store_module, "code_of", lambda spec: "other")
+    monkeypatch.setattr(records_module, "code_of", lambda spec: "other")
     assert store.missing([TINY]) == [TINY]
 
 
@@ -69,9 +71,9 @@ def test_only_what_is_missing_is_trained(tmp_path, result, monkeypatch):
     store.save(result)
     trained = []
     monkeypatch.setattr(training, "train", lambda spec, devices: trained.append(spec) or train(spec, devices))
-    records = store.run([TINY, TINY.replace(seed=1)])
+    records = train_missing([TINY, TINY.replace(seed=1)], store)
     assert [spec.seed for spec in trained] == [1]
-    assert [record["spec"]["seed"] for record in records] == [0, 1]
+    assert [RunSpec.from_mapping(record["spec"]).seed for record in records] == [0, 1]
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
@@ -90,30 +92,13 @@ def test_missing_values_are_null(tmp_path, result):
     json.loads(text, parse_constant=lambda name: pytest.fail(name))
 
 
-def test_frames(result, tmp_path):
-    store = Store(tmp_path)
-    store.save(result)
-    runs = runs_frame([store.load(TINY)], "II")
-    assert runs.loc[0, "table"] == "II"
-    assert 0 <= runs.loc[0, "A_Uni"] <= 1
-    classes = frames_frame([store.load(TINY)], "II", "classes")
-    assert list(classes["class"]) == list(range(10))
-
-
-def test_curves_come_as_a_small_table(tmp_path):
-    spec = TINY.replace(epochs=2)
-    curves = frames_frame(Store(tmp_path).run([spec]), "II", "curves")
-    assert curves["epoch"].tolist() == [1, 2]
-    assert {"train_loss", "train_accuracy"} <= set(curves)
-    assert set(curves["run_id"]) == {spec.run_id}
-
-
 @pytest.mark.slow
 def test_killed_while_running_leaves_whole_records_and_resumes(tmp_path):
     program = (
-        "import sys; from lossbook.runs.records import Store; from lossbook.runs.spec import RunSpec\n"
+        "import sys; from lossbook.runs.queue import train_missing; from lossbook.runs.records import Store\n"
+        "from lossbook.runs.spec import RunSpec\n"
         "spec = RunSpec(model='mlp', image_size=7, epochs=1, objective='bce-u', lr=0.03)\n"
-        "Store(sys.argv[1]).run([spec.replace(seed=s) for s in range(2000)])"
+        "train_missing([spec.replace(seed=s) for s in range(2000)], Store(sys.argv[1]))"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL)
     try:
@@ -127,22 +112,3 @@ def test_killed_while_running_leaves_whole_records_and_resumes(tmp_path):
         json.loads(Path(path).read_text())
     specs = [TINY.replace(seed=seed) for seed in range(len(done) + 1)]
     assert len(Store(tmp_path).missing(specs)) == 1
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [([1, 3, 5], "1 3 5"), ([[0, 5], [1, 6]], "0+5 1+6"), (list(range(964)), "0..963"), (["flip"], "flip"), ([], ""), (3, 3)],
-)
-def test_lists_of_a_spec_as_text(value, text):
-    assert store_module._flat(value) == text
-
-
-def test_columns_of_the_spec(result):
-    record = {"spec": TINY.replace(then={"lr": 0.1, "objective_args": {"bias_start": 2}}).to_dict(), "run_id": "", "code": ""}
-    record |= {"metrics": {}, "seconds": 0.0, "device": "cpu", "provenance": {}}
-    frame = store_module.without_defaults(runs_frame([record], "II"))
-    assert frame["then_lr"].tolist() == [0.1]
-    assert frame["then_arg_bias_start"].tolist() == [2.0]
-    assert frame["lr"].tolist() == [0.03]
-    assert "weight_decay" not in frame, "a field that no run has changed"
-    assert {"objective", "dataset", "model", "seed"} <= set(frame)

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lossbook import training
 from lossbook.data import Split
-from lossbook.papers.paper import get_paper
 from lossbook.heads import LinearHead
 from lossbook.losses import fused, uniform
 from lossbook.models import create_model
 from lossbook.objectives import Objective, create_objective, list_objectives
+from lossbook.papers.registry import get_paper
 from lossbook.papers.results import load_results
+from lossbook.runs import train as training
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.train import train
 
@@ -56,7 +56,7 @@ def test_a_run_that_diverges_is_a_result():
 
 
 def test_some_classes_and_the_unknown_rest():
-    result = train(TINY.replace(classes=(1, 3, 5), evaluations=("uniformity", "rejection")))
+    result = train(TINY.replace(classes=(1, 3, 5), suites=("uniformity", "rejection")))
     assert 0 <= result.metrics["rejection_train"] <= 1
     assert 0.5 < result.metrics["auroc"] <= 1
 
@@ -85,14 +85,14 @@ def test_every_way_of_training_learns(change):
 
 
 def test_a_second_phase_goes_on_with_the_same_weights():
-    both = train(TINY.replace(then={"epochs": 3, "lr": 1e-9}))
+    both = train(TINY.replace(second_phase={"epochs": 3, "lr": 1e-9}))
     assert len(both.curves["train_loss"]) == TINY.epochs + 3
     assert both.metrics["A_SW"] == pytest.approx(train(TINY).metrics["A_SW"], abs=0.05)
     assert both.curves["train_loss"][-1] < both.curves["train_loss"][0]
 
 
 def test_a_curve_of_one_phase_only_has_no_value_in_the_other():
-    spec = TINY.replace(objective="bce3s", then={"epochs": 3, "objective_args": {"contrastive": None}})
+    spec = TINY.replace(objective="bce3s", second_phase={"epochs": 3, "objective_args": {"contrastive": None}})
     curves = train(spec).curves
     assert {len(values) for values in curves.values()} == {TINY.epochs + 3}
     assert [np.isfinite(value) for value in curves["contrastive_loss"]] == [True] * TINY.epochs + [False] * 3
@@ -111,7 +111,7 @@ def test_measuring_in_the_course_of_training_changes_nothing_else():
 
 
 def test_a_frozen_run_and_both_phases_are_measured_too():
-    spec = TINY.replace(frozen=True, evaluate_every=1, then={"lr": 0.01, "epochs": 1, "frozen": False})
+    spec = TINY.replace(frozen=True, evaluate_every=1, second_phase={"lr": 0.01, "epochs": 1, "frozen": False})
     curves = train(spec).curves
     assert len(curves["A_SW"]) == 3
     assert np.isfinite(curves["A_SW"]).all()
@@ -119,8 +119,8 @@ def test_a_frozen_run_and_both_phases_are_measured_too():
 
 def test_a_frozen_backbone_trains_on_cached_features():
     """With its features computed once, or anew for every batch: the same training."""
-    cached = train(TINY.replace(then={"frozen": True, "epochs": 2}))
-    anew = train(TINY.replace(then={"frozen": True, "epochs": 2, "views": ("mixup",), "mix_alpha": 1e6}))
+    cached = train(TINY.replace(second_phase={"frozen": True, "epochs": 2}))
+    anew = train(TINY.replace(second_phase={"frozen": True, "epochs": 2, "views": ("mixup",), "mix_alpha": 1e6}))
     assert cached.curves["train_loss"][:2] == anew.curves["train_loss"][:2]
     assert cached.curves["train_loss"][-1] < anew.curves["train_loss"][-1], "mixed labels are harder"
     assert anew.metrics["A_SW"] > 0.5
@@ -128,7 +128,7 @@ def test_a_frozen_backbone_trains_on_cached_features():
 
 def test_a_second_phase_cannot_start_from_nothing():
     with pytest.raises(ValueError, match=r"needs head\.bias, which the first phase has not trained"):
-        train(TINY.replace(objective="bce-0", then={"objective": "bce-u"}))
+        train(TINY.replace(objective="bce-0", second_phase={"objective": "bce-u"}))
 
 
 class Alternating(Objective):
@@ -276,8 +276,8 @@ def test_cuda_itself_finds_no_wait(change, monkeypatch):
         ({"augment": ("rotate",)}, "unknown augmentation 'rotate'"),
         ({"views": ("mix",)}, "unknown view 'mix'"),
         ({"optimizer": "lion"}, "unknown optimizer 'lion'; expected one of sgd, adam, adamw"),
-        ({"evaluations": ("uniform",)}, "unknown evaluation 'uniform'"),
-        ({"evaluations": ("rejection",)}, "needs RunSpec.classes"),
+        ({"suites": ("uniform",)}, "unknown suite 'uniform'"),
+        ({"suites": ("rejection",)}, "needs RunSpec.classes"),
         ({"classes": (1, 1)}, "at least two different classes"),
         ({"classes": (1, 10)}, "within 0..9"),
     ],
@@ -290,8 +290,9 @@ def test_a_wrong_name_says_what_was_expected(change, message):
 @pytest.mark.slow
 def test_a_retrained_quick_run_agrees_with_the_reference():
     """Other processors round otherwise: the mean over the seeds must lie within four standard errors, not be equal."""
-    reference = load_results("results", "quick", "uniform")
-    chosen = [s for s in get_paper("uniform").table("II").runs("quick") if s.objective == "bce-nu" and s.model == "mlp"]
+    evidence = get_paper("uniform").evidence
+    reference = load_results("results", "quick", evidence)
+    chosen = [s for s in evidence.table("II").runs("quick") if s.objective == "bce-nu" and s.model == "mlp"]
     rows = reference[(reference["table"] == "II") & reference["run_id"].isin([spec.run_id for spec in chosen])]
     assert len(rows) == len(chosen) == 3
     results = [train(spec).metrics for spec in chosen]

@@ -48,8 +48,14 @@ def _code_cells(text: str) -> list[CodeCell]:
     return [CodeCell(c.source, tuple(c.metadata.get("tags", []))) for c in cells if c.cell_type == "code"]
 
 
+@functools.cache
 def _tree(cell: CodeCell) -> ast.Module:
     return ast.parse("\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))))
+
+
+@functools.cache
+def _imported(cell: CodeCell) -> frozenset[str]:
+    return frozenset(imported(_tree(cell)).values())
 
 
 def parameters(source: Path) -> dict[str, Any]:
@@ -72,7 +78,7 @@ def _assigned(target: ast.expr, value: Any) -> dict[str, Any]:
 
 def _modules(source: Path) -> frozenset[str]:
     """The package's modules that the code cells import."""
-    return frozenset(module for cell in code_cells(source) for module in imported(_tree(cell)).values())
+    return frozenset().union(*(_imported(cell) for cell in code_cells(source)))
 
 
 def papers_of(source: Path) -> list[str]:
@@ -102,7 +108,7 @@ def files_read(source: Path) -> list[Path]:
     for paper in papers_of(source):
         found.update(_below(Path("data/published") / paper))
     for paper in results_read(source):
-        found.update(path for path in Path("results").glob(f"*/{paper}*.csv"))
+        found.update(path for pattern in (f"*/{paper}.csv", f"*/{paper}-*.csv") for path in Path("results").glob(pattern))
     for name, value in parameters(source).items():
         if name != RESULTS_DIR and isinstance(value, str) and value.startswith(("results/", "data/")):
             found.update(_below(Path(value)))

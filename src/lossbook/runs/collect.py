@@ -24,7 +24,10 @@ def write_results(
 
     Raises:
         RuntimeError: if a run of a table is missing, naming it.
+        ValueError: if no table has runs at the tier.
     """
+    if not any(table.runs(tier) for table in tables):
+        raise ValueError(f"no table of {paper} has runs at the tier {tier}")
     store, folder = Store(runs_dir), results_dir / tier
     suites = dict.fromkeys(s for table in tables for t in TIERS for spec in table.specs.get(t, ()) for s in spec.suites)
     metrics = metrics_of(suites)

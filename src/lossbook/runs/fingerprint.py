@@ -13,6 +13,7 @@ import ast
 import functools
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from lossbook.data.other_sets import other_sets
@@ -52,14 +53,24 @@ class _WithoutProse(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-@functools.cache
-def _tree(path: Path) -> ast.Module:
-    return _WithoutProse().visit(ast.parse(path.read_text(encoding="utf-8")))
+@dataclass(frozen=True)
+class _Source:
+    """A source file as the fingerprint sees it: the digest of its code, and the modules that it imports."""
+
+    digest: bytes
+    imports: frozenset[str]
+    tree: ast.Module
+
+
+def _source(path: Path) -> _Source:
+    return _parsed(path, path.stat().st_mtime_ns)
 
 
 @functools.cache
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(ast.dump(_tree(path)).encode()).digest()
+def _parsed(path: Path, changed: int) -> _Source:
+    """Parsed once; a file that changes while a process runs is seen."""
+    tree = _WithoutProse().visit(ast.parse(path.read_text(encoding="utf-8")))
+    return _Source(hashlib.sha256(ast.dump(tree).encode()).digest(), frozenset(imported(tree).values()), tree)
 
 
 def imported(tree: ast.AST) -> dict[str, str]:
@@ -73,11 +84,6 @@ def imported(tree: ast.AST) -> dict[str, str]:
                 module = f"{node.module}.{alias.name}"
                 names[alias.asname or alias.name] = module if source_file(module) else node.module
     return names
-
-
-@functools.cache
-def _imports(path: Path) -> frozenset[str]:
-    return frozenset(imported(_tree(path)).values())
 
 
 def reachable(modules: Iterable[str], leaves: Iterable[str] = ()) -> list[Path]:
@@ -99,7 +105,7 @@ def reachable(modules: Iterable[str], leaves: Iterable[str] = ()) -> list[Path]:
             raise ValueError(f"no module {module} in the package {PACKAGE}")
         if path not in seen and path not in left_out:
             seen.add(path)
-            todo.extend(_imports(path))
+            todo.extend(_source(path).imports)
     return sorted(seen)
 
 
@@ -108,18 +114,17 @@ def fingerprint(modules: Iterable[str], leaves: Iterable[str] = ()) -> str:
     digest = hashlib.sha256()
     for path in reachable(modules, leaves):
         digest.update(path.relative_to(PACKAGE_DIR).as_posix().encode())
-        digest.update(_digest(path))
+        digest.update(_source(path).digest)
     return digest.hexdigest()[:12]
 
 
-@functools.cache
 def entries(registry: str) -> dict[str, frozenset[str]]:
     """The names in a registry, and the modules that each entry's expression takes something from.
 
     Raises:
         ValueError: if the file holds anything but imports and one dictionary with literal keys.
     """
-    tree = _tree(source_file(registry))
+    tree = _source(source_file(registry)).tree
     modules = imported(tree)
     found = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     if len(found) != 1 or not isinstance(found[0], ast.Assign | ast.AnnAssign) or not isinstance(found[0].value, ast.Dict):
@@ -140,21 +145,30 @@ def _entry(registry: str, kind: str, name: str) -> frozenset[str]:
 
 def modules_of(spec: RunSpec) -> frozenset[str]:
     """The modules that a run goes through: the engine, and the entries that its spec names."""
-    chosen = [_entry(OBJECTIVES, "objective", phase.objective) for phase in spec.phases()]
-    chosen += [_entry(SUITES, "suite", name) for name in spec.suites]
+    return _modules(_objectives(spec), spec.suites, spec.dataset)
+
+
+def _objectives(spec: RunSpec) -> tuple[str, ...]:
+    """Of both phases."""
+    return spec.objective, spec.second_phase.get("objective", spec.objective)
+
+
+def _modules(objectives: tuple[str, ...], suites: tuple[str, ...], dataset: str) -> frozenset[str]:
+    chosen = [_entry(OBJECTIVES, "objective", name) for name in objectives]
+    chosen += [_entry(SUITES, "suite", name) for name in suites]
     data_sets = entries(DATASETS)  # of the paper tier's data sets some have no loader yet, and so no module
-    chosen += [data_sets[name] for name in (spec.dataset, *other_sets(spec.dataset, spec.suites)) if name in data_sets]
+    chosen += [data_sets[name] for name in (dataset, *other_sets(dataset, suites)) if name in data_sets]
     return frozenset({_ENGINE}.union(*chosen))
 
 
-@functools.cache
-def _of_modules(modules: frozenset[str]) -> str:
-    return fingerprint(modules, leaves=REGISTRIES)
-
-
 def code_of(spec: RunSpec) -> str:
-    """The fingerprint of the code that a run of this spec goes through."""
-    return _of_modules(modules_of(spec))
+    """The fingerprint of the code that a run of this spec goes through, as it was when this process asked first."""
+    return _code(_objectives(spec), spec.suites, spec.dataset)
+
+
+@functools.cache
+def _code(objectives: tuple[str, ...], suites: tuple[str, ...], dataset: str) -> str:
+    return fingerprint(_modules(objectives, suites, dataset), leaves=REGISTRIES)
 
 
 def collection_state(tables: Iterable[Table], tier: str) -> str:

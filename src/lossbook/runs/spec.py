@@ -172,10 +172,11 @@ class RunSpec:
     @classmethod
     def from_json(cls, text: str) -> RunSpec:
         """The spec of :meth:`canonical_json`."""
-        return cls._from_mapping(json.loads(text))
+        return cls.from_mapping(json.loads(text))
 
     @classmethod
-    def _from_mapping(cls, values: dict[str, Any]) -> RunSpec:
+    def from_mapping(cls, values: dict[str, Any]) -> RunSpec:
+        """The spec whose changed fields these are, under the names that they have in JSON."""
         known = {_IN_JSON.get(f.name, f.name): f.name for f in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - set(known)):
             raise ValueError(f"unknown run spec field(s) {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
@@ -188,7 +189,7 @@ def parse_specs(text: str) -> list[RunSpec]:
     rows = loaded if isinstance(loaded, list) else [loaded]
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"expected a run spec as a YAML mapping, or a list of them, got {text[:80]!r}")
-    return [RunSpec._from_mapping(row) for row in rows]
+    return [RunSpec.from_mapping(row) for row in rows]
 
 
 # Fields that hold further names; each of these becomes a column of its own.

@@ -10,9 +10,9 @@ from lossbook.data import load, resize, unknown
 from lossbook.data.features import features_name
 from lossbook.data.sets import FEATURES
 from lossbook.data.unknown import photographs
-from lossbook.runs.suites import bench
 from lossbook.metrics import expected_calibration_error, map_at_r
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites import bench
 from lossbook.runs.train import train
 
 SPEC = RunSpec(

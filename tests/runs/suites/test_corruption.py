@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from lossbook.data import held_out_classes, load
-from lossbook.runs.suites import evaluate
-from lossbook.runs.suites.corruption import CORRUPTIONS, corrupt
 from lossbook.heads import CosineHead, EuclideanHead
 from lossbook.metrics import precision_at_1
 from lossbook.papers.results import published
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites import evaluate
+from lossbook.runs.suites.corruption import CORRUPTIONS, corrupt
 
 
 def images(channels: int = 3, count: int = 12, height: int = 33, width: int = 40) -> torch.Tensor:

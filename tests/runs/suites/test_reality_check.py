@@ -9,12 +9,12 @@ import reference_warped as ref
 import torch
 
 from lossbook.data import held_out_classes, subset
-from lossbook.runs.suites import Outputs
-from lossbook.runs.suites.reality_check import SCORES, class_folds, concatenated, evaluate, fold_specs
+from lossbook.objectives import create_objective
 from lossbook.papers.paper import get_paper
 from lossbook.papers.warped.experiment import SETTINGS, reality_check
-from lossbook.objectives import create_objective
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites import Outputs
+from lossbook.runs.suites.reality_check import SCORES, class_folds, concatenated, evaluate, fold_specs
 from lossbook.runs.train import train
 
 PAPER = get_paper("warped")
