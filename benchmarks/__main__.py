@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks, one CSV a suite.")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"some of {', '.join(SUITES)}; default: all")
     parser.add_argument("--quick", action="store_true", help="skip the cases that take minutes")
-    parser.add_argument("--output", type=Path, default=Path("results/bench"), help="folder of the CSV files (%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("results/benchmarks"), help="folder of the CSV files (%(default)s)")
     arguments = parser.parse_args()
     if unknown := set(arguments.suites) - set(SUITES):
         parser.error(f"unknown suite {', '.join(sorted(unknown))}; expected some of {', '.join(SUITES)}")

@@ -16,19 +16,20 @@ import torch
 
 from benchmarks.measure import DEVICE, elapsed, processor
 from benchmarks.training import ON_GPU, RESNET18, metered, why_not
-from lossbook import training
+from lossbook.runs import train as training
 from lossbook.paths import in_project
+from lossbook.papers.onecold.read import EVIDENCE
 from lossbook.papers.results import published
 from lossbook.runs.spec import RunSpec
 from lossbook.files import write_atomically
 
 # The schedule of `uniform`'s standard tier.
-SPEC = RESNET18.replace(epochs=60, augment=("shift", "flip"), warmup_epochs=3.0, evaluations=("uniformity",))
+SPEC = RESNET18.replace(epochs=60, augment=("shift", "flip"), warmup_epochs=3.0, suites=("uniformity",))
 
 
 def target() -> float:
     """The accuracy that `onecold` prints for ResNet-18 and cross entropy on CIFAR-100 (Table 1), in percent."""
-    table = published("onecold", "1")
+    table = published(EVIDENCE, "1")
     row = table[(table["dataset"] == "cifar100") & (table["model"] == "resnet18v2") & (table["loss"] == "soft-d")]
     return 100 - float(row["value"].item())
 
@@ -42,7 +43,7 @@ def timed(spec: RunSpec) -> dict[str, Any]:
 
 def measure(spec: RunSpec, runs: int, accuracy: float) -> list[dict[str, Any]]:
     """``runs`` runs with seeds 0, 1, ... after one short run, with the accuracy that they should reach on average."""
-    training.train(spec.replace(epochs=1, seed=runs, evaluations=()))
+    training.train(spec.replace(epochs=1, seed=runs, suites=()))
     device = torch.cuda.get_device_name(DEVICE) if ON_GPU else processor()
     what = f"{spec.model}, {spec.epochs} epochs"
     about = {"what": what, "dataset": spec.dataset, "target": accuracy, "device": device, "torch": torch.__version__}
@@ -53,7 +54,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description="Seconds to a printed accuracy.")
     parser.add_argument("--runs", type=int, default=5, help="trainings, one seed each (%(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("results/bench"), help="folder of the CSV file (%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("results/benchmarks"), help="folder of the CSV file (%(default)s)")
     arguments = parser.parse_args()
     if reason := why_not(SPEC):
         raise SystemExit(f"{SPEC.model} on {SPEC.dataset} cannot be measured here: {reason}")

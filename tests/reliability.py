@@ -43,7 +43,7 @@ def results(folder: Path) -> dict[str, object]:
         found[path.name] = frame.to_csv(index=False)
     for path in sorted((folder / "_build/runs").rglob("[!.]*.json")):
         record = json.loads(path.read_text())
-        found[path.name] = json.dumps({key: record[key] for key in ("spec", "metrics", "curves", "frames", "code")})
+        found[path.name] = json.dumps({key: record[key] for key in ("spec", "metrics", "curves", "small_tables", "code")})
     for page in small.PAGES:
         cells = nbformat.read(folder / f"_build/executed/{page}.ipynb", 4).cells
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
@@ -301,7 +301,7 @@ def data_faults(work: Path, chance: random.Random, times: int = 3) -> Iterator[d
 
 def record_faults(work: Path, chance: random.Random, times: int = 10) -> Iterator[dict[str, object]]:
     """Every record of the reference, damaged in every way: does the store take it for a record?"""
-    from lossbook.papers.paper import get_paper
+    from lossbook.papers.registry import get_paper
     from lossbook.runs.records import Store
 
     folder = work / "records"
@@ -310,7 +310,7 @@ def record_faults(work: Path, chance: random.Random, times: int = 10) -> Iterato
         for _ in range(1 if kind == "missing" else times):
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(work / "reference/_build/runs/quick", folder)
-            specs = get_paper(small.PAPER).table(small.TABLE).runs("quick")
+            specs = get_paper(small.PAPER).evidence.table(small.TABLE).runs("quick")
             assert not Store(folder).missing(specs), "the reference was made by other code: remove it"
             for spec in specs:
                 damaged(Store(folder).path(spec), kind, chance)

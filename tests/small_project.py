@@ -1,6 +1,6 @@
 """A copy of the project that builds in seconds, for tests that kill, damage and repeat builds.
 
-The same Snakefile, profiles, package and run notebook; of the chapters one is left, of its tables one (the real table 5
+The same Snakefile, profiles, package and run notebook; of the papers one is left, of its tables one (the real table 5
 of bce3s: ten runs), and two short pages.  Nothing in it is a stand-in for the machinery.
 """
 
@@ -42,9 +42,10 @@ tier = "quick"
 ```
 
 ```{code-cell} ipython3
+from lossbook.papers.bce3s.read import EVIDENCE
 from lossbook.papers.results import load_results
 
-rows = load_results(results_dir, tier, "bce3s")
+rows = load_results(results_dir, tier, EVIDENCE)
 rows = rows[rows["table"] == "5"]
 print(rows.drop(columns=["seconds", "commit", "code"]).round(4).to_string())
 ```
@@ -64,6 +65,10 @@ chapters:
   - file: notebooks/bce3s/02-loss
   - file: notebooks/run
 """
+_PAPERS = f'''import dataclasses
+
+_ONE = dataclasses.replace({PAPER}.PAPER.evidence, tables=({PAPER}.PAPER.evidence.table("{TABLE}"),))
+PAPERS: dict[str, Paper] = {{"{PAPER}": dataclasses.replace({PAPER}.PAPER, evidence=_ONE, claims=())}}'''
 # What of the project is copied as it is.
 _COPIED = ("Snakefile", "_config.yml", "profiles", "book/_static", "book/references.bib", "notebooks/run.md", "src/lossbook")
 _COPIED += ("data/published/bce3s", "results/quick/bce3s.csv")
@@ -78,11 +83,10 @@ def make(folder: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    for chapter in (folder / "src/lossbook/experiments").glob("*.py"):
-        if not chapter.stem.startswith("_") and chapter.stem != PAPER:
-            chapter.unlink()
-    with (folder / f"src/lossbook/experiments/{PAPER}.py").open("a") as file:
-        file.write(f'\nPAPER = __import__("dataclasses").replace(PAPER, tables=(PAPER.table("{TABLE}"),), claims=())\n')
+    registry = folder / "src/lossbook/papers/registry.py"
+    text = registry.read_text()
+    start, end = text.index("PAPERS: dict"), text.index("\n\n\ndef get_paper")
+    registry.write_text(text[:start] + _PAPERS + text[end:])
     for page, text in zip(PAGES, (_RESULTS, _LOSS), strict=True):
         path = folder / "notebooks" / f"{page}.md"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from waiting import wait_for
 
-from lossbook import kernels
+from lossbook.book import kernels
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
 

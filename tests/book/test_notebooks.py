@@ -8,7 +8,8 @@ import nbformat
 import pytest
 import yaml
 
-from lossbook.book import merge, pages
+from lossbook.book.build import merge
+from lossbook.book.pages import pages
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*.md"))

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from lossbook.papers.claims import decide
-from lossbook.papers.paper import TIERS, get_paper, jobs, papers
-from lossbook.papers.uniform.experiment import LOSSES
-from lossbook.objectives import list_objectives
+from lossbook.objectives.registry import OBJECTIVES
+from lossbook.papers.registry import PAPERS, get_paper, jobs
+from lossbook.papers.uniform.tables import LOSSES
+from lossbook.runs.spec import spec_columns
+from lossbook.runs.tables import TIERS
 from lossbook.papers.results import load_results, published
 from lossbook.papers.statistics import mean_interval
 
@@ -16,60 +18,60 @@ from lossbook.papers.statistics import mean_interval
 @pytest.mark.parametrize("runs_per_job", [1, 62])
 def test_jobs_hold_every_run_of_a_paper_once(tier, runs_per_job):
     found = jobs(tier, runs_per_job)
-    for paper in papers().values():
+    for paper in PAPERS.values():
         ids = [spec.run_id for job in found if job.paper == paper.name for spec in job.specs]
         assert len(set(ids)) == len(ids)
-        assert set(ids) == {spec.run_id for table in paper.tables for spec in table.runs(tier)}
+        assert set(ids) == {spec.run_id for table in paper.evidence.tables for spec in table.runs(tier)}
     assert max((len(job.specs) for job in found), default=0) <= runs_per_job
 
 
 def test_every_objective_named_by_a_run_exists():
-    names = {spec.objective for paper in papers().values() for t in paper.tables for tier in TIERS for spec in t.runs(tier)}
-    assert names <= set(list_objectives())
+    names = {spec.objective for paper in PAPERS.values() for t in paper.evidence.tables for tier in TIERS for spec in t.runs(tier)}
+    assert names <= set(OBJECTIVES)
 
 
 def test_quick_tables_run_at_least_three_seeds_or_draws():
-    for paper in papers().values():
-        for table in (table for table in paper.tables if table.runs("quick")):
-            rows = pd.DataFrame([s.to_dict() for s in table.runs("quick")]).astype(str)
+    for paper in PAPERS.values():
+        for table in (table for table in paper.evidence.tables if table.runs("quick")):
+            rows = pd.DataFrame([spec_columns(s) for s in table.runs("quick")]).astype(str)
             repeats = rows.groupby([c for c in rows if c not in ("seed", "classes")]).size()
             assert repeats.min() >= 3, table.name
 
 
 def test_paper_tier_is_as_printed():
-    two, three = (get_paper("uniform").table(name) for name in ("II", "III"))
+    two, three = (get_paper("uniform").evidence.table(name) for name in ("II", "III"))
     assert len(two.runs("paper")) == 3 * 12
     assert {spec.objective for spec in two.runs("paper")} == set(LOSSES)
     assert {spec.lr for spec in two.runs("paper")} == {1e-4}
     assert {spec.epochs for spec in two.runs("paper")} == {30}
-    printed = published("uniform", "III")["gamma"].unique()
+    printed = published(get_paper("uniform").evidence, "III")["gamma"].unique()
     assert [spec.objective_args["scale"] for spec in three.runs("paper")] == printed.tolist()
-    fine = get_paper("uniform").table("V-IX").runs("paper")
+    fine = get_paper("uniform").evidence.table("V-IX").runs("paper")
     assert len(fine) == 5 * 3 * 12
     assert {(spec.lr, spec.epochs) for spec in fine} == {(1e-3, 100)}
-    assert len(get_paper("uniform").table("X").runs("paper")) == 32
+    assert len(get_paper("uniform").evidence.table("X").runs("paper")) == 32
 
 
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(ValueError, match=r"expected one of .*uniform"):
         get_paper("unifrom")
     with pytest.raises(ValueError, match="expected one of II, III"):
-        get_paper("uniform").table("IV-X")
+        get_paper("uniform").evidence.table("IV-X")
     with pytest.raises(ValueError, match="unknown tier 'fast'"):
         jobs("fast", 1)
 
 
-@pytest.mark.parametrize("paper", papers())
+@pytest.mark.parametrize("paper", PAPERS)
 def test_reference_holds_every_run_of_the_quick_tier(paper):
-    frame = load_results("results", "quick", paper)
-    for table in get_paper(paper).tables:
+    frame = load_results("results", "quick", get_paper(paper).evidence)
+    for table in get_paper(paper).evidence.tables:
         have = set(frame.loc[frame["table"] == table.name, "run_id"])
         assert have == {spec.run_id for spec in table.runs("quick")}, table.name
 
 
-@pytest.mark.parametrize("paper", papers())
+@pytest.mark.parametrize("paper", PAPERS)
 def test_every_claim_gives_a_verdict_on_the_reference(paper):
-    frame = load_results("results", "quick", paper)
+    frame = load_results("results", "quick", get_paper(paper).evidence)
     for claim in get_paper(paper).claims:
         verdict = claim.check(frame)
         assert claim.id.startswith(f"{paper}-")
@@ -93,7 +95,23 @@ def test_mean_interval_is_students():
     assert mean_interval(np.array([])).count == 0
 
 
-def test_one_column_has_one_heading():
-    """Pages look headings up by the column alone."""
-    headings = [(column, text) for paper in papers().values() for column, text in paper.headings.items()]
-    assert len(dict(headings)) == len(set(headings))
+def test_results_have_the_same_columns_at_every_tier():
+    for paper in PAPERS.values():
+        frames = []
+        for tier in TIERS:
+            try:
+                frames.append(load_results("results", tier, paper.evidence))
+            except FileNotFoundError:
+                continue
+        constant = [c for c in frames[0] if c in frames[0].columns[: len(paper.evidence.spec_columns) + 2]]
+        assert constant == ["table", "run_id", *paper.evidence.spec_columns]
+        assert all(list(frame)[: len(constant)] == constant for frame in frames)
+
+
+def test_every_share_and_heading_is_of_a_column():
+    """A misspelt name would show a share as a number below 1, or a bare column."""
+    for paper in PAPERS.values():
+        evidence = paper.evidence
+        assert not set(evidence.shares) & set(evidence.spec_columns)
+        arguments = {name for name in evidence.headings if name.startswith(("arg_", "second_phase_"))}
+        assert arguments <= set(evidence.spec_columns), evidence.name

@@ -63,7 +63,7 @@ def step(folder: Path, job: str) -> psutil.Process:
 
 def of_job(folder: Path, job: int) -> set[str]:
     """The ids of the runs of one batch."""
-    program = f"from lossbook.papers.paper import jobs; print(*(s.run_id for s in jobs('quick', 5)[{job}].specs))"
+    program = f"from lossbook.papers.registry import jobs; print(*(s.run_id for s in jobs('quick', 5)[{job}].specs))"
     answer = subprocess.run([sys.executable, "-c", program], env=small.environment(folder), capture_output=True, text=True)
     return set(answer.stdout.split())
 
@@ -106,6 +106,6 @@ def test_killed_jobs_are_tried_again_and_the_results_are_those_of_one_machine(tm
     pd.testing.assert_frame_equal(*frames, check_exact=True)
     for name, path in records(folder).items():
         there, here = (json.loads(p.read_text()) for p in (path, records(local)[name]))
-        assert {key: there[key] for key in ("metrics", "curves", "frames")} == {
-            key: here[key] for key in ("metrics", "curves", "frames")
+        assert {key: there[key] for key in ("metrics", "curves", "small_tables")} == {
+            key: here[key] for key in ("metrics", "curves", "small_tables")
         }

@@ -1,4 +1,4 @@
-"""What ``make bench`` wrote, for the page of the book: one CSV a suite, a row a comparison, with its goals if it has any."""
+"""What ``make benchmarks`` wrote, for the page of the book: one CSV per suite, one row per comparison, with its goals if it has any."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lossbook.book.show import Html
-from lossbook.paths import in_project, project_root
+from lossbook.paths import in_project
 
 # Suites in the order of the page; others follow by name.
 TITLES = {
@@ -32,7 +32,7 @@ def load_suites(folder: str | Path) -> dict[str, pd.DataFrame]:
     names = [*(name for name in TITLES if name in found), *(name for name in found if name not in TITLES)]
     frames = {name: found[name] for name in names if "time_ratio" in found[name]}
     if not frames:
-        raise FileNotFoundError(f"no measured suite in {in_project(folder)}: run `make bench` first")
+        raise FileNotFoundError(f"no measured suite in {in_project(folder)}: run `make benchmarks` first")
     goals = [f"{measure}_goal" for measure in MEASURES]
     return {name: frame.reindex(columns=frame.columns.union(goals, sort=False)) for name, frame in frames.items()}
 
@@ -96,10 +96,10 @@ def machines(suites: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return grouped.agg(repeats=("repeats", _span), suites=("suites", lambda names: ", ".join(names.unique()))).reset_index()
 
 
-def seconds_to_accuracy(folder: str | Path) -> pd.DataFrame:
+def seconds_to_accuracy(folder: str | Path, records: str | Path) -> pd.DataFrame:
     """Published trainings, and ours below them once ``python -m benchmarks.accuracy`` has run on a GPU: the mean accuracy
     and the median seconds of its runs."""
-    table = pd.read_csv(project_root() / "data" / "published" / "airbench" / "records.csv")
+    table = pd.read_csv(in_project(records))
     measured = in_project(folder) / "accuracy.csv"
     if measured.is_file():
         grouped = pd.read_csv(measured).groupby(["what", "dataset", "target", "device"], sort=False, as_index=False)

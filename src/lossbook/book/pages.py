@@ -16,7 +16,7 @@ from typing import Any
 import jupytext
 
 from lossbook.papers.registry import PAPERS
-from lossbook.runs.fingerprint import PACKAGE_DIR, fingerprint, imported, reachable
+from lossbook.runs.fingerprint import fingerprint, imported, reachable
 
 RUN = Path("notebooks/run.md")
 # A page with this parameter reads results: the committed ones unless papermill hands in others.
@@ -76,15 +76,15 @@ def _assigned(target: ast.expr, value: Any) -> dict[str, Any]:
     return {target.id: value} if isinstance(target, ast.Name) else {}
 
 
-def _modules(source: Path) -> frozenset[str]:
+def modules_of_page(source: Path) -> frozenset[str]:
     """The package's modules that the code cells import."""
     return frozenset().union(*(_imported(cell) for cell in code_cells(source)))
 
 
 def papers_of(source: Path) -> list[str]:
     """The papers whose package a page reaches, by whichever way."""
-    parts = {path.relative_to(PACKAGE_DIR).parts for path in reachable(_modules(source))}
-    return [name for name in PAPERS if any(part[:2] == ("papers", name) for part in parts)]
+    files = reachable(modules_of_page(source))
+    return [name for name in PAPERS if any(file.startswith(f"papers/{name}/") for file in files)]
 
 
 def results_read(source: Path) -> list[str]:
@@ -96,7 +96,7 @@ def page_state(source: Path) -> str:
     """A hash over all that a page's outputs depend on, its prose not: code cells, the package's files that they reach,
     published tables and committed results of the papers among them, and the files or folders that its parameters name."""
     digest = hashlib.sha256("\0".join(cell.source for cell in code_cells(source)).encode())
-    digest.update(fingerprint(_modules(source)).encode())
+    digest.update(fingerprint(modules_of_page(source)).encode())
     for path in files_read(source):
         digest.update(path.as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]

@@ -86,8 +86,8 @@ def imported(tree: ast.AST) -> dict[str, str]:
     return names
 
 
-def reachable(modules: Iterable[str], leaves: Iterable[str] = ()) -> list[Path]:
-    """The source files of ``modules`` and of all that they import from this package.
+def reachable(modules: Iterable[str], leaves: Iterable[str] = ()) -> list[str]:
+    """The source files of ``modules`` and of all that they import from this package, relative to its folder.
 
     A package's ``__init__.py`` counts where something is imported from it by name, not where it is only the parent of
     a module: it holds re-exports.
@@ -106,15 +106,15 @@ def reachable(modules: Iterable[str], leaves: Iterable[str] = ()) -> list[Path]:
         if path not in seen and path not in left_out:
             seen.add(path)
             todo.extend(_source(path).imports)
-    return sorted(seen)
+    return sorted(path.relative_to(PACKAGE_DIR).as_posix() for path in seen)
 
 
 def fingerprint(modules: Iterable[str], leaves: Iterable[str] = ()) -> str:
     """12 hex digits over the names and syntax trees of all files reachable from ``modules``."""
     digest = hashlib.sha256()
-    for path in reachable(modules, leaves):
-        digest.update(path.relative_to(PACKAGE_DIR).as_posix().encode())
-        digest.update(_source(path).digest)
+    for name in reachable(modules, leaves):
+        digest.update(name.encode())
+        digest.update(_source(PACKAGE_DIR / name).digest)
     return digest.hexdigest()[:12]
 
 

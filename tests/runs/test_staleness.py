@@ -1,0 +1,138 @@
+"""What reruns after a change is exactly what depends on it, for every file of the package.
+
+The build reads from the syntax trees what depends on what.  ``traced.py`` makes the same map in another way: it watches Python's
+import function and the functions that run while every objective, suite and bundled data set is trained with.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_fingerprint import append, edit, package  # noqa: F401  (the last one is a fixture)
+
+from lossbook.book import pages as pages_module
+from lossbook.book.pages import RUN, page_state, pages
+from lossbook.papers.registry import PAPERS
+from lossbook.runs import fingerprint as module
+from lossbook.runs.fingerprint import REGISTRIES, code_of, collection_state, entries, modules_of, reachable
+from lossbook.runs.spec import RunSpec
+from lossbook.runs.tables import TIERS
+
+ROOT = Path(__file__).parents[2]
+# Imports inside functions that only run where data was downloaded, or a browser asks.
+NOT_EXECUTED = {"_torchvision.py"}
+
+
+@pytest.fixture(autouse=True)
+def in_project(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(pages_module, "files_read", lambda source: [])  # of the code alone here
+
+
+@pytest.fixture(scope="module")
+def traced() -> dict:
+    command = [sys.executable, str(Path(__file__).with_name("traced.py"))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def closure(imports: dict[str, list[str]], start, leaves=()) -> set[str]:
+    """The files of all modules that follow from ``start``."""
+    seen, todo = set(), list(start)
+    while todo:
+        name = todo.pop()
+        if name not in seen and name not in leaves:
+            seen.add(name)
+            todo.extend(imports.get(name, ()))
+    return {module.source_file(name).relative_to(module.PACKAGE_DIR).as_posix() for name in seen if module.source_file(name)}
+
+
+def every_run() -> list[RunSpec]:
+    """One run for each set of modules that runs go through."""
+    found = {}
+    for paper in PAPERS.values():
+        for tier in TIERS:
+            for spec in paper.evidence.runs(tier):
+                found.setdefault(modules_of(spec), spec)
+    return list(found.values())
+
+
+def states(runs: list[RunSpec]) -> dict[tuple[str, str], str]:
+    """The state of everything that can rerun."""
+    found = {("run", spec.canonical_json()): code_of(spec) for spec in runs}
+    found |= {("collection", paper.name): collection_state(paper.evidence.tables, "quick") for paper in PAPERS.values()}
+    return found | {("page", page.as_posix()): page_state(page) for page in [RUN, *pages()]}
+
+
+def stale(before: dict, after: dict) -> set:
+    return {key for key, state in before.items() if after[key] != state}
+
+
+@pytest.mark.slow
+def test_runs_execute_no_file_that_does_not_count(traced):
+    assert len(traced["executed"]) > 60
+    for text, executed in traced["executed"].items():
+        counted = set(reachable(modules_of(RunSpec.from_json(text)), REGISTRIES))
+        # What looks after a run: none of it changes what comes out.
+        around = {"files.py", "progress.py", "runs/queue.py", "runs/records.py", "runs/fingerprint.py", "data/other_sets.py"}
+        assert set(executed) <= counted | around, text
+
+
+@pytest.mark.slow
+def test_every_file_makes_stale_what_was_seen_to_import_it(traced, package):  # noqa: F811
+    runs = every_run()
+    depends = {}
+    for spec in runs:
+        depends["run", spec.canonical_json()] = closure(traced["imports"], modules_of(spec), REGISTRIES)
+    for paper in PAPERS.values():
+        suites = {name for table in paper.evidence.tables for specs in table.specs.values() for s in specs for name in s.suites}
+        start = ["lossbook.runs.collect"] + [name for suite in suites for name in entries(module.SUITES)[suite]]
+        depends["collection", paper.name] = closure(traced["imports"], start, REGISTRIES)
+    for page in [RUN, *pages()]:
+        depends["page", page.as_posix()] = closure(traced["imports"], traced["imports"].get(page.as_posix(), ()))
+    before = states(runs)
+    registries = {module.source_file(name) for name in REGISTRIES}
+    for path in sorted(package.rglob("*.py")):
+        name, text = path.relative_to(package).as_posix(), path.read_text()
+        edit(
+            path,
+            f'"""Another word."""\n{text}' if not text.startswith(('"""', 'r"""')) else text.replace('"""', '"""Another ', 1),
+        )
+        assert not stale(before, states(runs)), f"a docstring of {name}"
+        if path not in registries:
+            edit(path, text + "\nCHANGED = True\n")
+            found = stale(before, states(runs))
+            if name not in NOT_EXECUTED and "triton" not in name:
+                assert found == {key for key, files in depends.items() if name in files}, name
+        edit(path, text)
+    assert states(runs) == before
+
+
+# What a change makes stale, by the words of the pages and specs themselves --------------------------------------------
+
+
+def mentions(*words: str) -> set[str]:
+    """Pages of which a code cell mentions one of the words."""
+    cells = {page: "\n".join(cell.source for cell in pages_module.code_cells(page)) for page in [RUN, *pages()]}
+    return {page.as_posix() for page, text in cells.items() if any(word in text for word in words)}
+
+
+def changed(package, file, old, new):  # noqa: F811
+    """What an edit makes stale: the runs by their specs, the collections by their papers, the pages by their paths."""
+    runs = every_run()
+    before = states(runs)
+    text = (package / file).read_text()
+    assert old in text
+    edit(package / file, text.replace(old, new, 1))
+    found = stale(before, states(runs))
+    specs = [RunSpec.from_json(key) for kind, key in found if kind == "run"]
+    others = [spec for spec in runs if spec not in specs]
+    collections, shown = ({key for kind, key in found if kind == wanted} for wanted in ("collection", "page"))
+    return specs, others, collections, shown
+
+
+def objectives(specs: list[RunSpec]) -> set[str]:
+    return {phase.objective for spec in specs for phase in spec.phases()}
