@@ -7,7 +7,7 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: book test pages-check slurm-check reliability bench reference frozen notebooks lint clean help
+.PHONY: book test pages-check slurm-check reliability benchmarks reference frozen notebooks lint clean help
 
 book: $(READY)  ## train the missing quick runs, execute every notebook, build _build/html
 	@python -m lossbook.book build
@@ -20,7 +20,7 @@ test: $(READY)  ## lint, unit and property tests, notebooks against their stored
 	pytest -n 2 --dist loadfile --nbval --override-ini addopts= --override-ini testpaths= --override-ini filterwarnings= notebooks
 
 pages-check: $(READY)  ## look at the built book in a headless browser (after `make book`)
-	pytest -m browser -rs tests/test_pages.py
+	pytest -m browser -rs tests/book/test_pages.py
 
 slurm-check: $(READY)  ## profiles/slurm on a real SLURM of one node (root, Debian's slurm-wlm and munge)
 	pytest -rs tests/slurm
@@ -29,7 +29,7 @@ reliability: $(READY)  ## kill builds, damage files, fill disks; into results/re
 	python tests/reliability.py kills
 	python tests/reliability.py faults
 
-bench: $(READY)  ## ratios against named peers, into results/bench
+benchmarks: $(READY)  ## ratios against named peers, into results/benchmarks
 	python -m benchmarks
 
 reference: $(READY)  ## make this build's quick results the committed reference, and the notebooks' outputs from it
@@ -39,10 +39,9 @@ reference: $(READY)  ## make this build's quick results the committed reference,
 
 frozen: $(READY)  ## train the frozen tier on cached features (LOSSBOOK_DATA) and make it the committed reference
 	lossbook features
-	set -e; for paper in uniform bce3s multicenter warped onecold compare; do lossbook run $$paper --tier frozen; done
-	mkdir -p results/frozen
-	cp $(foreach name,features uniform bce3s multicenter warped onecold compare,_build/results/frozen/$(name).csv) results/frozen/
-	rm -f notebooks/standard/*.ipynb notebooks/compare/0[45]-*.ipynb && python -m lossbook.book sync
+	set -e; for paper in uniform bce3s multicenter warped onecold bench; do lossbook run $$paper --tier frozen; done
+	mkdir -p results/frozen && cp _build/results/frozen/*.csv results/frozen/
+	python -m lossbook.book sync notebooks/standard --force && python -m lossbook.book sync notebooks/bench --force
 
 notebooks: $(READY)  ## bring every .ipynb in step with its .md source
 	python -m lossbook.book sync

@@ -2,7 +2,7 @@
 #
 # A job is a batch of runs in one execution of notebooks/run; a page is one execution of its notebook.  What makes a
 # step run again is a hash (parameters), never a file's time: notebooks are `ancient`, and code, specs, published
-# tables and reference results enter as fingerprints.  No rule assumes one machine: all go through files below _build/.
+# tables and committed results enter as fingerprints.  No rule assumes one machine: all go through files below _build/.
 
 import sys
 
@@ -58,7 +58,7 @@ rule train:
         f"_build/executed-runs/{TIER}/{{job}}.ipynb",
     params:
         runs=lambda wildcards: [f"{spec.run_id} {code_of(spec)}" for spec in JOBS[wildcards.job].specs],
-        notebook=book.page_state(book.RUN),
+        notebook=book.cells_digest(book.RUN),
     log:
         "_build/logs/train-{job}.log",
     priority: 1

@@ -48,6 +48,11 @@ def _code_cells(text: str) -> list[CodeCell]:
     return [CodeCell(c.source, tuple(c.metadata.get("tags", []))) for c in cells if c.cell_type == "code"]
 
 
+def cells_digest(source: Path) -> str:
+    """12 hex digits over the code cells alone."""
+    return hashlib.sha256("\0".join(cell.source for cell in code_cells(source)).encode()).hexdigest()[:12]
+
+
 @functools.cache
 def _tree(cell: CodeCell) -> ast.Module:
     return ast.parse("\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))))
@@ -95,8 +100,7 @@ def results_read(source: Path) -> list[str]:
 def page_state(source: Path) -> str:
     """A hash over all that a page's outputs depend on, its prose not: code cells, the package's files that they reach,
     published tables and committed results of the papers among them, and the files or folders that its parameters name."""
-    digest = hashlib.sha256("\0".join(cell.source for cell in code_cells(source)).encode())
-    digest.update(fingerprint(modules_of_page(source)).encode())
+    digest = hashlib.sha256((cells_digest(source) + fingerprint(modules_of_page(source))).encode())
     for path in files_read(source):
         digest.update(path.as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
