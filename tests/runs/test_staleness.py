@@ -7,6 +7,7 @@ import function and the functions that run while every objective, suite and bund
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,121 @@ def changed(package, file, old, new):  # noqa: F811
 
 def objectives(specs: list[RunSpec]) -> set[str]:
     return {phase.objective for spec in specs for phase in spec.phases()}
+
+
+SHOWS_ALL_CLAIMS = mentions("scoreboard.entries", "registry import") | {"notebooks/scoreboard/01-claims.md"}
+
+
+def test_a_claims_bound(package):  # noqa: F811
+    specs, _, collections, shown = changed(package, "papers/uniform/claims.py", "bound=3.0", "bound=0.1")
+    assert not specs and not collections
+    assert (
+        shown
+        == mentions("uniform.claims", "uniform import PAPER", "import bce3s, multicenter, onecold, uniform") | SHOWS_ALL_CLAIMS
+    )
+    assert "notebooks/uniform/06-scale.md" in shown
+    assert not shown & {"notebooks/warped/04-retrieval.md", "notebooks/uniform/03-corollary-1.md"}
+
+
+def test_an_erratum(package):  # noqa: F811
+    specs, _, collections, shown = changed(package, "papers/multicenter/errata.py", "ERRATA = (", "_UNUSED = 1\n\nERRATA = (")
+    assert not specs and not collections
+    assert shown == {"notebooks/errata/01-overview.md", "notebooks/errata/04-multicenter.md"}
+
+
+def test_a_heading(package):  # noqa: F811
+    specs, _, collections, shown = changed(package, "papers/onecold/read.py", '"OSCR"', '"open-set score"')
+    assert not specs and not collections
+    assert {page for page in shown if page.startswith("notebooks/onecold/")} == mentions(
+        "papers.onecold.read", "onecold import PAPER"
+    )
+    assert not any(page.startswith(("notebooks/uniform/", "notebooks/warped/", "notebooks/bce3s/")) for page in shown)
+
+
+def test_a_tables_spec():
+    evidence = PAPERS["warped"].evidence
+    before = collection_state(evidence.tables, "quick")
+    first, *others = evidence.tables
+    longer = replace(first, specs=first.specs | {"quick": tuple(spec.replace(epochs=11) for spec in first.specs["quick"])})
+    assert collection_state([longer, *others], "quick") != before
+    assert collection_state([longer, *others], "frozen") == collection_state(evidence.tables, "frozen")
+    more = replace(first, small_tables=(*first.small_tables, "curves"))
+    assert collection_state([more, *others], "quick") != before
+
+
+def test_a_tables_file(package):  # noqa: F811
+    specs, _, collections, shown = changed(package, "papers/warped/tables.py", "TABLES = (", "_UNUSED = 1\n\nTABLES = (")
+    assert not specs, "a run hangs on its own spec"
+    assert not collections, "and a collection on the list of its runs"
+    assert {page for page in shown if page.startswith("notebooks/warped/")} == {
+        page
+        for page in mentions(
+            "papers.warped.read",
+            "papers.warped.tables",
+            "papers.warped.claims",
+            "warped import PAPER",
+            "papers.warped import figures",
+        )
+        if page.startswith("notebooks/warped/")
+    }
+
+
+def test_a_suite(package):  # noqa: F811
+    specs, others, collections, shown = changed(
+        package, "runs/suites/geometry.py", "_PAIRED_CLASSES = 100", "_PAIRED_CLASSES = 99"
+    )
+    assert all("geometry" in spec.suites for spec in specs) and specs
+    assert not any("geometry" in spec.suites for spec in others)
+    assert collections == {"bce3s", "bench"}
+    assert shown == {"notebooks/run.md"}, "which can train anything"
+
+
+def test_a_loss(package):  # noqa: F811
+    specs, others, collections, shown = changed(package, "losses/warped.py", "def warp(", "_UNUSED = 1\n\n\ndef warp(")
+    own = {"euclidean-softmax", "warped-softmax", "generalized-softmax"}
+    assert objectives(specs) >= own and not objectives(others) & own
+    assert not objectives(specs) & {"soft-d", "bce-nu", "bce3s", "multicenter", "occe", "proxy-nca++"}
+    assert not collections
+    assert {page for page in shown if page.startswith("notebooks/uniform/")} <= mentions("create_objective")
+
+
+def test_a_data_set(package):  # noqa: F811
+    specs, others, collections, shown = changed(package, "data/digits.py", "DIGITS =", "_UNUSED = 1\nDIGITS =")
+
+    def reads_digits(spec):
+        return spec.dataset == "digits" or (spec.dataset == "mnist5k" and {"ood", "bench"} & set(spec.suites))
+
+    assert specs and all(reads_digits(spec) for spec in specs)
+    assert not any(reads_digits(spec) for spec in others)
+    assert not collections
+
+
+@pytest.mark.parametrize(
+    ("registry", "entry"),
+    [
+        ("objectives/registry.py", "newcomer"),
+        ("data/registry.py", "newcomer"),
+        ("runs/suites/registry.py", "newcomer"),
+    ],
+)
+def test_a_new_entry_of_a_registry_makes_no_record_stale(package, registry, entry):  # noqa: F811
+    runs = every_run()
+    before = {key: state for key, state in states(runs).items() if key[0] != "page"}
+    path = package / registry
+    (path.parent / f"{entry}.py").write_text("ENTRY = 1\n")
+    name = f"lossbook.{path.parent.relative_to(package).as_posix().replace('/', '.')}"
+    text = path.read_text().rstrip()
+    assert text.endswith("}")
+    new = f'{text[:-1]}    "{entry}": {entry}.ENTRY,\n}}\n'
+    first = new.index("from lossbook")
+    edit(path, f"{new[:first]}from {name} import {entry}\n{new[first:]}")
+    assert {key: state for key, state in states(runs).items() if key[0] != "page"} == before
+    assert entry in entries(f"lossbook.{registry.removesuffix('.py').replace('/', '.')}")
+
+
+def test_a_new_metric_makes_no_record_stale(package):  # noqa: F811
+    runs = every_run()
+    before = {key: state for key, state in states(runs).items() if key[0] == "run"}
+    (package / "metrics" / "newcomer.py").write_text("def newcomer():\n    return 0\n")
+    append(package / "metrics/__init__.py", "\nfrom lossbook.metrics.newcomer import newcomer\n")
+    assert {key: state for key, state in states(runs).items() if key[0] == "run"} == before
