@@ -25,16 +25,6 @@ FASHION = CIFAR100.replace(dataset="fashion-mnist-efficientnet_lite0", train_per
 
 # Claims whose check reads what was run here, with the same meaning as at the quick tier.
 CLAIMS = {
-    "uniform": (
-        *("uniform-ordering", "uniform-auni-linear", "uniform-auni-cosine", "uniform-acw-linear", "uniform-acw-cosine"),
-        *("uniform-asw", "uniform-best", "uniform-learned-threshold", "uniform-softmax-bias"),
-        *("uniform-softmaxed", "uniform-rejection", "uniform-verification"),
-    ),
-    "bce3s": (
-        *("bce3s-joint-few", "bce3s-joint-all", "bce3s-joint-many", "bce3s-contrastive-all", "bce3s-uniform-all"),
-        *("bce3s-joint-compactness", "bce3s-contrastive-compactness", "bce3s-test-compactness"),
-        *("bce3s-uniform-spread", "bce3s-benchmark-best", "bce3s-benchmark-few"),
-    ),
     "multicenter": (
         *("multicenter-accuracy", "multicenter-accuracy-code", "multicenter-diversity", "multicenter-rank"),
         "multicenter-purity",

@@ -1,5 +1,9 @@
 """`uniform`: BCE and a unified threshold."""
 
-from lossbook.papers.uniform.experiment import PAPER
+from __future__ import annotations
 
-__all__ = ["PAPER"]
+from lossbook.papers.paper import Paper
+from lossbook.papers.uniform.claims import CLAIMS
+from lossbook.papers.uniform.read import EVIDENCE
+
+PAPER = Paper("BCE and a unified threshold", EVIDENCE, CLAIMS)

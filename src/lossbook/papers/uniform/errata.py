@@ -1,4 +1,4 @@
-"""Checks of the errata of `uniform`."""
+"""The errata of `uniform`, each with its check; the pages notebooks/errata tell them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import pandas as pd
 import torch
 
 from lossbook.losses import uniform as losses
-from lossbook.metrics import uniform_accuracy
-from lossbook.objectives import create_objective
+from lossbook.metrics.uniformity import uniform_accuracy
+from lossbook.objectives.uniform import OBJECTIVES
 from lossbook.papers.erratum import Erratum, Rows, holds
 from lossbook.papers.results import published
+from lossbook.papers.uniform.read import EVIDENCE
 
 FINE_GRAINED = ("V", "VI", "VII", "VIII", "IX", "S.III", "S.IV", "S.V", "S.VI", "S.VII")
 
 
 def _wide(table: str, index: list[str]) -> pd.DataFrame:
-    return published("uniform", table).pivot(index=index, columns="metric", values="value")
+    """A published table with one column per metric."""
+    return published(EVIDENCE, table).pivot(index=index, columns="metric", values="value")
 
 
 def s5_order() -> Rows:
@@ -34,7 +36,7 @@ def s5_order() -> Rows:
 
 
 def s1_column() -> Rows:
-    three, one = published("uniform", "III"), published("uniform", "S.I")
+    three, one = published(EVIDENCE, "III"), published(EVIDENCE, "S.I")
     noted = one.loc[one["note"] == "printed as 114", "gamma"].unique().tolist()
     return [
         holds("without the change, the scales would not rise", sorted([112, 128, 114, 160]) != [112, 128, 114, 160]),
@@ -61,7 +63,7 @@ def decline_to_76_78() -> Rows:
 
 
 def fig2_order() -> Rows:
-    spread = published("uniform", "fig-2").pivot(index="loss", columns="metric", values="std")
+    spread = published(EVIDENCE, "fig-2").pivot(index="loss", columns="metric", values="std")
     rows: Rows = []
     for loss, first, second in (("soft-u", 2.17, 4.17), ("bce-u", 1.12, 0.97)):
         rows += [
@@ -72,14 +74,14 @@ def fig2_order() -> Rows:
 
 
 def fig2_caption() -> Rows:
-    return [holds("the figure prints numbers of four losses", published("uniform", "fig-2")["loss"].nunique() == 4)]
+    return [holds("the figure prints numbers of four losses", published(EVIDENCE, "fig-2")["loss"].nunique() == 4)]
 
 
 def bias_sign() -> Rows:
-    b = published("uniform", "fig-2").query("metric == 'learned_bias'").set_index("loss")["value"]
+    b = published(EVIDENCE, "fig-2").query("metric == 'learned_bias'").set_index("loss")["value"]
     t = _wide("II", ["model", "phase", "loss"]).loc[("resnet50", "fine-tuning"), "threshold"]
     linear, cosine = t["bce-u"] - b["bce-u"], t["bce-nu"] + b["bce-nu"]
-    objective = create_objective("bce-u", in_features=2, num_classes=3)
+    objective = OBJECTIVES["bce-u"](in_features=2, num_classes=3)
     with torch.no_grad():
         objective.head.bias.fill_(-0.08)
     return [
@@ -91,7 +93,7 @@ def bias_sign() -> Rows:
 
 
 def forty_and_fifty() -> Rows:
-    cells = published("uniform", "II").query("loss.str.startswith('soft') and phase == 'fine-tuning'", engine="python")
+    cells = published(EVIDENCE, "II").query("loss.str.startswith('soft') and phase == 'fine-tuning'", engine="python")
     above = cells[cells["value"] > cells["metric"].map({"A_Uni": 40.0, "A_CW": 50.0})]
     return [
         holds("ResNet50: no softmax loss is above 40 % (A_Uni) or 50 % (A_CW)", "resnet50" not in set(above["model"])),
@@ -100,8 +102,8 @@ def forty_and_fifty() -> Rows:
 
 
 def uce_name() -> Rows:
-    bias = published("uniform", "I").set_index("loss")["bias"]
-    uce = create_objective("uce", in_features=4, num_classes=5).head.bias
+    bias = published(EVIDENCE, "I").set_index("loss")["bias"]
+    uce = OBJECTIVES["uce"](in_features=4, num_classes=5).head.bias
     return [
         holds("UCE has one bias", uce.numel() == 1),
         holds("Table I: L_bce-nu has one bias, L_bce-nd one a class", (bias["bce-nu"], bias["bce-nd"]) == ("unified", "diverse")),
@@ -145,7 +147,7 @@ def minimum_at_1() -> Rows:
 
 
 def change_of_bias() -> Rows:
-    table = published("uniform", "XI").query("loss == 'soft-nd'").set_index("bias_mode")
+    table = published(EVIDENCE, "XI").query("loss == 'soft-nd'").set_index("bias_mode")
     size = table["value"].abs() + table["std"]
     return [
         holds("soft-nd, modes 2 to 7: mean and deviation together are below 10 · 10⁻³", bool((size.drop(1) < 10).all())),

@@ -1,6 +1,6 @@
-"""Figures of the `uniform` chapter: published numbers and results in, the current matplotlib figure out.
+"""Figures of `uniform`: each takes published numbers and results, and draws into a new matplotlib figure.
 
-Accuracies of results are shares, those of published tables per cent; figures show per cent.
+Results hold accuracies as shares, published tables in per cent; the figures show per cent.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lossbook.papers.style import PALETTE
+from lossbook.papers.uniform.tables import COSINE_LOSSES, SOFTMAX_LOSSES
 
 SOFT, BCE = PALETTE[0], PALETTE[1]
 POSITIVE, NEGATIVE = PALETTE[3], PALETTE[0]
 
 
 def _color(loss: str) -> str:
-    return SOFT if loss.startswith("soft") else BCE
+    return SOFT if loss in SOFTMAX_LOSSES else BCE
 
 
 def _marker(loss: str) -> str:
     """A disc for a linear head, a triangle for a cosine head."""
-    return "^" if "-n" in loss else "o"
+    return "^" if loss in COSINE_LOSSES else "o"
 
 
 def _family_legend(axis: Axes, **arguments: object) -> None:
-    """Colour = formula, marker = head."""
+    """A legend of the families: the colour is the formula, the marker the head."""
     for loss, label in (
         ("soft-u", "softmax, linear"),
         ("soft-nu", "softmax, cosine"),
@@ -38,7 +39,7 @@ def _family_legend(axis: Axes, **arguments: object) -> None:
 
 
 def gaps(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """From A_Uni (square) to A_SW (ring) of every loss: one column of panels a backbone, published above, ours below."""
+    """From A_Uni (square) to A_SW (ring) of every loss: one column of panels per backbone, published above, ours below."""
     losses = list(dict.fromkeys(results["objective"]))
     rows = np.arange(len(losses))[::-1]
     figure, axes = plt.subplots(2, 3, figsize=(7.2, 6.4), sharey=True, sharex="row")
@@ -63,7 +64,7 @@ def gaps(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 
 def dumbbells(axis: Axes, rows: np.ndarray, losses: list[str], left: pd.Series, right: pd.Series) -> None:
-    """A line a loss, from a square at ``left`` to a ring at ``right``, in the colour of its formula."""
+    """One line per loss, from a square at ``left`` to a ring at ``right``, in the colour of its formula."""
     for row, loss, low, high in zip(rows, losses, left, right, strict=True):
         axis.plot([low, high], [row, row], color=_color(loss), linewidth=2, alpha=0.5)
         axis.plot(low, row, "s", color=_color(loss), markersize=5)
@@ -71,7 +72,7 @@ def dumbbells(axis: Axes, rows: np.ndarray, losses: list[str], left: pd.Series, 
 
 
 def distributions(classes: pd.DataFrame, histogram: pd.DataFrame, losses: tuple[str, ...]) -> None:
-    """Fig. 2: for each loss the metrics' range a class, and their histogram, with the learned threshold."""
+    """Fig. 2: the range of the similarities of each class, and their histogram, with the learned threshold; one cell per loss."""
     figure = plt.figure(figsize=(7.2, 6.6))
     for cell, loss in zip(figure.subfigures(2, 2).flat, losses, strict=True):
         ranges, counts = cell.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": (2.2, 1)})
@@ -86,7 +87,7 @@ def distributions(classes: pd.DataFrame, histogram: pd.DataFrame, losses: tuple[
 
 
 def _ranges(axis: Axes, classes: pd.DataFrame, view: str) -> None:
-    """Bars from the smallest to the largest metric a class, and the class means of the two ends that matter."""
+    """Bars from the smallest to the largest similarity of each class, and the class means of the two ends that matter."""
     x = classes["class"]
     for offset, sign, color, end in ((-0.2, "negative", NEGATIVE, "max"), (0.2, "positive", POSITIVE, "min")):
         low, high = classes[f"{view}_{sign}_min"], classes[f"{view}_{sign}_max"]
@@ -105,13 +106,14 @@ def _histogram(axis: Axes, counts: pd.DataFrame) -> None:
 
 
 def starts(results: pd.DataFrame, reach: tuple[float, float]) -> None:
-    """Bias start sweep: learned and best threshold over the start (above), accuracies over it (below).
+    """Starts of a unified bias: learned and best threshold over the start (above), accuracies over it (below).
 
-    ``reach``: which thresholds a cosine head can put between its negative and positive metrics.
+    ``reach``: the thresholds that a cosine head can put between its negative and positive similarities.
     """
     _, axes = plt.subplots(2, 2, figsize=(7.2, 5.6), sharex=True, sharey="row")
     for (above, below), (loss, part) in zip(axes.T, results.groupby("objective", sort=False), strict=True):
-        sign = 1 if "-n" in loss else -1
+        cosine = loss in COSINE_LOSSES
+        sign = 1 if cosine else -1  # a cosine head subtracts its bias
         part = part.assign(start=sign * part["arg_bias_start"])
         ends = [part["start"].min(), part["start"].max()]
         above.plot(ends, ends, ":", color="0.4", label="start = end")
@@ -127,10 +129,10 @@ def starts(results: pd.DataFrame, reach: tuple[float, float]) -> None:
             mean = 100 * part.groupby("start")[metric].mean()
             marker, color = {"A_SW": ("o", "0.35"), "A_Uni": ("D", BCE), "A_Uni_learned": ("x", "black")}[metric]
             below.plot(mean.index, mean, marker=marker, color=color, linestyle="-", linewidth=1, label=label)
-        if sign > 0:
+        if cosine:
             above.axhspan(*reach, color="0.5", alpha=0.15, linewidth=0, label="reach of the head")
             below.axvspan(reach[0], min(reach[1], ends[1]), color="0.5", alpha=0.15, linewidth=0)
-        above.set_title(f"{loss} ({'cosine' if sign > 0 else 'linear'} head)")
+        above.set_title(f"{loss} ({'cosine' if cosine else 'linear'} head)")
         below.set(xlabel=f"threshold at the start ({'+' if sign > 0 else '−'}b)", xticks=sorted(part["start"].unique()))
     axes[0, 0].set_ylabel("threshold after training")
     axes[1, 0].set_ylabel("accuracy (%)")
@@ -174,7 +176,7 @@ def _log_axis(axis: Axes) -> None:
 
 def learned_over_scale(results: pd.DataFrame, predicted: pd.Series, needed: float) -> None:
     """Left: the learned bias of bce-nu over the scale beside Corollary 1 (``predicted``, index = scale).  Right: A_Uni
-    with the searched and with the learned threshold.  Markers are seeds; ``needed`` is the scale of condition (42)."""
+    with the best and with the learned threshold.  Markers are seeds; ``needed`` is the scale of condition (42)."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.8))
     small = results[results["arg_scale"] <= predicted.index.max()]
     left.plot(predicted.index, predicted, color="black", linewidth=1.2, label="Corollary 1, attainable")
@@ -223,9 +225,9 @@ def accuracy_map(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 
 def softmaxed(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """A_Uni before and after a softmax on the metrics; one point a data set, backbone and loss.
+    """A_Uni before and after a softmax on the logits; one point per data set, backbone and loss.
 
-    Both frames: ``loss``, ``before``, ``after`` (per cent).
+    Both frames have the columns ``loss``, ``before`` and ``after`` (per cent).
     """
     _, axes = plt.subplots(1, 2, figsize=(7.2, 4.0))
     for axis, frame, title in zip(
@@ -241,7 +243,7 @@ def softmaxed(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 
 def bias_modes(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Table X as a figure: A_SW (ring) and A_Uni (square) over the eight starts, one column a loss."""
+    """Table X as a figure: A_SW (ring) and A_Uni (square) over the eight starts, one column per loss."""
     losses = list(dict.fromkeys(published["loss"]))
     _, axes = plt.subplots(2, len(losses), figsize=(7.2, 4.6), sharey=True, sharex=True)
     for column, loss in enumerate(losses):
@@ -259,7 +261,8 @@ def bias_modes(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 
 def biased_ranges(classes: pd.DataFrame, scale: float) -> None:
-    """Fig. 3: ranges of the metrics a class; rows are loss and start mode, columns the two kinds of negatives, and the bias."""
+    """Fig. 3: ranges of the similarities of each class, one row per loss and start mode; columns: two kinds of negatives, and the
+    logits with bias."""
     views = {"type1": "negatives of type I", "type2": "negatives of type II", "biased": "with bias, type I"}
     cases = list(classes.groupby(["objective", "arg_bias_mode"], sort=False))
     figure, axes = plt.subplots(len(cases), 3, figsize=(7.2, 2.0 * len(cases) + 0.6), sharex=True)

@@ -1,0 +1,44 @@
+"""The results of `uniform` as numbers: what claims, pages and figures share."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lossbook.papers.paper import Evidence
+from lossbook.papers.uniform.tables import SOFTMAX_LOSSES, TABLES
+
+EVIDENCE = Evidence(
+    name="uniform",
+    tables=TABLES,
+    shares=("A_SW", "A_CW", "A_Uni", "rejection", "verification", "open_accuracy", "auroc"),
+    headings={
+        "arg_scale": "γ",
+        "arg_bias_mode": "mode",
+        "arg_bias_start": "start of b",
+        "A_SW": "A<sub>SW</sub>",
+        "A_CW": "A<sub>CW</sub>",
+        "A_Uni": "A<sub>Uni</sub>",
+        "A_Uni_free": "A<sub>Uni</sub>",
+        "A_Uni_learned": "A<sub>Uni</sub> at b",
+        "threshold": "t*",
+        "threshold_free": "best",
+        "threshold_learned": "learned",
+        "overlap_positive_min_mean": "min +",
+        "overlap_negative_max_mean": "max −",
+        "overlap_width": "width",
+        "rejection_train": "t train",
+        "rejection_learned": "t learned",
+        "rejection_best": "t best",
+        "auroc": "AUROC",
+        "open_accuracy": "open set",
+        "verification": "t known",
+        "verification_best": "t best",
+    },
+)
+
+
+def bce_gains(rows: pd.DataFrame, metric: str) -> pd.Series:
+    """BCE less softmax, in percentage points, each the mean over its losses: one value per draw of the known classes."""
+    softmax = rows["objective"].isin(SOFTMAX_LOSSES)
+    bce, soft = (part.groupby("classes")[metric].mean() for part in (rows[~softmax], rows[softmax]))
+    return 100 * (bce - soft)
