@@ -1,5 +1,9 @@
-"""`bce3s`: Long-tailed recognition by three BCE terms."""
+"""`bce3s`: long-tailed recognition by three BCE terms."""
 
-from lossbook.papers.bce3s.experiment import PAPER
+from __future__ import annotations
 
-__all__ = ["PAPER"]
+from lossbook.papers.bce3s.claims import CLAIMS
+from lossbook.papers.bce3s.read import EVIDENCE
+from lossbook.papers.paper import Paper
+
+PAPER = Paper("Long-tailed recognition by three BCE terms", EVIDENCE, CLAIMS)
