@@ -1,22 +1,20 @@
-"""Checks of the errata of `bce3s`."""
+"""The errata of `bce3s`, each with its check; the pages notebooks/errata tell them."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from lossbook.losses import bce3s as losses
-from lossbook.metrics import classifier_separability, feature_separability, separability_matrix
+from lossbook.metrics.geometry import classifier_separability, feature_separability, separability_matrix
+from lossbook.papers.bce3s.read import EVIDENCE, GROUPS, totals_by_groups
 from lossbook.papers.erratum import Erratum, Rows, holds
 from lossbook.papers.results import printed, published
 
 N, B, D = 10, 30, 6
-GROUPS = ["accuracy_many", "accuracy_medium", "accuracy_few"]
-# Classes with more than 100, 20 to 100, less than 20 training images.
-CLASSES = {"4": (385, 479, 136), "5": (842, 4076, 3224), "7": (385, 479, 136)}
+CIFAR100_SHARES = np.array([0.35, 0.35, 0.30])  # of the many, medium and few classes
 
 
 def _normal(seed: int, *shape: int) -> Tensor:
@@ -28,7 +26,7 @@ def _relative(found: Tensor, exact: Tensor) -> float:
 
 
 def _through_length(g: Tensor, unit: Tensor, length: Tensor) -> Tensor:
-    """A gradient for unit vectors as that for the vectors of this length."""
+    """The gradient for vectors of this length, from the one for their unit vectors."""
     return (g - (g * unit).sum(1, keepdim=True) * unit) / length[:, None]
 
 
@@ -118,7 +116,7 @@ def eq2() -> Rows:
     cosines = normalize(z, dim=1) @ normalize(bank, dim=1).T
     longhand = -(cosines.gather(1, labels[:, None])[:, 0] - cosines.exp().sum(1).log()).mean()
     return [
-        holds("the memory holds one vector a class, so the sum has K terms", cosines.shape == (B, N)),
+        holds("the memory holds one vector per class, so the sum has K terms", cosines.shape == (B, N)),
         (
             "the sum over the K classes is the loss of the book",
             abs(float(longhand - losses.contrastive_ce(z, labels, bank))),
@@ -189,7 +187,7 @@ def appendix_b() -> Rows:
 
 
 def table4_few() -> Rows:
-    few = printed("bce3s", "4", "method")["accuracy_few"]
+    few = printed(EVIDENCE, "4", "method")["accuracy_few"]
     better = set(few.index[few > few["BCE3S"]])
     return [
         ("BCE3S has 40.56 on Few", abs(few["BCE3S"] - 40.56), 0.0),
@@ -197,29 +195,18 @@ def table4_few() -> Rows:
     ]
 
 
-def by_groups() -> pd.DataFrame:
-    """Every row of Tables 4, 5 and 7 with all groups: the printed total, the groups' total, their difference."""
-    frames = []
-    for table, counts in CLASSES.items():
-        frame = printed("bce3s", table, "method").dropna()
-        total = (frame[GROUPS] * np.array(counts)).sum(axis=1) / sum(counts)
-        columns = {"table": table, "method": frame.index, "printed": frame["accuracy_all"], "by the groups": total}
-        frames.append(pd.DataFrame(columns).reset_index(drop=True))
-    return pd.concat(frames, ignore_index=True).assign(difference=lambda f: f["printed"] - f["by the groups"])
-
-
 def group_sums() -> Rows:
-    found = by_groups()
+    found = totals_by_groups()
     far = found[found["difference"].abs() > 0.2]
     own = found.set_index(["table", "method"]).loc[("4", "BCE3S")]
-    six = printed("bce3s", "6", "normalise")
+    six = printed(EVIDENCE, "6", "normalise")
     four = found[found["table"] == "4"].set_index("method")["by the groups"].nlargest(2)
     five = found[found["table"] == "5"].set_index("method")["by the groups"]
     return [
         holds("seven rows are more than 0.2 points from what their groups add up to", len(far) == 7),
         (
             "Table 6: all groups add up",
-            float((six[GROUPS] @ np.array([0.35, 0.35, 0.30]) - six["accuracy_all"]).abs().max()),
+            float((six[list(GROUPS[:3])] @ CIFAR100_SHARES - six["accuracy_all"]).abs().max()),
             0.01,
         ),
         ("Table 4, BCE3S: 57.85 printed, 58.53 by its groups", abs(own["by the groups"] - 58.53), 0.005),
@@ -236,9 +223,9 @@ def group_sums() -> Rows:
 
 
 def table2_row() -> Rows:
-    two = published("bce3s", "2").query("contrastive.isna() and uniform.isna()", engine="python")
+    two = published(EVIDENCE, "2").query("contrastive.isna() and uniform.isna()", engine="python")
     two = two.pivot(index="joint", columns="metric", values="value")
-    five = published("bce3s", "fig-5").query("parameter == 'r'").pivot(index="setting", columns="metric", values="value")
+    five = published(EVIDENCE, "fig-5").query("parameter == 'r'").pivot(index="setting", columns="metric", values="value")
     shared = [column for column in five if column in two]
     all_kept = five.loc[1.0]
     resampled = five.loc[0.4]
@@ -258,8 +245,8 @@ def table2_row() -> Rows:
 
 
 def table2_marks() -> Rows:
-    frame = published("bce3s", "2").pivot(index=["joint", "contrastive", "uniform"], columns="metric", values="value")
-    total = frame[GROUPS] @ np.array([0.35, 0.35, 0.30])
+    frame = published(EVIDENCE, "2").pivot(index=["joint", "contrastive", "uniform"], columns="metric", values="value")
+    total = frame[list(GROUPS[:3])] @ CIFAR100_SHARES
     return [
         (
             "the groups of all rows add up to their totals: the numbers are intact",
@@ -271,8 +258,8 @@ def table2_marks() -> Rows:
 
 
 def table1() -> Rows:
-    one = published("bce3s", "1")
-    three = published("bce3s", "3").query("dataset == 'cifar100-lt' and imbalance == 100").set_index("method")["value"]
+    one = published(EVIDENCE, "1")
+    three = published(EVIDENCE, "3").query("dataset == 'cifar100-lt' and imbalance == 100").set_index("method")["value"]
     named = one.dropna(subset=["method"])
     return [
         (

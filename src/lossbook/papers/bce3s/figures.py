@@ -1,7 +1,7 @@
-"""Figures of the `bce3s` chapter: published numbers and results in, the current matplotlib figure out.
+"""Figures of `bce3s`: each takes published numbers and results, and draws into a new matplotlib figure.
 
-Accuracies of results are shares, those of published tables per cent; figures show per cent.  Measures of geometry are per
-cent in both.
+Results hold accuracies as shares, published tables in per cent; the figures show per cent.  Metrics of geometry are in per cent
+in both.
 """
 
 from __future__ import annotations
@@ -14,99 +14,73 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from lossbook.papers.bce3s.read import GROUPS, ONE_STAGE, Stage
+from lossbook.papers.bce3s.tables import BCE, CE, FAMILIES, Terms, family_terms
 from lossbook.papers.style import PALETTE
 
-CE, BCE = PALETTE[0], PALETTE[1]
-MIXED = {"CE with BCE": PALETTE[2], "BCE with CE": PALETTE[4]}
-# A family: form of the joint term, form of the two other ones.  In each, four combinations of terms.
-FAMILIES = {"CE": ("ce", "ce"), "CE with BCE": ("ce", "bce"), "BCE with CE": ("bce", "ce"), "BCE": ("bce", "bce")}
-FIGURE_FAMILIES = ("CE", "CE with BCE", "BCE")  # rows of Figs. 6 to 9
-COMBINATIONS = ("joint", "+ contrastive", "+ uniform", "+ both")
-GROUPS = {
-    "accuracy_many": ("Many", PALETTE[2]),
-    "accuracy_medium": ("Medium", PALETTE[4]),
-    "accuracy_few": ("Few", PALETTE[3]),
-    "accuracy_all": ("all classes", "black"),
+Families = Sequence[tuple[str, str]]  # form of the joint term, form of the two others
+
+FORM_COLORS = {"ce": PALETTE[0], "bce": PALETTE[1]}
+FAMILY_COLORS = dict(zip(FAMILIES, (PALETTE[0], PALETTE[2], PALETTE[4], PALETTE[1]), strict=True))
+PURE_FAMILIES = (("ce", "ce"), ("bce", "bce"))
+FIGURE_FAMILIES = (("ce", "ce"), ("ce", "bce"), ("bce", "bce"))  # rows of Figs. 6 to 9
+COMBINATIONS = ("joint", "+ contrastive", "+ uniform", "+ both")  # of a family, in the order of family_terms
+GROUP_LABELS = dict(zip(GROUPS, ("Many", "Medium", "Few", "all classes"), strict=True))
+GROUP_COLORS = dict(zip(GROUPS, (PALETTE[2], PALETTE[4], PALETTE[3], "black"), strict=True))
+# Method -> colour, marker and fill; a method that does not run here is grey.
+METHOD_STYLES = {
+    "CE": (FORM_COLORS["ce"], "o", "full"),
+    "CB-Focal": (PALETTE[2], "s", "full"),
+    "LDAM": (PALETTE[4], "^", "full"),
+    "Logit Adj.": (PALETTE[3], "v", "full"),
+    "Balanced softmax": (PALETTE[5], "P", "full"),
+    "Weight balancing": (PALETTE[9], "X", "full"),
+    "BCE3S": (FORM_COLORS["bce"], "D", "full"),
+    ONE_STAGE: (FORM_COLORS["bce"], "D", "none"),
 }
-# Objective of a run -> name of its method in Tables 3 to 7, colour and marker.
-METHODS = {
-    "soft-d": ("CE", CE, "o"),
-    "cb-focal": ("CB-Focal", PALETTE[2], "s"),
-    "ldam": ("LDAM", PALETTE[4], "^"),
-    "logit-adjustment": ("Logit Adj.", PALETTE[3], "v"),
-    "balanced-softmax": ("Balanced softmax", PALETTE[5], "P"),
-    "weight-balancing": ("Weight balancing", PALETTE[9], "X"),
-    "bce3s": ("BCE3S", BCE, "D"),
-}
-ONE_STAGE = "BCE3S, one stage"
 
 
-def terms(joint: str, contrastive: str | None, uniform: str | None) -> str:
-    """A combination of terms in words: ``CE``, ``BCE + ss (CE)``, ``BCE3S``."""
-    present = {name: form for name, form in (("ss", contrastive), ("cc", uniform)) if isinstance(form, str)}
-    forms = set(present.values())
-    if len(present) == 2 and forms == {joint}:
-        return f"{joint.upper()}3S"
-    return joint.upper() + (f" + {', '.join(present)} ({forms.pop().upper()})" if present else "")
+def _family_label(family: tuple[str, str]) -> str:
+    joint, other = (form.upper() for form in family)
+    return joint if joint == other else f"{joint} with {other}"
 
 
-def with_terms(frame: pd.DataFrame, prefix: str = "arg_") -> pd.DataFrame:
-    """The frame with a column ``terms``, from its columns ``joint``, ``contrastive`` and ``uniform``."""
-    columns = [frame[f"{prefix}{name}"] for name in ("joint", "contrastive", "uniform")]
-    return frame.assign(terms=[terms(*row) for row in zip(*columns, strict=True)])
-
-
-def with_method(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with a column ``method``: as in the paper's tables, where BCE3S has its second stage."""
-    names = frame["objective"].map({objective: name for objective, (name, *_) in METHODS.items()})
-    bce3s, ce3s = frame["objective"].eq("bce3s"), frame["arg_joint"].eq("ce")
-    names = names.mask(bce3s & ce3s, "CE3S").mask(bce3s & ~ce3s & frame["then_epochs"].isna(), ONE_STAGE)
-    return frame.assign(method=names)
-
-
-def family_terms(family: str) -> list[str]:
-    """The four combinations of a family, in the order of :data:`COMBINATIONS`."""
-    joint, other = FAMILIES[family]
-    return [terms(joint, None, None), terms(joint, other, None), terms(joint, None, other), terms(joint, other, other)]
-
-
-def _family(name: str) -> str:
-    """The family of a combination; the joint term alone counts to the pure one."""
-    return next(family for family in ("CE", "BCE", *MIXED) if name in family_terms(family))
-
-
-def _color(family: str) -> str:
-    return {"CE": CE, "BCE": BCE, **MIXED}[family]
+def _terms_color(terms: Terms) -> str:
+    """The colour of the family; the joint term alone counts to the pure one."""
+    return FAMILY_COLORS[terms.joint, terms.contrastive or terms.uniform or terms.joint]
 
 
 def ablation(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Table 2: accuracy over all and over the few-shot classes, one row a combination, published above, ours below.
+    """Table 2: accuracy over all and over the few-shot classes, one row per combination, published above, ours below.
 
-    ``published``: index = combination, columns = metrics, per cent; ``results`` has a column ``terms``.
+    ``published``: index = :class:`Terms`, columns = metrics, per cent; ``results`` has a column ``terms``.
     """
     order = list(published.index)
     rows = pd.Series(np.arange(len(order))[::-1], order)
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 7.6), sharey=True)
     for column, metric in enumerate(("accuracy_all", "accuracy_few")):
         above, below = axes[:, column]
-        for name in order:
-            color = _color(_family(name))
-            above.plot(published.loc[name, metric], rows[name], "D", color=color, markersize=6)
-            seeds = 100 * results.loc[results["terms"] == name, metric]
-            below.plot(seeds, [rows[name]] * len(seeds), "|", color=color, markersize=8)
-            below.plot(seeds.mean(), rows[name], "D", color=color, markersize=6)
-        label = GROUPS[metric][0]
+        for terms in order:
+            color = _terms_color(terms)
+            above.plot(published.loc[terms, metric], rows[terms], "D", color=color, markersize=6)
+            seeds = 100 * results.loc[results["terms"] == terms, metric]
+            below.plot(seeds, [rows[terms]] * len(seeds), "|", color=color, markersize=8)
+            below.plot(seeds.mean(), rows[terms], "D", color=color, markersize=6)
+        label = GROUP_LABELS[metric]
         above.set_title(f"published: {label}")
         below.set(title=f"here: {label}", xlabel="accuracy (%)")
         for axis in (above, below):
             reference = published[metric] if axis is above else 100 * results.groupby("terms")[metric].mean()
-            axis.axvline(reference["CE"], color=CE, linestyle=":", linewidth=1)
-            axis.axvline(reference["BCE"], color=BCE, linestyle=":", linewidth=1)
+            for terms in (CE, BCE):
+                axis.axvline(reference[terms], color=_terms_color(terms), linestyle=":", linewidth=1)
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            axis.set(yticks=rows, yticklabels=order, ylim=(-0.6, len(order) - 0.4))
+            axis.set(yticks=rows, yticklabels=[str(terms) for terms in order], ylim=(-0.6, len(order) - 0.4))
             for block in (2, 6, 10):  # joint alone, with ss, with cc, with both
                 axis.axhline(len(order) - block - 0.5, color="0.4", linewidth=0.8)
-    marks = [plt.Line2D([], [], marker="D", linestyle="", color=_color(family), label=family) for family in FAMILIES]
+    marks = [
+        plt.Line2D([], [], marker="D", linestyle="", color=color, label=_family_label(family))
+        for family, color in FAMILY_COLORS.items()
+    ]
     marks.append(plt.Line2D([], [], marker="|", linestyle="", markersize=8, color="0.35", label="one seed"))
     figure.legend(handles=marks, loc="outside lower center", ncols=5)
 
@@ -114,15 +88,15 @@ def ablation(published: pd.DataFrame, results: pd.DataFrame) -> None:
 def bars(results: pd.DataFrame, rows: dict[str, str]) -> None:
     """Figs. 6 and 7 as bars: mean over the classes and the seeds, the line is the standard deviation over the classes.
 
-    ``rows``: metric -> label of its axis, one row of panels each; columns are the families.
+    ``rows``: metric -> label of its axis, with one row of panels per metric and one column per family.
     """
     _, axes = plt.subplots(len(rows), 3, figsize=(7.2, 1.75 * len(rows) + 0.7), sharey="row", sharex=True, squeeze=False)
     means = results.groupby("terms")[[name for metric in rows for name in (metric, f"{metric}_std")]].mean()
     for line, (metric, label) in zip(axes, rows.items(), strict=True):
         for axis, family in zip(line, FIGURE_FAMILIES, strict=True):
-            part = means.loc[family_terms(family)]
+            part = means.loc[family_terms(*family)]
             x = np.arange(len(part))
-            axis.bar(x, part[metric] - 50, bottom=50, width=0.7, color=_color(family), alpha=0.6, linewidth=0)
+            axis.bar(x, part[metric] - 50, bottom=50, width=0.7, color=FAMILY_COLORS[family], alpha=0.6, linewidth=0)
             axis.errorbar(x, part[metric], part[f"{metric}_std"], fmt="none", color="0.2", linewidth=1.2, capsize=3)
             for position, value in zip(x, part[metric], strict=True):
                 axis.text(position, 0.02, f"{value:.1f}", transform=axis.get_xaxis_transform(), ha="center", fontsize=8)
@@ -132,61 +106,61 @@ def bars(results: pd.DataFrame, rows: dict[str, str]) -> None:
         line[0].set_ylim(low - 0.16 * (high - low), high)  # room for the numbers
         line[0].set_ylabel(f"{label} (%)")
     for axis, family in zip(axes[0], FIGURE_FAMILIES, strict=True):
-        axis.set_title(family)
+        axis.set_title(_family_label(family))
 
 
-def over_classes(geometry: pd.DataFrame, measures: dict[str, str], families: tuple[str, ...] = ("CE", "BCE")) -> None:
-    """Fig. 2: measures of every class, head to tail; columns are families, lines the combinations."""
+def over_classes(geometry: pd.DataFrame, measures: dict[str, str], families: Families = PURE_FAMILIES) -> None:
+    """Fig. 2: metrics of every class, from the most frequent to the rarest; columns are families, lines the combinations."""
     figure, axes = plt.subplots(len(measures), len(families), figsize=(7.2, 1.9 * len(measures) + 1.0), sharey="row", sharex=True)
     styles = dict(zip(COMBINATIONS, ("-", "--", "-", "--"), strict=True))
     colors = dict(zip(COMBINATIONS, ("0.25", "0.25", PALETTE[3], PALETTE[3]), strict=True))
     for line, (measure, label) in zip(axes, measures.items(), strict=True):
         for axis, family in zip(line, families, strict=True):
-            for name, combination in zip(family_terms(family), COMBINATIONS, strict=True):
-                part = geometry[geometry["terms"] == name].sort_values("class")
+            for terms, combination in zip(family_terms(*family), COMBINATIONS, strict=True):
+                part = geometry[geometry["terms"] == terms].sort_values("class")
                 style = {"linestyle": styles[combination], "color": colors[combination], "label": combination}
                 axis.plot(part["class"], part[measure], marker=".", linewidth=1.3, **style)
         line[0].set_ylabel(f"{label} (%)")
     for axis, family in zip(axes[0], families, strict=True):
-        axis.set_title(family)
-    images = geometry[geometry["terms"] == family_terms(families[0])[0]].sort_values("class")
+        axis.set_title(_family_label(family))
+    images = geometry[geometry["terms"] == family_terms(*families[0])[0]].sort_values("class")
     for axis in axes[-1]:
         axis.set_xticks(images["class"], images["images"])
         axis.set_xlabel("class, by its number of training images")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
-def _grid(families: tuple[str, ...], height: float) -> tuple[plt.Figure, np.ndarray]:
+def _grid(families: Families, height: float) -> tuple[plt.Figure, np.ndarray]:
     figure, axes = plt.subplots(len(families), 4, figsize=(7.2, height), squeeze=False)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.grid(visible=False)
     for axis, family in zip(axes[:, 0], families, strict=True):
-        axis.set_ylabel(family)
+        axis.set_ylabel(_family_label(family))
     for axis, combination in zip(axes[0], COMBINATIONS, strict=True):
         axis.set_title(combination)
     return figure, axes
 
 
-def matrices(pairs: pd.DataFrame, families: tuple[str, ...] = FIGURE_FAMILIES) -> None:
+def matrices(pairs: pd.DataFrame, families: Families = FIGURE_FAMILIES) -> None:
     """Fig. 8: separability (per cent) of every pair of classifier vectors, head classes first; the diagonal is left out."""
     figure, axes = _grid(families, 5.4)
     off = 100 * pairs.loc[pairs["row"] != pairs["column"], "separability"]
     for line, family in zip(axes, families, strict=True):
-        for axis, name in zip(line, family_terms(family), strict=True):
-            matrix = 100 * pairs[pairs["terms"] == name].pivot(index="row", columns="column", values="separability").to_numpy()
+        for axis, terms in zip(line, family_terms(*family), strict=True):
+            matrix = 100 * pairs[pairs["terms"] == terms].pivot(index="row", columns="column", values="separability").to_numpy()
             np.fill_diagonal(matrix, np.nan)
             image = axis.imshow(matrix, cmap="cividis", vmin=off.min(), vmax=off.max())
             axis.set_xlabel(f"{np.nanmin(matrix):.0f} to {np.nanmax(matrix):.0f}", fontsize=8)
     figure.colorbar(image, ax=axes, shrink=0.6, pad=0.01, label="separability of two classifier vectors (%)")
 
 
-def scatter(points: pd.DataFrame, images: pd.Series, families: tuple[str, ...] = FIGURE_FAMILIES) -> None:
-    """Figs. 3 and 9: t-SNE of test features, one colour a class; ``images``: training images of each class."""
+def scatter(points: pd.DataFrame, images: pd.Series, families: Families = FIGURE_FAMILIES) -> None:
+    """Figs. 3 and 9: t-SNE of test features, one colour per class; ``images``: training images of each class."""
     figure, axes = _grid(families, 6.3)
     for line, family in zip(axes, families, strict=True):
-        for axis, name in zip(line, family_terms(family), strict=True):
-            part = points[points["terms"] == name]
+        for axis, terms in zip(line, family_terms(*family), strict=True):
+            part = points[points["terms"] == terms]
             axis.scatter(part["x"], part["y"], s=5, c=[PALETTE[int(k)] for k in part["label"]], linewidths=0)
     marks = [
         plt.Line2D([], [], marker="o", linestyle="", markersize=5, color=PALETTE[int(k)], label=f"{n}") for k, n in images.items()
@@ -221,9 +195,9 @@ def tails(counts: dict[str, Sequence[int]], ends: dict[str, tuple[int, int]]) ->
     figure.legend(loc="outside lower center", ncols=3)
 
 
-def _range(axis: Axes, frame: pd.DataFrame, key: str, metric: str, scale: float = 1.0, **style: object) -> None:
-    """Mean (line) and range (band) over the seeds, over a parameter."""
-    seeds = scale * frame.groupby(key)[metric].agg(["mean", "min", "max"])
+def _range(axis: Axes, frame: pd.DataFrame, key: str, metric: str, factor: float = 1.0, **style: object) -> None:
+    """Mean (line) and range (band) of the seeds over a parameter."""
+    seeds = factor * frame.groupby(key)[metric].agg(["mean", "min", "max"])
     (line,) = axis.plot(seeds.index, seeds["mean"], **({"marker": "."} | style))
     axis.fill_between(seeds.index, seeds["min"], seeds["max"], color=line.get_color(), alpha=0.2, linewidth=0)
 
@@ -235,14 +209,14 @@ def shares_kept(published: pd.DataFrame, results: pd.DataFrame) -> None:
     """
     figure, axes = plt.subplots(1, 4, figsize=(7.2, 3.2), sharex=True, sharey=True)
     full = results[results["arg_r"] == 1].set_index("seed")
-    for axis, (metric, (label, color)) in zip(axes, GROUPS.items(), strict=True):
+    for axis, metric in zip(axes, GROUPS, strict=True):
         gains = results.assign(gain=100 * (results[metric] - results["seed"].map(full[metric])))
-        for scheme, style, shade in (("sample", "-", color), ("batch", "--", "0.5")):
+        for scheme, style, shade in (("sample", "-", GROUP_COLORS[metric]), ("batch", "--", "0.5")):
             part = gains[(gains["arg_resampling"] == scheme) | (gains["arg_r"] == 1)]
             _range(axis, part, "arg_r", "gain", linestyle=style, color=shade)
         axis.plot(published.index, published[metric] - published.loc[1.0, metric], "D", color="black", fillstyle="none")
         axis.axhline(0, color="0.3", linewidth=0.8)
-        axis.set(title=label, xlabel="share kept, r", xticks=(0.2, 0.6, 1.0))
+        axis.set(title=GROUP_LABELS[metric], xlabel="share kept, r", xticks=(0.2, 0.6, 1.0))
     axes[0].set_ylabel("gain over r = 1 (points)")
     handles = [
         plt.Line2D([], [], color="0.2", marker=".", label="here, drawn for each sample"),
@@ -253,7 +227,7 @@ def shares_kept(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 
 def uniform_weights(results: pd.DataFrame, without: pd.DataFrame, best: float) -> None:
-    """Fig. 5, lambda_cc: accuracy and the spread of the classifier over the weight, one line a form.
+    """Fig. 5, lambda_cc: accuracy and the spread of the classifier over the weight, one line per form.
 
     ``without``: the runs of the two joint terms alone (dotted); ``best``: the setting that the paper calls best.
     """
@@ -264,7 +238,7 @@ def uniform_weights(results: pd.DataFrame, without: pd.DataFrame, best: float) -
     }
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.6))
     for axis, (metric, (label, factor)) in zip(axes, panels.items(), strict=True):
-        for form, color in (("ce", CE), ("bce", BCE)):
+        for form, color in FORM_COLORS.items():
             name = f"{form.upper()} + cc ({form.upper()})"
             _range(axis, results[results["arg_uniform"] == form], "arg_lambda_cc", metric, factor, color=color, label=name)
             level = factor * without.loc[without["arg_joint"] == form, metric].mean()
@@ -285,7 +259,7 @@ def contrastive_weights(results: pd.DataFrame, metrics: tuple[str, ...]) -> None
         for (row, column), value in np.ndenumerate(wide.to_numpy()):
             color = "black" if value > middle else "white"
             axis.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8.5, color=color)
-        axis.set(xticks=range(len(wide.columns)), xticklabels=[f"{v:g}" for v in wide.columns], title=GROUPS[metric][0])
+        axis.set(xticks=range(len(wide.columns)), xticklabels=[f"{v:g}" for v in wide.columns], title=GROUP_LABELS[metric])
         axis.set(yticks=range(len(wide)), yticklabels=[f"{v:g}" for v in wide.index], xlabel=r"weight $\lambda_\mathrm{ss}$")
         axis.grid(visible=False)
         figure.colorbar(image, ax=axis, label="accuracy (%)" if axis is axes[-1] else None)
@@ -293,11 +267,7 @@ def contrastive_weights(results: pd.DataFrame, metrics: tuple[str, ...]) -> None
 
 
 def _style(method: str) -> tuple[str, str, str]:
-    """Colour, marker and fill of a method; grey for one that does not run here."""
-    if method == ONE_STAGE:
-        return BCE, "D", "none"
-    known = {name: (color, marker, "full") for name, color, marker in METHODS.values()}
-    return known.get(method, ("0.7", "", "full"))
+    return METHOD_STYLES.get(method, ("0.7", "", "full"))
 
 
 def _method_legend(figure: plt.Figure, methods: Sequence[str], others: bool = True, columns: int = 4) -> None:
@@ -311,7 +281,7 @@ def _method_legend(figure: plt.Figure, methods: Sequence[str], others: bool = Tr
 
 
 def imbalances(published: dict[str, pd.DataFrame], results: pd.DataFrame) -> None:
-    """Tables 1 and 3: accuracy over the imbalance factor, one panel a published data set, the last one ours.
+    """Tables 1 and 3: accuracy over the imbalance factor, one panel per published data set, the last one ours.
 
     ``published``: index = method, columns = imbalance factors, per cent; ``results`` has a column ``method``.
     """
@@ -332,7 +302,7 @@ def imbalances(published: dict[str, pd.DataFrame], results: pd.DataFrame) -> Non
 
 
 def trade_off(panels: dict[str, pd.DataFrame]) -> None:
-    """Accuracy on Few over accuracy on Many, in per cent; one panel a table, one point a method (index)."""
+    """Accuracy on Few over accuracy on Many, in per cent; one panel per table, one point per method (index)."""
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.9))
     names: dict[str, bool] = {}
     for axis, (title, frame) in zip(axes, panels.items(), strict=True):
@@ -348,14 +318,14 @@ def trade_off(panels: dict[str, pd.DataFrame]) -> None:
 
 
 def stages(results: pd.DataFrame) -> None:
-    """One stage (ring) and two (disc, square with MaxNorm) of CE3S and BCE3S, in per cent; one panel a group of classes.
+    """One stage (ring) and two (disc, square with MaxNorm) of CE3S and BCE3S, in per cent; one panel per group of classes.
 
-    ``results``: columns ``stage`` (``one stage``, ``two stages``, ``two, MaxNorm``) and ``arg_joint``.
+    ``results`` has a column ``stage``.
     """
     figure, axes = plt.subplots(1, len(GROUPS), figsize=(7.2, 2.9))
-    markers = {"one stage": ("o", "none"), "two stages": ("o", "full"), "two, MaxNorm": ("s", "full")}
-    for axis, (metric, (label, _)) in zip(axes, GROUPS.items(), strict=True):
-        for x, (form, color) in enumerate((("ce", CE), ("bce", BCE))):
+    markers = {Stage.ONE: ("o", "none"), Stage.TWO: ("o", "full"), Stage.MAX_NORM: ("s", "full")}
+    for axis, metric in zip(axes, GROUPS, strict=True):
+        for x, (form, color) in enumerate(FORM_COLORS.items()):
             rows = results[results["arg_joint"] == form]
             for shift, (stage, (marker, fill)) in zip((-0.2, 0.0, 0.2), markers.items(), strict=True):
                 seeds = 100 * rows.loc[rows["stage"] == stage, metric]
@@ -363,11 +333,11 @@ def stages(results: pd.DataFrame) -> None:
                     x + shift, seeds.mean(), seeds.std(), fmt=marker, color=color, fillstyle=fill, linewidth=1, capsize=2
                 )
         axis.set_xticks([0, 1], ["CE3S", "BCE3S"])
-        axis.set(title=label, xlim=(-0.5, 1.5))
+        axis.set(title=GROUP_LABELS[metric], xlim=(-0.5, 1.5))
         axis.grid(visible=False, axis="x")
     axes[0].set_ylabel("accuracy (%)")
     handles = [
-        plt.Line2D([], [], linestyle="", color="0.3", marker=marker, fillstyle=fill, label=stage)
+        plt.Line2D([], [], linestyle="", color="0.3", marker=marker, fillstyle=fill, label=str(stage))
         for stage, (marker, fill) in markers.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)

@@ -106,7 +106,9 @@ def uce_name() -> Rows:
     uce = OBJECTIVES["uce"](in_features=4, num_classes=5).head.bias
     return [
         holds("UCE has one bias", uce.numel() == 1),
-        holds("Table I: L_bce-nu has one bias, L_bce-nd one a class", (bias["bce-nu"], bias["bce-nd"]) == ("unified", "diverse")),
+        holds(
+            "Table I: L_bce-nu has one bias, L_bce-nd one per class", (bias["bce-nu"], bias["bce-nd"]) == ("unified", "diverse")
+        ),
     ]
 
 
