@@ -1,6 +1,5 @@
 """The frozen tier: its committed results are those of its specs, its claims exist and are decided, nothing needs the data."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -63,22 +62,6 @@ def test_a_page_without_claims_here_is_named():
     assert "07-open-set" in {claim.page for claim in get_paper("onecold").claims_at("frozen")}
     with pytest.raises(ValueError, match=r"no claim of onecold at the frozen tier names the page\(s\) 09-representations"):
         report.frozen_verdicts("results", "onecold", "07-open-set", "09-representations")
-
-
-def test_a_tail_without_few_classes_does_not_count_as_zero():
-    claim = next(claim for claim in get_paper("bce3s").claims if claim.id == "bce3s-benchmark-few")
-    rows = pd.DataFrame(
-        {
-            "table": "3",
-            "imbalance": 100.0,
-            "dataset": ["a", "a", "a", "a", "b", "b", "b", "b"],
-            "objective": ["bce3s", "soft-d"] * 4,
-            "then_epochs": [10.0, np.nan] * 4,
-            "seed": [0, 0, 1, 1] * 2,
-            "accuracy_few": [0.3, 0.1, 0.4, 0.1, *[np.nan] * 4],
-        }
-    )
-    assert claim.check(rows).effect == pytest.approx(25.0)
 
 
 def test_verdicts_of_two_tiers_stand_side_by_side():

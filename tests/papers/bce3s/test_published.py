@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[1] / "data" / "published" / "bce3s"
+FOLDER = Path(__file__).resolve().parents[3] / "data" / "published" / "bce3s"
 
 GROUPS = ["accuracy_many", "accuracy_medium", "accuracy_few"]
 ACCURACIES = [*GROUPS, "accuracy_all"]
@@ -37,7 +37,7 @@ def load(stem: str) -> pd.DataFrame:
 
 
 def wide(table: str, keys: list[str]) -> pd.DataFrame:
-    """One row a case, one column a metric, as numbers."""
+    """One row per case, one column per metric, as numbers."""
     frame = load(f"table-{table}").assign(value=lambda f: pd.to_numeric(f["value"]))
     return frame.pivot(index=keys, columns="metric", values="value")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[1] / "data" / "published" / "uniform"
+FOLDER = Path(__file__).resolve().parents[3] / "data" / "published" / "uniform"
 
 LOSSES = [f"{formula}-{head}" for formula in ("soft", "bce") for head in ("0", "d", "u", "n0", "nd", "nu")]
 MODELS = ["resnet50", "resnet101", "densenet161"]
