@@ -1,4 +1,4 @@
-"""The errata of `bce3s`, each with its check; the pages notebooks/errata tell them."""
+"""The errata of `bce3s`, each with its check; notebooks/errata/03-bce3s has their text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The errata of `uniform`, each with its check; the pages notebooks/errata tell them."""
+"""The errata of `uniform`, each with its check; notebooks/errata/02-uniform has their text."""
 
 from __future__ import annotations
 
