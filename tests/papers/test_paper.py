@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lossbook.papers.claims import decide
 from lossbook.objectives.registry import OBJECTIVES
+from lossbook.papers.claims import decide
 from lossbook.papers.registry import PAPERS, get_paper, jobs
-from lossbook.runs.spec import spec_columns
-from lossbook.runs.tables import TIERS
 from lossbook.papers.results import load_results
 from lossbook.papers.statistics import mean_interval
+from lossbook.runs.spec import spec_columns
+from lossbook.runs.tables import TIERS
 
 
 @pytest.mark.parametrize("tier", TIERS)
