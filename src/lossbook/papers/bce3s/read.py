@@ -41,7 +41,7 @@ EVIDENCE = Evidence(
 GROUPS = ("accuracy_many", "accuracy_medium", "accuracy_few", "accuracy_all")
 # Classes with more than 100, 20 to 100, less than 20 training images, in the data sets of the tables.
 GROUP_SIZES = {"4": (385, 479, 136), "5": (842, 4076, 3224), "7": (385, 479, 136)}
-# Objective of a run -> its method in Tables 3 to 7, by the name in data/published.
+# Objective of a run -> its method, by the name in the published tables 3 to 7 if it is in one of them.
 METHODS = {
     "soft-d": "CE",
     "cb-focal": "CB-Focal",
