@@ -35,14 +35,6 @@ CLAIMS = {
         *("bce3s-joint-compactness", "bce3s-contrastive-compactness", "bce3s-test-compactness"),
         *("bce3s-uniform-spread", "bce3s-benchmark-best", "bce3s-benchmark-few"),
     ),
-    "multicenter": (
-        *("multicenter-accuracy", "multicenter-accuracy-code", "multicenter-diversity", "multicenter-rank"),
-        "multicenter-purity",
-    ),
-    "warped": (
-        *("warped-beats-euclidean", "warped-beats-euclidean-map", "warped-two-phases", "warped-beats-proxy-nca"),
-        *("warped-reality-euclidean", "warped-reality-nca", "warped-ensemble-best", "warped-complete-aggregate"),
-    ),
     "onecold": (
         *("onecold-nc1", "onecold-nc2", "onecold-nc3", "onecold-nc4", "onecold-nc-consistent", "onecold-fisher"),
         *("onecold-dimensions", "onecold-gap", "onecold-best-gamma"),
