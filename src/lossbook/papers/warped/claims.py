@@ -17,6 +17,10 @@ from lossbook.papers.warped.tables import ALPHAS, BASELINES, FORMULAS, K1, K2, T
 from lossbook.runs.tables import TIERS
 
 Check = Callable[[pd.DataFrame], Verdict]
+Method = tuple[str, bool]  # its objective, and whether it is trained in two phases
+
+SOFTMAX, WARPED, NCA, ARCFACE = ((name, False) for name in ("euclidean-softmax", "warped-softmax", "proxy-nca++", "arcface"))
+SOFTMAX_2, WARPED_2 = ((name, True) for name in ("euclidean-softmax", "warped-softmax"))
 
 
 def _table_1(results: pd.DataFrame, **columns: Any) -> pd.DataFrame:
@@ -25,15 +29,16 @@ def _table_1(results: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     return rows[~rows["classes"].isin([TUNED])]
 
 
-def _method(results: pd.DataFrame, objective: str, two_phases: bool = False) -> pd.DataFrame:
+def _of(results: pd.DataFrame, method: Method) -> pd.DataFrame:
+    objective, two_phases = method
     return _table_1(results, objective=objective, two_phases=two_phases)
 
 
-def _gain(objective: str, control: str, metric: str = "recall@1", phases: tuple[bool, bool] = (False, False)) -> Check:
-    """Of one method over another; ``phases`` says of each whether it is trained in two."""
+def _gain(method: Method, control: Method, metric: str = "recall@1") -> Check:
+    """Of one method over another."""
 
     def check(results: pd.DataFrame) -> Verdict:
-        own, other = (by_seed(_method(results, *method), metric) for method in zip((objective, control), phases, strict=True))
+        own, other = (by_seed(_of(results, one), metric) for one in (method, control))
         return decide((own - other).to_numpy())
 
     return check
@@ -48,13 +53,13 @@ def _best(rows: pd.DataFrame, column: str, metric: str) -> tuple[Any, pd.Series]
 
 def _above_all_baselines(results: pd.DataFrame) -> Verdict:
     runner_up, recall = _best(_table_1(results, objective=list(BASELINES)), "objective", "recall@1")
-    own = by_seed(_method(results, "warped-softmax", two_phases=True), "recall@1")
+    own = by_seed(_of(results, WARPED_2), "recall@1")
     return decide((own - recall).to_numpy(), note=f"against {runner_up}")
 
 
 def _not_a_temperature(results: pd.DataFrame) -> Verdict:
     temperature, recall = _best(rows_of(results, "temperature"), "arg_temperature", "unknown_recall@1")
-    own = by_seed(_method(results, "warped-softmax"), "recall@1")
+    own = by_seed(_of(results, WARPED), "recall@1")
     return decide((own - recall).to_numpy(), note=f"against T = {temperature:g}")
 
 
@@ -125,12 +130,11 @@ def _corrupted(rows: pd.DataFrame, lost: bool) -> pd.Series:
     return by_seed(rows.assign(level=level - rows["corrupted_none"] if lost else level), "level")
 
 
-def _robust(objective: str, control: str, phases: tuple[bool, bool], lost: bool = False) -> Check:
-    """Of one method over another, on corrupted images; ``phases`` as in :func:`_gain`."""
+def _robust(method: Method, control: Method, lost: bool = False) -> Check:
+    """Of one method over another, on corrupted images."""
 
     def check(results: pd.DataFrame) -> Verdict:
-        methods = zip((objective, control), phases, strict=True)
-        own, other = (_corrupted(_method(results, *method), lost) for method in methods)
+        own, other = (_corrupted(_of(results, one), lost) for one in (method, control))
         return decide((own - other).to_numpy())
 
     return check
@@ -151,10 +155,6 @@ def _reality(column: str, better: str, other: str) -> Check:
 
     return check
 
-
-WARPED, SOFTMAX, NCA = "warped-softmax", "euclidean-softmax", "proxy-nca++"
-# Which of the two methods of a comparison is trained in two phases.
-NEITHER, BOTH, FIRST = (False, False), (True, True), (True, False)
 
 CLAIMS = (
     Claim(
@@ -178,7 +178,7 @@ CLAIMS = (
         "Sec. IV-B",
         "Also where both are trained in two phases with the same temperatures and learning rates (recall@1).",
         "04-retrieval",
-        _gain(WARPED, SOFTMAX, phases=BOTH),
+        _gain(WARPED_2, SOFTMAX_2),
         tiers=TIERS,
     ),
     Claim(
@@ -193,7 +193,7 @@ CLAIMS = (
         "Table I",
         "The warp in two phases is better than ProxyNCA++ (recall@1, cosine for the latter).",
         "04-retrieval",
-        _gain(WARPED, NCA, phases=FIRST),
+        _gain(WARPED_2, NCA),
         tiers=TIERS,
     ),
     Claim(
@@ -278,35 +278,35 @@ CLAIMS = (
         "Table IV",
         "On corrupted images the warp retrieves better than Eq. 4 (mean of the corruptions, one phase).",
         "07-robustness",
-        _robust(WARPED, SOFTMAX, NEITHER),
+        _robust(WARPED, SOFTMAX),
     ),
     Claim(
         "warped-robust-nca",
         "Table IV",
         "On corrupted images the warp retrieves better than ProxyNCA++ (mean of the corruptions, two phases).",
         "07-robustness",
-        _robust(WARPED, NCA, FIRST),
+        _robust(WARPED_2, NCA),
     ),
     Claim(
         "warped-softmax-robust-nca",
         "Table IV",
         "On corrupted images Eq. 4 retrieves better than ProxyNCA++ (mean of the corruptions, two phases).",
         "07-robustness",
-        _robust(SOFTMAX, NCA, FIRST),
+        _robust(SOFTMAX_2, NCA),
     ),
     Claim(
         "warped-loses-less",
         "Ours (Sec. IV-F)",
         "The corruptions cost the warp fewer points than they cost ProxyNCA++ (two phases).",
         "07-robustness",
-        _robust(WARPED, NCA, FIRST, lost=True),
+        _robust(WARPED_2, NCA, lost=True),
     ),
     Claim(
         "warped-reality-euclidean",
         "Ours (App. D)",
         "Under the reality check the warp retrieves better than Eq. 4 (MAP@R, mean of complete, ensemble and aggregate).",
         "08-reality-check-and-faces",
-        _reality("objective", WARPED, SOFTMAX),
+        _reality("objective", "warped-softmax", "euclidean-softmax"),
         tiers=TIERS,
     ),
     Claim(
@@ -314,7 +314,7 @@ CLAIMS = (
         "App. D-C",
         "Under the reality check the warp retrieves better than ProxyNCA++ (MAP@R, mean of complete, ensemble and aggregate).",
         "08-reality-check-and-faces",
-        _reality("objective", WARPED, NCA),
+        _reality("objective", "warped-softmax", "proxy-nca++"),
         tiers=TIERS,
     ),
     Claim(
@@ -345,6 +345,6 @@ CLAIMS = (
         "Sec. IV-H",
         "Eq. 4 verifies less well than ArcFace.",
         "08-reality-check-and-faces",
-        _gain("arcface", SOFTMAX, "pair_accuracy"),
+        _gain(ARCFACE, SOFTMAX, "pair_accuracy"),
     ),
 )
