@@ -16,7 +16,7 @@ from lossbook.losses.warped import (
 )
 from lossbook.papers.erratum import Erratum, Rows, holds
 from lossbook.papers.results import published
-from lossbook.papers.uniform.experiment import EVIDENCE as UNIFORM_EVIDENCE
+from lossbook.papers.uniform.read import EVIDENCE as UNIFORM_EVIDENCE
 from lossbook.papers.warped.read import EVIDENCE
 
 PAIR = torch.tensor([[0.0, 0.0], [3.0, 0.0]], dtype=torch.float64)
