@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from lossbook.papers.paper import Evidence
 from lossbook.paths import in_project, project_root
@@ -106,7 +106,7 @@ def beyond_spread(results: Results, keys: list[str], metrics: Sequence[str], tol
         return pd.DataFrame(columns=[*keys, "metric", "reference", "this build"])
     old, new = (mean_std(frame, keys, metrics, results.evidence) for frame in (results.reference, results.build))
     seeds = results.reference.groupby(keys, sort=False).size()
-    critical = stats.t.ppf(1 - 0.025 / (len(old) * len(metrics)), 2 * seeds - 2)
+    critical = scipy.stats.t.ppf(1 - 0.025 / (len(old) * len(metrics)), 2 * seeds - 2)
     found = []
     for metric in metrics:
         error = np.sqrt((old[metric]["std"] ** 2 + new[metric]["std"] ** 2) / seeds)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[1] / "data" / "published" / "multicenter"
+from lossbook.paths import project_root
+
+FOLDER = project_root() / "data" / "published" / "multicenter"
 
 SMALL = ["resnet50", "regnety-4g", "deit-s", "swin-t", "sgformer-s"]
 LARGE = ["resnet101", "regnety-16g", "deit-b", "swin-b", "sgformer-b"]
@@ -31,7 +32,7 @@ def _compared(blocks: list[list[str]]) -> list[tuple[str, str, str]]:
 
 
 def _methods(*methods: str) -> list[tuple[str, str, str]]:
-    """Cells of Tables 4 to 7: two backbones a method."""
+    """Cells of Tables 4 to 7: two backbones per method."""
     return [(model, method, metric) for method, model, metric in product(methods, PAIR, NUMBERS)]
 
 

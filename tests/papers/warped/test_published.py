@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[1] / "data" / "published" / "warped"
+from lossbook.paths import project_root
+
+FOLDER = project_root() / "data" / "published" / "warped"
 
 RECALL = ["R@1", "R@2", "R@4", "NMI"]
 COLUMNS_I = [*product(["cub", "cars"], RECALL), *product(["sop"], ["R@1", "R@10", "R@100", "R@1000"])]

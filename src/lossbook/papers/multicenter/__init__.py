@@ -1,5 +1,7 @@
 """`multicenter`: Sub-centres drawn from a Gaussian."""
 
-from lossbook.papers.multicenter.experiment import PAPER
+from lossbook.papers.multicenter.claims import CLAIMS
+from lossbook.papers.multicenter.read import EVIDENCE
+from lossbook.papers.paper import Paper
 
-__all__ = ["PAPER"]
+PAPER = Paper("Sub-centres drawn from a Gaussian", EVIDENCE, CLAIMS)

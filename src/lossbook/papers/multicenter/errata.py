@@ -12,6 +12,7 @@ import torch
 from lossbook.heads.multicenter import sample_subcenters
 from lossbook.losses.multicenter import gaussian_kl
 from lossbook.papers.erratum import Erratum, Rows, holds
+from lossbook.papers.multicenter.read import CONVOLUTIONAL, EVIDENCE
 from lossbook.papers.results import published
 
 # The number of features of each network.
@@ -25,12 +26,11 @@ WIDTHS = {
     "swin-t": 768,
     "swin-b": 1024,
 }
-CONVOLUTIONAL = ("resnet50", "resnet101", "regnety-4g", "regnety-16g")
 
 
 def _table(number: str, metric: str) -> pd.DataFrame:
-    """One row a network, one column a method."""
-    frame = published("multicenter", number)
+    """One row per network, one column per method."""
+    frame = published(EVIDENCE, number)
     return frame[frame["metric"] == metric].pivot(index="model", columns="method", values="value")
 
 
@@ -41,7 +41,7 @@ def _added(number: str, metric: str) -> pd.Series:
 
 def eq5() -> Rows:
     log_var = torch.tensor([[0.0, -1.0, 1.0]], dtype=torch.float64)
-    noise = torch.eye(3, dtype=torch.float64)[None]  # the three unit vectors: a linear map is known by them
+    noise = torch.eye(3, dtype=torch.float64)[None]  # a linear map is known by its values at the unit vectors
     centers = sample_subcenters(torch.zeros(1, 3, dtype=torch.float64), log_var, noise)[0]
     # w = A ε with ε ~ N(0, I) has the covariance A Aᵀ; the rows of `centers` are the columns of A.
     covariance = centers.T @ centers
@@ -95,7 +95,7 @@ def sgformer_flops() -> Rows:
 
 def parameters() -> Rows:
     one = _added("1", "params")
-    needed = pd.Series(WIDTHS) * 1000 / 1e6  # σ: one number a class and feature
+    needed = pd.Series(WIDTHS) * 1000 / 1e6  # σ: one number per class and feature
     rest = [m for m in one.index if m not in CONVOLUTIONAL]
     two, three = _added("2", "params"), _added("3", "params")
     return [
@@ -114,7 +114,7 @@ def parameters() -> Rows:
 
 def operations() -> Rows:
     added = _added("1", "flops").drop("sgformer-b")
-    needed = 2 * pd.Series(WIDTHS) * 1000 / 1e9  # K = 2 more centres a class
+    needed = 2 * pd.Series(WIDTHS) * 1000 / 1e9  # K = 2 more centres per class
     ratio = (added / needed).dropna()
     return [
         holds("0.02 to 0.04 G are printed", (added.min(), added.max()) == (0.02, 0.04)),

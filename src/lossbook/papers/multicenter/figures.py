@@ -1,10 +1,12 @@
-"""Figures of the `multicenter` chapter: published numbers and results in, the current matplotlib figure out.
+"""Figures of `multicenter`: published numbers and results in, the current matplotlib figure out.
 
-Shares of results are within 0..1, published accuracies are per cent; figures show per cent.  Where results are given,
-one row is one run, and ``method`` names the classifier (:func:`with_method`).
+Shares of results are within 0..1, published accuracies are in per cent; figures show per cent.  Results have one row per
+run, and a column ``classifier`` (:func:`lossbook.papers.multicenter.read.with_classifier`) where a figure tells them apart.
 """
 
 from __future__ import annotations
+
+import math
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,30 +14,47 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from lossbook.papers.multicenter.read import CONVOLUTIONAL, Classifier
+from lossbook.papers.multicenter.tables import CODE, PRINTED
 from lossbook.papers.statistics import mean_interval
 from lossbook.papers.style import PALETTE
 
-LINEAR, PRINTED, CODE = "linear", "MC, s = 1", "MC, s = 0.1"
-VARIED = "MC"  # where s or what else varies along an axis
-BASELINES = {"softtriple": "SoftTriple", "subcenter-arcface": "sub-ArcFace"}
-COLORS = {LINEAR: PALETTE[0], PRINTED: PALETTE[1], CODE: PALETTE[2], VARIED: PALETTE[3]}
-COLORS |= dict(zip(BASELINES.values(), (PALETTE[4], PALETTE[5]), strict=True))
-MARKERS = {LINEAR: "o", PRINTED: "^", CODE: "s", VARIED: "D"}
-CONVOLUTIONAL = ("resnet", "regnety")
+LABELS = {
+    Classifier.LINEAR: "linear",
+    Classifier.PRINTED: f"MC, s = {PRINTED:g}",
+    Classifier.CODE: f"MC, s = {CODE:g}",
+    Classifier.VARIED: "MC",
+    Classifier.SOFTTRIPLE: "SoftTriple",
+    Classifier.SUBCENTER_ARCFACE: "sub-ArcFace",
+}
+COLORS = dict(zip(LABELS, PALETTE, strict=False))
+MARKERS = {Classifier.LINEAR: "o", Classifier.PRINTED: "^", Classifier.CODE: "s", Classifier.VARIED: "D"}
+_VARIANTS = {
+    "": "",
+    "smoothed": " + LS",
+    "mixed": " + mix",
+    "softmax": " + softmax",
+    "l-softmax": " + L-Softmax",
+    "arcface": " + ArcFace",
+    "without-kl": " without KL",
+}
 
 
-def with_method(results: pd.DataFrame) -> pd.DataFrame:
-    """A column ``method``: ``linear`` without sub-centres, else ``MC`` with its sigma_scale s, or the baseline's name."""
-    scales = results["arg_sigma_scale"].map("MC, s = {:g}".format).where(results["arg_num_subcenters"] > 0, LINEAR)
-    return results.assign(method=results["objective"].map(BASELINES).fillna(scales))
+def labelled(results: pd.DataFrame) -> pd.DataFrame:
+    """Results with a column ``method``: what the pages call each ``classifier``."""
+    return results.assign(method=results["classifier"].map(LABELS))
 
 
-def gains(results: pd.DataFrame, keys: list[str], metric: str = "accuracy", unit: float = 100.0) -> pd.DataFrame:
-    """The runs with sub-centres, and in a column ``gain`` what they add to the linear classifier of the same keys and seed."""
-    linear = results["method"] == LINEAR
-    base = results.loc[linear, [*keys, "seed", metric]].rename(columns={metric: "base"})
-    rest = results[~linear].merge(base, on=[*keys, "seed"], validate="many_to_one")
-    return rest.assign(gain=unit * (rest[metric] - rest["base"]))
+def combination_label(sampled: bool, variant: str, sigma_scale: float = math.nan) -> str:
+    """What the pages call a classifier of Tables 4 to 7."""
+    name = f"{'MC' if sampled else 'linear'}{_VARIANTS[variant]}"
+    return name if math.isnan(sigma_scale) else f"{name}, s = {sigma_scale:g}"
+
+
+def labelled_combinations(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of Tables 4 to 7, published or ours, with a column ``row``: what the pages call them."""
+    described = zip(rows["sampled"], rows["variant"], rows["arg_sigma_scale"], strict=True)
+    return rows.assign(row=[combination_label(*row) for row in described])
 
 
 def _row(axis: Axes, y: float, values: np.ndarray, color: str, marker: str = "o") -> None:
@@ -46,11 +65,11 @@ def _row(axis: Axes, y: float, values: np.ndarray, color: str, marker: str = "o"
     axis.plot(interval.mean, y, marker, color=color, markersize=5)
 
 
-def _line(axis: Axes, x: list[float], groups: list[pd.Series], method: str, **style: object) -> None:
+def _line(axis: Axes, x: list[float], groups: list[pd.Series], classifier: Classifier, **style: object) -> None:
     """Means over the seeds as a line, with 95 % bars."""
     intervals = [mean_interval(values.to_numpy()) for values in groups]
     mean, low, high = (np.array([getattr(interval, name) for interval in intervals]) for name in ("mean", "low", "high"))
-    look = {"color": COLORS[method], "marker": MARKERS[method], "markersize": 5, "capsize": 2}
+    look = {"color": COLORS[classifier], "marker": MARKERS[classifier], "markersize": 5, "capsize": 2}
     axis.errorbar(x, mean, [mean - low, high - mean], **(look | style))
 
 
@@ -66,25 +85,25 @@ def gains_by_case(published: pd.DataFrame, results: pd.DataFrame, lowest: float 
     figure, (paper, here) = plt.subplots(1, 2, figsize=(7.2, 4.0), width_ratios=(1, 1.25))
     printed = published[published["metric"] == "gain"].iloc[::-1]
     for y, (model, gain) in enumerate(zip(printed["model"], printed["value"], strict=True)):
-        fill = "full" if model.startswith(CONVOLUTIONAL) else "none"
+        fill = "full" if model in CONVOLUTIONAL else "none"
         paper.plot([0, gain], [y, y], color="0.75", linewidth=1.2, zorder=1)
         paper.plot(gain, y, "o", color="0.25", fillstyle=fill)
     paper.set(yticks=range(len(printed)), yticklabels=printed["model"], title="published: ImageNet-1K", xlabel="gain (points)")
     for fill, label in (("full", "convolutional network"), ("none", "transformer")):
         paper.plot([], [], "o", color="0.25", fillstyle=fill, label=label)
-    groups = {case: dict(iter(part.groupby("method", sort=False)["gain"])) for case, part in results.groupby("case", sort=False)}
     y, ticks = 0.0, {}
-    for case, methods in groups.items():
-        for method, values in methods.items():
+    for case, part in results.groupby("case", sort=False):
+        top = y
+        for classifier, values in part.groupby("classifier", sort=False)["gain"]:
             if values.mean() < lowest:
-                here.annotate(f"◂ {_beyond(values.mean())}", (lowest, y), color=COLORS[method], va="center", fontsize=9)
+                here.annotate(f"◂ {_beyond(values.mean())}", (lowest, y), color=COLORS[classifier], va="center", fontsize=9)
             else:
-                _row(here, y, values.to_numpy(), COLORS[method])
+                _row(here, y, values.to_numpy(), COLORS[classifier])
             y -= 1
-        ticks[case] = y + (1 + len(methods)) / 2
+        ticks[case] = (top + y + 1) / 2
         y -= 0.8
-    for method in dict.fromkeys(results["method"]):
-        here.plot([], [], "o-", color=COLORS[method], label=method)
+    for classifier in dict.fromkeys(results["classifier"]):
+        here.plot([], [], "o-", color=COLORS[classifier], label=LABELS[classifier])
     here.set(yticks=list(ticks.values()), yticklabels=list(ticks), title="here: MNIST in five classes", xlabel="gain (points)")
     here.set_xlim(left=lowest - 0.1)
     for axis in (paper, here):
@@ -94,20 +113,21 @@ def gains_by_case(published: pd.DataFrame, results: pd.DataFrame, lowest: float 
 
 
 def measures(results: pd.DataFrame, metrics: dict[str, tuple[str, float]]) -> None:
-    """One panel a measure of the features: methods down, a tick a run, a mark at the mean of a case.
+    """One panel per measure of the features, one line per classifier, one tick per run; a mark is the mean of a case.
 
     ``metrics``: column -> (label with its unit, factor).  ``results`` has a column ``case``.
     """
-    methods = list(dict.fromkeys(results["method"]))[::-1]
+    classifiers = list(dict.fromkeys(results["classifier"]))[::-1]
     cases = list(dict.fromkeys(results["case"]))
-    figure, axes = plt.subplots(1, len(metrics), figsize=(7.2, 0.5 * len(methods) + 1.7), sharey=True)
+    figure, axes = plt.subplots(1, len(metrics), figsize=(7.2, 0.5 * len(classifiers) + 1.7), sharey=True)
     for axis, (metric, (label, factor)) in zip(axes, metrics.items(), strict=True):
-        for (case, method), part in results.groupby(["case", "method"], sort=False):
+        for (case, classifier), part in results.groupby(["case", "classifier"], sort=False):
             values = factor * part[metric].to_numpy()
-            y = methods.index(method) + 0.25 * ((len(cases) - 1) / 2 - cases.index(case))
-            axis.plot(values, [y] * len(values), "|", color=COLORS[method], markersize=5, alpha=0.6)
-            axis.plot(values.mean(), y, _case_marker(cases, case), color=COLORS[method], markersize=5)
-        axis.set(xlabel=label, yticks=range(len(methods)), yticklabels=methods, ylim=(-0.5, len(methods) - 0.5))
+            y = classifiers.index(classifier) + 0.25 * ((len(cases) - 1) / 2 - cases.index(case))
+            axis.plot(values, [y] * len(values), "|", color=COLORS[classifier], markersize=5, alpha=0.6)
+            axis.plot(values.mean(), y, _case_marker(cases, case), color=COLORS[classifier], markersize=5)
+        axis.set(xlabel=label, ylim=(-0.5, len(classifiers) - 0.5))
+        axis.set_yticks(range(len(classifiers)), [LABELS[classifier] for classifier in classifiers])
         axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.grid(visible=False, axis="y")
     for case in cases:
@@ -120,23 +140,24 @@ def _case_marker(cases: list[str], case: str) -> str:
 
 
 def gain_over_size(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Gain over the training images a class: published means (left), ours, one panel a method and one line a data set.
+    """Gain over the training images per class: published means (left), ours with one panel per classifier and one line per
+    data set.
 
     ``published``: ``name``, ``size``, ``gain`` and the extremes ``low``, ``high`` over the models; ``results`` are gains with
     ``dataset`` and ``train_per_class``.
     """
-    figure, (paper, *here) = plt.subplots(1, 1 + results["method"].nunique(), figsize=(7.2, 3.7))
+    figure, (paper, *here) = plt.subplots(1, 1 + results["classifier"].nunique(), figsize=(7.2, 3.7))
     for row in published.itertuples():
         paper.plot([row.size] * 2, [row.low, row.high], color="0.6", linewidth=2)
         paper.plot(row.size, row.gain, "o", color="0.2")
         paper.annotate(row.name, (row.size, row.gain), xytext=(-6, 2), textcoords="offset points", ha="right", fontsize=8)
     paper.set(title="published", ylabel="gain (points)", xlim=(90, 1900))
     _sizes(paper, [100, 300, 1000])
-    for axis, (method, part) in zip(here, results.groupby("method", sort=False), strict=True):
+    for axis, (classifier, part) in zip(here, results.groupby("classifier", sort=False), strict=True):
         for style, (_, rows) in zip(("-", "--"), part.groupby("dataset", sort=False), strict=True):
             groups = dict(iter(rows.groupby("train_per_class")["gain"]))
-            _line(axis, list(groups), list(groups.values()), method, linestyle=style)
-        axis.set(title=f"here: {method}")
+            _line(axis, list(groups), list(groups.values()), classifier, linestyle=style)
+        axis.set(title=f"here: {LABELS[classifier]}")
         _sizes(axis, [10, 30, 100, 200])
     for style, dataset in zip(("-", "--"), dict.fromkeys(results["dataset"]), strict=True):
         here[0].plot([], [], style, color="0.3", label=dataset)
@@ -146,42 +167,42 @@ def gain_over_size(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 
 def _sizes(axis: Axes, ticks: list[int]) -> None:
-    axis.set(xscale="log", xlabel="training images a class")
+    axis.set(xscale="log", xlabel="training images per class")
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
 
 
 def combinations(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Accuracy of each combination: above one panel a published backbone, below one panel a scale s of the sub-centres.
+    """Accuracy of each combination: above one panel per published network, below one panel per scale s of the sub-centres.
 
-    ``published``: ``model``, ``method``, ``value``; ``results``: ``accuracy``, ``arg_sigma_scale`` and ``method``: the names of
-    those with sub-centres begin with MC, and the runs without stand in both panels.
+    Both have the columns of :func:`lossbook.papers.multicenter.read.with_variant`; runs without sub-centres stand in both
+    panels.
     """
-    methods = list(dict.fromkeys(results["method"]))[::-1]
+    methods = list(dict.fromkeys(zip(results["sampled"], results["variant"], strict=True)))[::-1]
     _, axes = plt.subplots(2, 2, figsize=(7.2, 0.48 * len(methods) + 2.3), sharey=True)
     for axis, (model, part) in zip(axes[0], published.groupby("model", sort=False), strict=True):
-        for method, value in zip(part["method"], part["value"], strict=True):
-            y = methods.index(method)
-            axis.plot(value, y, "o", color=COLORS[PRINTED if method.startswith("MC") else LINEAR])
+        for sampled, variant, value in zip(part["sampled"], part["variant"], part["value"], strict=True):
+            y = methods.index((sampled, variant))
+            axis.plot(value, y, "o", color=COLORS[Classifier.PRINTED if sampled else Classifier.LINEAR])
             axis.annotate(f"{value:.1f}", (value, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
         axis.set(title=f"published: {model}, ImageNet-1K")
         axis.margins(x=0.2)
-    for axis, method in zip(axes[1], (PRINTED, CODE), strict=True):
-        scale = float(method.rpartition(" ")[2])
-        part = results[(results["arg_sigma_scale"] == scale) | (results["arg_num_subcenters"] == 0)]
-        for name, rows in part.groupby("method"):
-            color = COLORS[method if name.startswith("MC") else LINEAR]
-            _row(axis, methods.index(name), 100 * rows["accuracy"].to_numpy(), color)
+    for axis, scale, classifier in zip(axes[1], (PRINTED, CODE), (Classifier.PRINTED, Classifier.CODE), strict=True):
+        part = results[(results["arg_sigma_scale"] == scale) | ~results["sampled"]]
+        for (sampled, variant), rows in part.groupby(["sampled", "variant"]):
+            color = COLORS[classifier if sampled else Classifier.LINEAR]
+            _row(axis, methods.index((sampled, variant)), 100 * rows["accuracy"].to_numpy(), color)
         axis.set(title=f"here: s = {scale:g}, MNIST in five classes", xlabel="accuracy (%)")
     for axis in axes.flat:
-        axis.set(yticks=range(len(methods)), yticklabels=methods, ylim=(-0.6, len(methods) - 0.4))
+        axis.set_yticks(range(len(methods)), [combination_label(*method) for method in methods])
+        axis.set_ylim(-0.6, len(methods) - 0.4)
         axis.set_xlim(right=min(axis.get_xlim()[1], 100))
         axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.grid(visible=False, axis="y")
 
 
 def sweeps(panels: dict[str, tuple[pd.DataFrame, str, float | None]], lowest: float = -2.5) -> None:
-    """Gain over the linear classifier over one parameter a panel, one line a method, with 95 % bars over the seeds.
+    """Gain over the linear classifier over one parameter per panel, one line per classifier, with 95 % bars over the seeds.
 
     ``panels``: axis label -> (gains, column, the paper's value, if there is one).  A mean below ``lowest`` is beyond the axis
     and is written at its end.
@@ -189,16 +210,16 @@ def sweeps(panels: dict[str, tuple[pd.DataFrame, str, float | None]], lowest: fl
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.7), sharey=True)
     for axis, (label, (results, column, value)) in zip(axes, panels.items(), strict=True):
         ticks = sorted(results[column].unique())
-        methods = list(dict.fromkeys(results["method"]))
-        for method, part in results.groupby("method", sort=False):
-            shift = 0.12 * (methods.index(method) - (len(methods) - 1) / 2)
+        classifiers = list(dict.fromkeys(results["classifier"]))
+        for classifier, part in results.groupby("classifier", sort=False):
+            shift = 0.12 * (classifiers.index(classifier) - (len(classifiers) - 1) / 2)
             groups = {ticks.index(tick) + shift: rows["gain"] for tick, rows in part.groupby(column)}
             for x, values in groups.items():
                 if values.mean() < lowest:
-                    style = {"ha": "center", "color": COLORS[method], "fontsize": 9}
+                    style = {"ha": "center", "color": COLORS[classifier], "fontsize": 9}
                     axis.annotate(f"{_beyond(values.mean())}\n▾", (x, lowest), **style)
             shown = {x: values for x, values in groups.items() if values.mean() >= lowest}
-            _line(axis, list(shown), list(shown.values()), method, label=method)
+            _line(axis, list(shown), list(shown.values()), classifier, label=LABELS[classifier])
         axis.axhline(0, color="0.3", linewidth=1)
         if value is not None:
             axis.axvline(ticks.index(value), color="0.3", linestyle=":", linewidth=1.3, label="the paper's value")

@@ -1,5 +1,7 @@
 """`warped`: Realigned softmax warping."""
 
-from lossbook.papers.warped.experiment import PAPER
+from lossbook.papers.paper import Paper
+from lossbook.papers.warped.claims import CLAIMS
+from lossbook.papers.warped.read import EVIDENCE
 
-__all__ = ["PAPER"]
+PAPER = Paper("Realigned softmax warping", EVIDENCE, CLAIMS)

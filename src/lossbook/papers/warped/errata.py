@@ -16,6 +16,8 @@ from lossbook.losses.warped import (
 )
 from lossbook.papers.erratum import Erratum, Rows, holds
 from lossbook.papers.results import published
+from lossbook.papers.uniform.read import EVIDENCE as UNIFORM_EVIDENCE
+from lossbook.papers.warped.read import EVIDENCE
 
 PAIR = torch.tensor([[0.0, 0.0], [3.0, 0.0]], dtype=torch.float64)
 
@@ -129,11 +131,11 @@ def symbols() -> Rows:
 
 
 def table2() -> Rows:
-    return [holds("no number of Table II is in our copy", bool(published("warped", "II")["value"].isna().all()))]
+    return [holds("no number of Table II is in our copy", bool(published(EVIDENCE, "II")["value"].isna().all()))]
 
 
 def table3() -> Rows:
-    three = published("warped", "III").drop_duplicates("row")
+    three = published(EVIDENCE, "III").drop_duplicates("row")
     known = three.loc[three["note"] != "inferred", "row"].tolist()
     return [
         ("of the first two rows we know the function, that of the other ten is inferred", abs(len(three) - len(known) - 10), 0.0),
@@ -142,7 +144,9 @@ def table3() -> Rows:
 
 
 def cars() -> Rows:
-    sizes = published("uniform", "IV").pivot(index="dataset", columns="metric", values="value")[["train_images", "test_images"]]
+    sizes = published(UNIFORM_EVIDENCE, "IV").pivot(index="dataset", columns="metric", values="value")[
+        ["train_images", "test_images"]
+    ]
     return [
         ("Cars: 8,144 + 8,041 = 16,185 images (Table IV of `uniform`)", abs(sizes.loc["cars"].sum() - 16_185), 0.0),
         ("CUB: the 5,864 + 5,924 of the text are the 11,788 of that table", abs(sizes.loc["cub"].sum() - 5864 - 5924), 0.0),
@@ -152,7 +156,7 @@ def cars() -> Rows:
 def complete() -> Rows:
     worse = set()
     for table in ("VI", "VII", "VIII"):
-        frame = published("warped", table).pivot(index=["method", "metric"], columns="setting", values="value")
+        frame = published(EVIDENCE, table).pivot(index=["method", "metric"], columns="setting", values="value")
         worse |= {(table, method) for method, _ in frame.index[frame["complete-512"] < frame["aggregate-128"]]}
     return [
         holds(
@@ -163,7 +167,7 @@ def complete() -> Rows:
 
 
 def vanilla() -> Rows:
-    three = published("warped", "III").pivot(index="row", columns="metric", values="value")
+    three = published(EVIDENCE, "III").pivot(index="row", columns="metric", values="value")
     shared = three.loc[["softmax", "shared-1", "shared-2", "shared-3"]]
     return [
         holds("by R@1, Eq. 4 is the best of the functions that stand on both sides", shared["R@1"].idxmax() == "softmax"),
@@ -172,7 +176,7 @@ def vanilla() -> Rows:
 
 
 def cub() -> Rows:
-    one = published("warped", "I").query("dataset == 'cub'").dropna(subset=["value"])
+    one = published(EVIDENCE, "I").query("dataset == 'cub'").dropna(subset=["value"])
     best = {m: rows.loc[rows["value"].idxmax(), "method"] for m, rows in one.groupby("metric")}
     plain = one[one["extra_components"] != "yes"]
     alike = {m: rows.loc[rows["value"].idxmax(), "method"] for m, rows in plain.groupby("metric")}

@@ -1,6 +1,6 @@
-"""Result figures of the `warped` chapter: published numbers and results in, the current matplotlib figure out.
+"""Figures of the results of `warped`: published numbers and results in, the current matplotlib figure out.
 
-Recall of results is a share, that of published tables per cent; figures show per cent.
+Recall of results is a share, that of published tables in per cent; figures show per cent.
 """
 
 from __future__ import annotations
@@ -11,45 +11,91 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lossbook.papers.style import PALETTE
-from lossbook.papers.warped.experiment import function_name
+from lossbook.papers.warped.read import FUNCTION, Kind
+from lossbook.papers.warped.tables import FORMULAS
 
 WARP, EQ_4, OTHER = PALETTE[1], PALETTE[0], "0.35"
+# Colour and marker of a method, by the paper's name and by its objective; all others are grey.
+_LOOKS = {
+    **dict.fromkeys(("Warped-Softmax", "warped-softmax"), (WARP, "s")),
+    **dict.fromkeys(("Softmax (Eq. 4)", "euclidean-softmax"), (EQ_4, "o")),
+    **dict.fromkeys(("ProxyNCA++", "proxy-nca++"), (OTHER, "x")),
+}
+_OTHER_LOOK = (OTHER, "+")
+# What the pages call the methods of Table IV, each objective in one phase or two.
+TABLE_IV = {
+    ("proxy-nca++", False): "ProxyNCA++",
+    ("euclidean-softmax", True): "Softmax, 2 phases",
+    ("warped-softmax", True): "Warped, 2 phases",
+    ("euclidean-softmax", False): "Softmax (Eq. 4)",
+    ("warped-softmax", False): "Warped-Softmax",
+}
 # Table III's kinds: (colour, marker, label).
 _KINDS = {
-    "f(x) = x (": (EQ_4, "o", "Eq. 4"),
-    "f(x)": (PALETTE[2], "D", "another function, f1 = f2"),
-    "half warp o": (PALETTE[3], "^", "half warp, outward"),
-    "half warp i": (PALETTE[4], "v", "half warp, inward"),
-    "warp": (WARP, "s", "warp, Eq. 7"),
-    "embeddings": (OTHER, "x", "pretrained, not trained"),
+    Kind.EQ_4: (EQ_4, "o", "Eq. 4"),
+    Kind.SHARED: (PALETTE[2], "D", "another function, f1 = f2"),
+    Kind.OUTWARD: (PALETTE[3], "^", "half warp, outward"),
+    Kind.INWARD: (PALETTE[4], "v", "half warp, inward"),
+    Kind.WARP: (WARP, "s", "warp, Eq. 7"),
+    Kind.PRETRAINED: (OTHER, "x", "pretrained, not trained"),
 }
-_ROWS = {"softmax": "f(x) = x (", "shared": "f(x)", "outward": "half warp o", "inward": "half warp i", "warp": "warp"}
 
 
-def _method_color(method: str) -> str:
-    lower = method.lower()
-    return WARP if lower.startswith("warped") else EQ_4 if lower.startswith(("softmax", "euclidean")) else OTHER
+def method_label(objective: str, two_phases: bool) -> str:
+    """What the pages call a method."""
+    return f"{objective}, two phases" if two_phases else objective
+
+
+def labelled(results: pd.DataFrame) -> pd.DataFrame:
+    """Results with a column ``method``: what the pages call each objective, in one phase or two."""
+    methods = zip(results["objective"], results["two_phases"], strict=True)
+    return results.assign(method=[method_label(*method) for method in methods])
+
+
+def function_label(run: pd.Series) -> str:
+    """What the pages call the functions of a run of Table III."""
+    match run["kind"]:
+        case Kind.EQ_4:
+            return "f(x) = x (Eq. 4)"
+        case Kind.SHARED:
+            return f"f(x) = {FORMULAS[run['arg_f1']]}"
+        case Kind.OUTWARD:
+            return f"half warp outward, k1 = {run['arg_k1']:g}"
+        case Kind.INWARD:
+            return f"half warp inward, k2 = {run['arg_k2']:g}"
+        case Kind.WARP:
+            return f"warp, α = {run['arg_alpha']:g}"
+    raise ValueError(f"expected the kind of a function, got {run['kind']!r}")
+
+
+def labelled_functions(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of Table III with a column ``function``: what the pages call its functions."""
+    return rows.assign(function=rows.apply(function_label, axis=1))
 
 
 def _seeds(axis: Axes, height: float, values: pd.Series, color: str) -> None:
-    """Every seed a stroke, their mean a disc."""
+    """One stroke per seed, and a disc at their mean."""
     axis.plot(values, [height] * len(values), "|", color=color, markersize=9)
     axis.plot(values.mean(), height, "o", color=color, markersize=6)
 
 
 def comparison(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Recall@1 of the losses: as published (one column a data set), and here, best on top."""
+    """Recall@1 of the losses, best on top: as published (one column per data set, one row per method), and here.
+
+    ``results`` have the columns of :func:`lossbook.papers.warped.read.with_retrieval`.
+    """
     figure, (paper, here) = plt.subplots(1, 2, figsize=(7.2, 4.2))
     order = published.mean(axis=1).sort_values().index
     for marker, data in zip("os^", published, strict=True):
         for row, method in enumerate(order):
-            paper.plot(published.loc[method, data], row, marker, color=_method_color(method), fillstyle="none")
+            paper.plot(published.loc[method, data], row, marker, color=_LOOKS.get(method, _OTHER_LOOK)[0], fillstyle="none")
         paper.plot([], [], marker, color=OTHER, fillstyle="none", label=data)
     paper.set(yticks=range(len(order)), yticklabels=order, xlabel="recall@1 (%)", title="published")
-    means = results.groupby("method")["recall@1"].mean().sort_values()
-    for row, method in enumerate(means.index):
-        _seeds(here, row, 100 * results.loc[results["method"] == method, "recall@1"], _method_color(method))
-    here.set(yticks=range(len(means)), yticklabels=means.index, xlabel="recall@1 (%)", title="here: unknown digits")
+    recalls = sorted(results.groupby(["objective", "two_phases"])["recall@1"], key=lambda item: item[1].mean())
+    for row, ((objective, _), recall) in enumerate(recalls):
+        _seeds(here, row, 100 * recall, _LOOKS.get(objective, _OTHER_LOOK)[0])
+    here.set_yticks(range(len(recalls)), [method_label(*method) for method, _ in recalls])
+    here.set(xlabel="recall@1 (%)", title="here: unknown digits")
     here.plot([], [], "|", color=OTHER, markersize=9, label="one seed")
     here.plot([], [], "o", color=OTHER, label="mean")
     for axis in (paper, here):
@@ -58,22 +104,19 @@ def comparison(published: pd.DataFrame, results: pd.DataFrame) -> None:
     figure.legend(loc="outside lower center", ncols=5)
 
 
-def _kind(function: str) -> str:
-    return next(kind for kind in _KINDS if function.startswith(kind))
-
-
 def recall_over_dtp(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Recall@1 over AvgDTP, one point a function: published (left), here the mean over the seeds (right).
+    """Recall@1 over AvgDTP, one point per function: published (left), here the mean over the seeds (right).
 
-    ``published``: index = row of Table III, columns ``R@1`` and ``AvgDTP``.
+    ``published``: index = row of Table III, columns ``R@1`` and ``AvgDTP``.  ``results`` are those of
+    :func:`lossbook.papers.warped.read.functions`.
     """
     figure, (paper, here) = plt.subplots(1, 2, figsize=(7.2, 3.9))
     for row, values in published.iterrows():
-        color, marker, _ = _KINDS[_ROWS.get(row.split("-")[0], "embeddings")]
+        color, marker, _ = _KINDS[Kind(row.partition("-")[0])]
         paper.plot(values["AvgDTP"], values["R@1"], marker, color=color)
-    means = results.groupby("function")[["train_avg_dtp", "recall@1"]].mean()
-    for function, values in means.iterrows():
-        color, marker, _ = _KINDS[_kind(function)]
+    means = results.groupby(["kind", *FUNCTION], dropna=False)[["train_avg_dtp", "recall@1"]].mean()
+    for (kind, *_), values in means.iterrows():
+        color, marker, _ = _KINDS[kind]
         here.plot(values["train_avg_dtp"], 100 * values["recall@1"], marker, color=color)
     for color, marker, label in _KINDS.values():
         paper.plot([], [], marker, color=color, label=label)
@@ -84,25 +127,27 @@ def recall_over_dtp(published: pd.DataFrame, results: pd.DataFrame) -> None:
 
 
 def dtp_over_training(curves: pd.DataFrame) -> None:
-    """Fig. 9: the mean distance to the true proxy, epoch by epoch, first seed; a line that ends elsewhere has a label."""
+    """Fig. 9: the mean distance to the true proxy over the epochs, one labelled line per run.
+
+    ``curves`` have the columns of :func:`lossbook.papers.warped.read.with_kind`.
+    """
     _, axis = plt.subplots(figsize=(7.2, 4.2))
-    ends = {}
+    ends = []
     for _, run in curves.groupby("run_id", sort=False):
-        function = function_name(run.iloc[0])
-        color, marker, _ = _KINDS[_kind(function)]
+        color, marker, _ = _KINDS[run["kind"].iloc[0]]
         axis.plot(run["epoch"], run["avg_dtp"], color=color, marker=marker, markersize=3.5)
-        ends[function] = run["avg_dtp"].iloc[-1]
+        ends.append((run["avg_dtp"].iloc[-1], function_label(run.iloc[0]), color))
     last = curves["epoch"].max()
     placed = -np.inf
-    for function, end in sorted(ends.items(), key=lambda item: item[1]):
+    for end, label, color in sorted(ends):
         placed = max(np.log10(end), placed + 0.16)
         axis.annotate(
-            function,
+            label,
             (last, end),
             xytext=(last + 0.5, 10**placed),
             va="center",
             fontsize=8,
-            color=_KINDS[_kind(function)][0],
+            color=color,
             arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.6},
         )
     axis.set(yscale="log", xlabel="epoch", ylabel="AvgDTP of the training batches", xlim=(0.5, last + 4.5))
@@ -144,14 +189,20 @@ def slopes(results: pd.DataFrame) -> None:
 
 
 def robustness(published: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Table IV: recall@1 of each method (columns) under each corruption (rows), published and here, in per cent."""
+    """Table IV: recall@1 (%) under each corruption (rows), as published (one column per method) and here.
+
+    ``results`` have columns of :func:`lossbook.papers.warped.read.corrupted_recall`.
+    """
     _, axes = plt.subplots(1, 2, figsize=(7.2, 4.4), sharey=True)
-    for axis, frame, title in zip(axes, (published, results), ("published: CUB", "here: unknown digits"), strict=True):
-        heights = np.arange(len(published))[::-1]
-        for method in frame:
-            color = _method_color(method)
-            marker = {WARP: "s", EQ_4: "o"}.get(color, "x" if "nca" in method.lower() else "+")
-            axis.plot(frame[method].reindex(published.index), heights, marker, color=color, fillstyle="none", label=method)
+    heights = np.arange(len(published))[::-1]
+    panels = (
+        ("published: CUB", [(method, method, published[method]) for method in published]),
+        ("here: unknown digits", [(method[0], TABLE_IV[method], results[method]) for method in results]),
+    )
+    for axis, (title, methods) in zip(axes, panels, strict=True):
+        for name, label, recall in methods:
+            color, marker = _LOOKS.get(name, _OTHER_LOOK)
+            axis.plot(recall.reindex(published.index), heights, marker, color=color, fillstyle="none", label=label)
         axis.set(title=title, xlabel="recall@1 (%)")
         axis.set_yticks(heights, published.index)
         axis.grid(visible=False, axis="x")

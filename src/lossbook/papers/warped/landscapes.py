@@ -200,7 +200,7 @@ def settling(curves: dict[str, tuple[Sequence[float], Sequence[float]]]) -> None
 
 
 def toy(results: dict[str, tuple[np.ndarray, np.ndarray]], labels: np.ndarray) -> None:
-    """Free embeddings (dots) and proxies (crosses) after training, one panel a loss, all to the same scale."""
+    """Free embeddings (dots) and proxies (crosses) after training, one panel per loss, all to the same scale."""
     _figure, axes = plt.subplots(1, len(results), figsize=(7.2, 3.9), sharex=True, sharey=True)
     colors = plt.get_cmap("tab10")
     for axis, (title, (embeddings, proxies)) in zip(axes, results.items(), strict=True):

@@ -1,14 +1,13 @@
-"""The `multicenter` chapter's runs: printed settings, known sub-classes, and comparisons between equals."""
+"""The runs of `multicenter`: printed settings, known sub-classes, and comparisons between equals."""
 
 import dataclasses
 
 import pytest
 
-from lossbook.papers.paper import TIERS, get_paper
-from lossbook.papers.multicenter.experiment import APART, CNNS, SUPERCLASSES, TOGETHER, TRANSFORMERS
+from lossbook.papers.multicenter.read import EVIDENCE
+from lossbook.papers.multicenter.tables import APART, CNNS, SUPERCLASSES, TABLES, TOGETHER, TRANSFORMERS
 from lossbook.papers.results import published
-
-PAPER = get_paper("multicenter")
+from lossbook.runs.tables import TIERS
 
 
 @pytest.mark.parametrize("pairing", [APART, TOGETHER, SUPERCLASSES])
@@ -25,11 +24,11 @@ def test_superclasses_of_cifar100():
 
 
 def test_paper_tier_is_as_printed():
-    runs = PAPER.table("1").runs("paper")
+    runs = EVIDENCE.table("1").runs("paper")
     assert {spec.model for spec in runs} == {*CNNS, *TRANSFORMERS}
-    printed = published("multicenter", "1").query("method == 'linear' and metric == 'top1'")
+    printed = published(EVIDENCE, "1").query("method == 'linear' and metric == 'top1'")
     assert len(runs) == 3 * (len(printed) - 2)  # without both SGFormers
-    for table in PAPER.tables:
+    for table in TABLES:
         for spec in table.runs("paper"):
             assert (spec.epochs, spec.batch_size, spec.lr, spec.weight_decay, spec.warmup_epochs) == (300, 1024, 1e-3, 0.05, 20)
             assert (spec.optimizer, spec.image_size, spec.dataset) == (
@@ -49,7 +48,7 @@ def test_timm_has_every_model_of_the_paper():
 
 
 @pytest.mark.parametrize("tier", TIERS)
-@pytest.mark.parametrize("table", [table.name for table in PAPER.tables])
+@pytest.mark.parametrize("table", [table.name for table in TABLES])
 def test_the_linear_classifier_trains_like_the_others(table, tier):
     """Every multi-centre run has a linear run that differs in K, sigma_scale and what has no meaning without sub-centres."""
 
@@ -57,7 +56,7 @@ def test_the_linear_classifier_trains_like_the_others(table, tier):
         kept = {k: v for k, v in spec.objective_args.items() if k not in ("num_subcenters", "sigma_scale")}
         return dataclasses.replace(spec, objective_args=kept)
 
-    runs = PAPER.table(table).runs(tier)
+    runs = EVIDENCE.table(table).runs(tier)
     linear = {training(spec) for spec in runs if spec.objective_args.get("num_subcenters") == 0}
     if linear:
         sampled = [s for s in runs if s.objective.startswith("multicenter") and s.objective_args["num_subcenters"] > 0]

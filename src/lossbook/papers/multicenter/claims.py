@@ -1,0 +1,213 @@
+"""The claims of `multicenter` as checks over the results.
+
+Both sides of a comparison have the same seeds, data, backbone and training.  Values are first averaged within a seed, so
+that the interval is over independent trainings; an interval that contains the bound leaves the claim undecided.  A claim
+takes the mean of both scales of sigma where they behave alike, and is checked once for each where they do not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from lossbook.papers.claims import NOT_FROZEN, Claim, Unit, Verdict, by_seed, decide, rows_of
+from lossbook.papers.multicenter.tables import CODE, MIXED, PRINTED, VARIANTS
+from lossbook.runs.tables import TIERS
+
+
+def _of_scale(results: pd.DataFrame, table: str, sigma_scale: float, **columns: object) -> pd.DataFrame:
+    """A table's runs at one scale, and the linear ones, which have none."""
+    return rows_of(results, table, arg_sigma_scale=[sigma_scale, math.nan], **columns)
+
+
+def _sampled(rows: pd.DataFrame, number: int = 2) -> pd.DataFrame:
+    return rows[rows["objective"].isin(VARIANTS) & (rows["arg_num_subcenters"] == number)]
+
+
+def _gain(rows: pd.DataFrame, metric: str = "accuracy", factor: float = 100.0) -> pd.Series:
+    """Multi-centre less linear, per seed."""
+    return by_seed(_sampled(rows), metric, factor) - by_seed(_sampled(rows, 0), metric, factor)
+
+
+def _more_accurate(results: pd.DataFrame, scale: float) -> Verdict:
+    return decide(_gain(_of_scale(results, "1", scale)).to_numpy())
+
+
+def _more(metric: str, factor: float, unit: Unit) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
+        return decide(_gain(rows_of(results, "1"), metric, factor).to_numpy(), unit=unit)
+
+    return check
+
+
+def _more_gain_with_more_features(results: pd.DataFrame, scale: float) -> Verdict:
+    """The gain with the convolutional network's 256 features less that with the perceptron's 64, same classes and seeds."""
+    wide, narrow = (_of_scale(results, table, scale) for table in ("1-cnn", "1"))
+    narrow = narrow[narrow["groups"].isin(wide["groups"]) & narrow["seed"].isin(wide["seed"])]
+    return decide((_gain(wide) - _gain(narrow)).to_numpy())
+
+
+def _less_gain_on_small_data(results: pd.DataFrame, scale: float) -> Verdict:
+    """The gain with all training images less the gain with the fewest, mean of both data sets."""
+    changes = []
+    for table in ("2", "3"):
+        rows = _of_scale(results, table, scale)
+        sizes = rows["train_per_class"]
+        changes.append(_gain(rows[sizes == sizes.max()]) - _gain(rows[sizes == sizes.min()]))
+    return decide((sum(changes) / len(changes)).to_numpy())
+
+
+def _gain_with_smoothing(results: pd.DataFrame, scale: float) -> Verdict:
+    rows = _of_scale(results, "4", scale)
+    return decide(_gain(rows[rows["arg_label_smoothing"] > 0]).to_numpy())
+
+
+def _gain_with_mixing(results: pd.DataFrame, scale: float) -> Verdict:
+    return decide(_gain(_of_scale(results, "5", scale, views=MIXED)).to_numpy())
+
+
+def _variants_hold(results: pd.DataFrame, scale: float) -> Verdict:
+    """The worse of the two variants, with sub-centres, against the multi-centre softmax."""
+    rows = _sampled(_of_scale(results, "6", scale))
+    softmax, *variants = (by_seed(rows[rows["objective"] == name], "accuracy") for name in VARIANTS)
+    return decide(np.minimum(*(variant - softmax for variant in variants)).to_numpy(), bound=-1.0)
+
+
+def _small_number_is_enough(results: pd.DataFrame, scale: float) -> Verdict:
+    rows = _of_scale(results, "fig-4", scale)
+    most, two = (by_seed(_sampled(rows, number), "accuracy") for number in (16, 2))
+    return decide((most - two).to_numpy(), bound=0.5, above=False)
+
+
+def _gain_grows_with_training(results: pd.DataFrame, scale: float) -> Verdict:
+    rows = _of_scale(results, "epochs", scale)
+    longest, shortest = (rows["epochs"] == epochs for epochs in (rows["epochs"].max(), rows["epochs"].min()))
+    return decide((_gain(rows[longest]) - _gain(rows[shortest])).to_numpy())
+
+
+def _kl_effect(rows: pd.DataFrame, metric: str, factor: float) -> np.ndarray:
+    """With the KL term less without, per seed."""
+    without = rows["arg_kl_weight"] == 0
+    return (by_seed(rows[~without], metric, factor) - by_seed(rows[without], metric, factor)).to_numpy()
+
+
+def _kl_helps(results: pd.DataFrame, scale: float) -> Verdict:
+    return decide(_kl_effect(_of_scale(results, "7", scale), "accuracy", 100.0))
+
+
+def _kl_widens(results: pd.DataFrame) -> Verdict:
+    rows = rows_of(results, "7")
+    rows = rows.assign(relative_sigma=rows["sigma"] / rows["arg_sigma_scale"])
+    return decide(_kl_effect(rows, "relative_sigma", 1.0), unit=Unit.SIGMA, note="more than without the loss")
+
+
+def _for_each_scale(
+    name: str,
+    source: str,
+    statement: str,
+    page: str,
+    check: Callable[[pd.DataFrame, float], Verdict],
+    tiers: tuple[str, ...] = NOT_FROZEN,
+) -> tuple[Claim, Claim]:
+    """A claim about the method as printed and one about the authors' code, ``<name>-code``."""
+    printed, code = f"As printed (s = 1): {statement}", f"Authors' code (s = 0.1): {statement}"
+    return (
+        Claim(f"multicenter-{name}", source, printed, page, lambda results: check(results, PRINTED), tiers),
+        Claim(f"multicenter-{name}-code", source, code, page, lambda results: check(results, CODE), tiers),
+    )
+
+
+CLAIMS = (
+    *_for_each_scale(
+        "accuracy",
+        "Table 1",
+        "the multi-centre classifier is more accurate than the linear one.",
+        "04-sub-classes",
+        _more_accurate,
+        tiers=TIERS,
+    ),
+    *_for_each_scale(
+        "features",
+        "Sec. 5.1",
+        "the gain is larger with more feature dimensions (a convolutional network's 256 against a perceptron's 64).",
+        "04-sub-classes",
+        _more_gain_with_more_features,
+    ),
+    Claim(
+        "multicenter-diversity",
+        "Sec. 1",
+        "It brings more diverse features within a class: a larger mean cosine distance.",
+        "04-sub-classes",
+        _more("diversity", 1.0, Unit.COSINE),
+        tiers=TIERS,
+    ),
+    Claim(
+        "multicenter-rank",
+        "Sec. 1",
+        "It brings more diverse features within a class: a larger effective rank.",
+        "04-sub-classes",
+        _more("effective_rank", 1.0, Unit.DIMENSIONS),
+        tiers=TIERS,
+    ),
+    Claim(
+        "multicenter-purity",
+        "Secs. 1 and 6",
+        "It reduces over-clustering: sub-classes stay apart, so their clusters are purer.",
+        "04-sub-classes",
+        _more("purity", 100.0, Unit.POINTS),
+        tiers=TIERS,
+    ),
+    *_for_each_scale(
+        "small-data",
+        "Sec. 5.2, Tables 2 and 3",
+        "the gain over the linear classifier is smaller with few training images than with all.",
+        "05-small-data",
+        _less_gain_on_small_data,
+    ),
+    *_for_each_scale(
+        "label-smoothing",
+        "Table 4",
+        "with label smoothing, too, the multi-centre classifier is more accurate than the linear one.",
+        "06-combinations",
+        _gain_with_smoothing,
+    ),
+    *_for_each_scale(
+        "mixup",
+        "Table 5",
+        "with MixUp and CutMix, too, the multi-centre classifier is more accurate than the linear one.",
+        "06-combinations",
+        _gain_with_mixing,
+    ),
+    *_for_each_scale(
+        "variants",
+        "Table 6",
+        "it trains together with L-Softmax and ArcFace: the worse of both is less than 1 point below the softmax.",
+        "06-combinations",
+        _variants_hold,
+    ),
+    *_for_each_scale(
+        "small-k",
+        "Fig. 4, Sec. 5.4",
+        "a small number of sub-centres is enough: 16 gain less than 0.5 points over 2.",
+        "07-ablations",
+        _small_number_is_enough,
+    ),
+    *_for_each_scale(
+        "epochs",
+        "Sec. 5.4",
+        "few sub-centres need a long training: the gain over the linear classifier grows from 10 to 80 epochs.",
+        "07-ablations",
+        _gain_grows_with_training,
+    ),
+    *_for_each_scale("kl", "Table 7", "without the standard deviation loss it is less accurate.", "07-ablations", _kl_helps),
+    Claim(
+        "multicenter-sigma",
+        "Sec. 5.4",
+        "The standard deviation loss makes it learn a larger σ.",
+        "07-ablations",
+        _kl_widens,
+    ),
+)

@@ -1,0 +1,96 @@
+"""Claims of `warped` on made-up results: checks that read the right rows."""
+
+import numpy as np
+import pytest
+
+from lossbook.papers.claims import Unit, Verdict
+from lossbook.papers.warped.claims import CLAIMS
+from lossbook.papers.warped.read import functions
+from lossbook.papers.warped.tables import ALPHAS, REPORTED
+
+
+def verdict(name: str, frame) -> Verdict:
+    return next(claim for claim in CLAIMS if claim.id == name).check(frame)
+
+
+@pytest.mark.parametrize("name", ["warped-beats-euclidean", "warped-two-phases", "warped-mlp", "warped-robust-softmax"])
+def test_a_clear_gain_is_found(made, name):
+    found = verdict(name, made)
+    assert found.word == "reproduced"
+    assert found.effect == pytest.approx(10)
+
+
+def test_gains_are_read_from_the_reported_direction(made):
+    made.loc[made["classes"].isin([REPORTED]), "unknown_recall@1"] = 0.5
+    assert verdict("warped-beats-euclidean", made).effect == 0
+
+
+def test_a_drop_is_not_a_level(made):
+    assert verdict("warped-loses-less", made).effect == pytest.approx(0)
+    assert verdict("warped-robust-nca", made).effect == pytest.approx(10)
+
+
+def test_best_temperature_is_named(made):
+    made.loc[(made["table"] == "temperature") & (made["arg_temperature"] == 4), "unknown_recall@1"] += 0.02
+    found = verdict("warped-no-temperature", made)
+    assert (found.seeds, found.unit, found.note) == (5, Unit.POINTS, "against T = 4")
+    assert found.effect == pytest.approx(8)
+
+
+def test_best_of_the_baselines_is_named(made):
+    made.loc[made["objective"] == "contrastive", "unknown_recall@1_cosine"] = 0.95
+    found = verdict("warped-best", made)
+    assert found.word == "not reproduced"
+    assert found.note == "against contrastive"
+
+
+def test_alpha_claim_asks_for_both_ends(made):
+    chosen = (made["table"] == "fig-6") & made["arg_alpha"].isin([2.0, 4.0, 8.0])
+    made.loc[chosen, "unknown_recall@1"] += 0.05
+    assert verdict("warped-alpha-peak", made).word == "reproduced"
+    made.loc[(made["table"] == "fig-6") & (made["arg_alpha"] == ALPHAS[-1]), "unknown_recall@1"] += 0.2
+    assert verdict("warped-alpha-peak", made).word == "not reproduced"
+
+
+def test_slopes_claim_compares_with_one_slope_of_one(made):
+    inner = (made["table"] == "fig-7") & (made["arg_k1"] < 1) & (made["arg_k2"] > 1)
+    made.loc[inner, "unknown_recall@1"] += 0.03
+    assert verdict("warped-both-slopes", made).effect == pytest.approx(3)
+
+
+def test_dtp_off_by_more_than_a_sixth_does_not_follow_alpha(made):
+    assert verdict("warped-dtp-follows-alpha", made).effect == 0
+    made["train_avg_dtp"] *= 1.2
+    assert verdict("warped-dtp-follows-alpha", made).word == "not reproduced"
+
+
+def test_the_middle_third_is_compared_with_both_outer_ones(made):
+    rows = functions(made)
+    made.loc[made.index.isin(rows.index[rows["dtp_third"] == 1]), "unknown_recall@1"] = 0.99
+    assert verdict("warped-dtp-between", made).word == "reproduced"
+
+
+def test_the_better_of_two_half_warps_is_compared_with_eq_4(made):
+    strong = (made["table"] == "III") & (made["arg_k1"] == 0.5)
+    made.loc[strong, "unknown_recall@1"] = 0.1
+    assert verdict("warped-outward-fails", made).effect == pytest.approx(-10)
+
+
+@pytest.mark.parametrize(
+    ("claim", "effect"),
+    [
+        ("warped-reality-euclidean", 10),
+        ("warped-reality-nca", 20),
+        ("warped-ensemble-best", 5),
+        ("warped-complete-aggregate", 5),
+    ],
+)
+def test_the_reality_check_compares_split_by_split(made, claim, effect):
+    found = verdict(claim, made)
+    assert (found.word, found.seeds) == ("reproduced", 5)
+    assert found.effect == pytest.approx(effect)
+
+
+def test_the_validation_score_decides_no_claim(made):
+    made["validation_MAP@R"] = np.where(made["objective"] == "proxy-nca++", 9.0, 0.0)
+    assert verdict("warped-reality-nca", made).effect == pytest.approx(20)
