@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,8 +114,10 @@ def tables_read() -> Iterator[list[str]]:
         _READ.pop()
 
 
-def rows_of(results: pd.DataFrame, table: str) -> pd.DataFrame:
-    """The results of one table.
+def rows_of(results: pd.DataFrame, table: str, **columns: Any) -> pd.DataFrame:
+    """The results of one table, and of these the rows where each column has the value given.
+
+    A list means one of several values, None a missing one.
 
     Raises:
         NoResults: if there are none.
@@ -122,8 +125,11 @@ def rows_of(results: pd.DataFrame, table: str) -> pd.DataFrame:
     if _READ and table not in _READ[-1]:
         _READ[-1].append(table)
     rows = results[results["table"] == table]
+    for name, value in columns.items():
+        rows = rows[rows[name].isna() if value is None else rows[name].isin(value if isinstance(value, list) else [value])]
     if rows.empty:
-        raise NoResults(f"no results of table {table}: run it first")
+        where = "".join(f", {name} = {value!r}" for name, value in columns.items())
+        raise NoResults(f"no results of table {table}{where}: run it first")
     return rows
 
 
