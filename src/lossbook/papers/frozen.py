@@ -43,16 +43,4 @@ CLAIMS = {
         *("warped-beats-euclidean", "warped-beats-euclidean-map", "warped-two-phases", "warped-beats-proxy-nca"),
         *("warped-reality-euclidean", "warped-reality-nca", "warped-ensemble-best", "warped-complete-aggregate"),
     ),
-    "onecold": (
-        *("onecold-nc1", "onecold-nc2", "onecold-nc3", "onecold-nc4", "onecold-nc-consistent", "onecold-fisher"),
-        *("onecold-dimensions", "onecold-gap", "onecold-best-gamma"),
-        *("onecold-rce", "onecold-lower-error", "onecold-almost-all", "onecold-instance", "onecold-class"),
-        *("onecold-oscr", "onecold-auroc", "onecold-dual-occe", "onecold-dual-ce"),
-        *("onecold-ood", "onecold-ood-methods", "onecold-ood-accuracy"),
-    ),
-    "compare": (
-        *("compare-uniform", "compare-bce3s", "compare-multicenter", "compare-warped", "compare-onecold"),
-        *("compare-occe-uniform", "compare-occe-etf", "compare-centres-uniform", "compare-centres-diversity"),
-        *("compare-term-etf", "compare-term-accuracy", "compare-term-few", "compare-ball-uniform", "compare-ball-warp"),
-    ),
 }
