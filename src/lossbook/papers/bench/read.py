@@ -25,7 +25,23 @@ from lossbook.papers.statistics import (
     rank_correlation,
 )
 
-EVIDENCE = Evidence(name="bench", tables=TABLES, shares=("ece",), headings={"ece": "ECE"})
+EVIDENCE = Evidence(
+    name="bench",
+    tables=TABLES,
+    shares=("A_SW", "A_CW", "A_Uni", "MAP@R", "recall@1", "oscr", "auroc", "ood", "ece", "accuracy", "error"),
+    headings={
+        "A_SW": "A<sub>SW</sub>",
+        "A_CW": "A<sub>CW</sub>",
+        "A_Uni": "A<sub>Uni</sub>",
+        "recall@1": "R@1",
+        "oscr": "OSCR",
+        "ece": "ECE",
+        "nc1": "NC<sub>1</sub>",
+        "nc2": "NC<sub>2</sub>",
+        "nc3": "NC<sub>3</sub>",
+        "nc4": "NC<sub>4</sub>",
+    },
+)
 
 # Method or combination -> where it comes from.
 SOURCES = {name: method.source for name, method in METHODS.items()} | dict.fromkeys(COMBINATIONS, "combination")

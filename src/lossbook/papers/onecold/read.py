@@ -31,6 +31,7 @@ EVIDENCE = Evidence(
         "dimensions_90": "90 %",
         "dimensions_99": "99 %",
         "oscr": "OSCR",
+        "auroc": "AUROC",
         "auroc_msp": "AUROC",
         "ood_digits": "digits",
         "ood_faces": "faces",
