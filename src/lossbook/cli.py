@@ -1,4 +1,4 @@
-"""``lossbook``: list, features, run, spec, table, claims, status, doctor."""
+"""``lossbook``: list, features, run, choose, spec, table, claims, status, doctor."""
 
 from __future__ import annotations
 
@@ -104,6 +104,22 @@ def run(
     write_results(
         paper, get_paper(paper).evidence.tables, tier, _runs_dir(tier), in_project("_build") / "results", partial=bool(table)
     )
+
+
+@app.command()
+def choose(
+    paper: str,
+    tier: Tier = "quick",
+    results_dir: Annotated[str, typer.Option(help="folder with the tuning's results; the reference is in `results`")] = (
+        "_build/results"
+    ),
+) -> None:
+    """Choose each method's setting by the results of the bench's tuning, and write data/bench/chosen.csv."""
+    from lossbook.papers.bench.choose import write_choice
+
+    if paper != "bench":
+        raise ValueError(f"only the bench chooses among settings: expected `lossbook choose bench`, got {paper!r}")
+    console.print(f"the chosen settings are in {write_choice(tier, results_dir)}")
 
 
 @app.command()

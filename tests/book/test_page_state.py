@@ -47,6 +47,7 @@ def page(tmp_path, monkeypatch):
     for name in (
         "data/published/uniform/table-I.csv",
         "data/published/warped/table-I.csv",
+        "data/uniform/chosen.csv",
         "results/quick/uniform.csv",
         "results/quick/uniform-classes.csv",
         "results/frozen/warped.csv",
@@ -96,6 +97,7 @@ def test_a_page_that_reaches_all_papers_reads_the_results_of_all(page):
     [
         ("data/published/uniform/table-I.csv", True),
         ("data/published/warped/table-I.csv", False),
+        ("data/uniform/chosen.csv", True),
         ("results/quick/uniform.csv", True),
         ("results/quick/uniform-classes.csv", True),
         ("results/frozen/warped.csv", False),

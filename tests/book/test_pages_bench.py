@@ -1,4 +1,4 @@
-"""What the pages of the cross-paper comparison say of the results holds in the committed ones."""
+"""What the pages of the bench say of the results holds in the committed ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from lossbook.paths import project_root
 
-PAGES = sorted((project_root() / "notebooks" / "compare").glob("*.ipynb"))
+PAGES = sorted((project_root() / "notebooks" / "bench").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

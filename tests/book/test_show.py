@@ -90,6 +90,12 @@ def test_the_reference_alone_has_no_other_build():
     assert load_pair("results", "quick", UNIFORM).build is None
 
 
+def test_a_tier_that_was_not_built_shows_the_reference(tmp_path):
+    assert load_pair(tmp_path, "quick", UNIFORM).build is None
+    with pytest.raises(FileNotFoundError, match="make book"):
+        load_pair(tmp_path / "none", "quick", UNIFORM)
+
+
 def test_claims_of_an_unknown_page():
     with pytest.raises(ValueError, match="no claim names the page '99-none'"):
         show.claims(get_paper("uniform").claims, "99-none", load_results("results", "quick", UNIFORM))

@@ -110,7 +110,7 @@ def files_read(source: Path) -> list[Path]:
     """The data files that a page's outputs depend on."""
     found: set[Path] = set()
     for paper in papers_of(source):
-        found.update(_below(Path("data/published") / paper))
+        found.update(_below(Path("data/published") / paper), _below(Path("data") / paper))
     for paper in results_read(source):
         found.update(path for pattern in (f"*/{paper}.csv", f"*/{paper}-*.csv") for path in Path("results").glob(pattern))
     for name, value in parameters(source).items():

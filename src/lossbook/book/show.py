@@ -16,7 +16,7 @@ import pandas as pd
 from lossbook.papers.claims import Claim, Verdict
 from lossbook.papers.erratum import Erratum, get_erratum
 from lossbook.papers.paper import Evidence, Paper
-from lossbook.papers.results import Results, beyond_spread, load_results, mean_std
+from lossbook.papers.results import Results, beyond_spread, load_pair, mean_std
 from lossbook.papers.style import use_style
 
 __all__ = [
@@ -235,7 +235,7 @@ def frozen_verdicts(results_dir: str, paper: Paper, *pages: str) -> Html:
     found = [claim for claim in paper.claims_at("frozen") if claim.page in pages]
     if missing := sorted(set(pages) - {claim.page for claim in found}):
         raise ValueError(f"no claim of {paper.name} at the frozen tier names the page(s) {', '.join(missing)}")
-    return verdicts(found, *(load_results(results_dir, tier, paper.evidence) for tier in ("frozen", "quick")))
+    return verdicts(found, *(load_pair(results_dir, tier, paper.evidence).newest for tier in ("frozen", "quick")))
 
 
 def erratum(errata: Sequence[Erratum], id: str) -> Html:

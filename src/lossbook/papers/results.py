@@ -13,7 +13,7 @@ import scipy
 
 from lossbook.papers.paper import Evidence
 from lossbook.paths import in_project, project_root
-from lossbook.runs.results import read_results
+from lossbook.runs.results import read_results, results_path
 
 ACCURACIES = ("A_SW", "A_CW", "A_Uni")
 
@@ -83,10 +83,11 @@ class Results:
 
 
 def load_pair(results_dir: str | Path, tier: str, evidence: Evidence, small_table: str = "") -> Results:
-    """The reference, and this build when ``results_dir`` is another folder."""
-    reference = load_results("results", tier, evidence, small_table)
-    same = in_project(results_dir) == in_project("results")
-    return Results(evidence, reference, None if same else load_results(results_dir, tier, evidence, small_table))
+    """The reference, and this build when ``results_dir`` is another folder that has the tier."""
+    reference, folder = load_results("results", tier, evidence, small_table), in_project(results_dir)
+    not_built = folder.is_dir() and not results_path(folder / tier, evidence.name).is_file()
+    same = folder == in_project("results")
+    return Results(evidence, reference, None if same or not_built else load_results(folder, tier, evidence, small_table))
 
 
 def mean_std(frame: pd.DataFrame, keys: list[str], metrics: Sequence[str], evidence: Evidence) -> pd.DataFrame:

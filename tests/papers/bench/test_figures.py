@@ -1,4 +1,4 @@
-"""What the figures of the cross-paper comparison work out: groups that do not differ, fronts, colours."""
+"""What the figures of the bench work out: groups that do not differ, fronts, colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
 from lossbook.papers.bench import figures
-from lossbook.book.show import PALETTE
+from lossbook.papers.style import PALETTE
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,10 @@ from torch.nn.functional import linear
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import lossbook._torchvision  # noqa: F401  before pytorch-ood
-from lossbook.papers.onecold.experiment import OOD_METHODS
-from lossbook.metrics import auroc, ood
+from lossbook.metrics import ood
+from lossbook.metrics.openset import auroc
 from lossbook.papers.onecold.peers import pytorch_ood_scores
+from lossbook.papers.onecold.read import OOD_SCORES
 
 # isort: split
 from pytorch_ood import detector
@@ -74,7 +75,7 @@ def theirs(case, features):
 
 def test_nine_scores_agree_where_covariances_have_full_rank(case):
     mine, other = ours(case, case["unknown"]), theirs(case, case["unknown"])
-    assert set(other) == set(mine) == set(OOD_METHODS) - {"relation"}
+    assert set(other) == set(mine) == set(OOD_SCORES) - {"relation"}
     for name, scores in mine.items():
         torch.testing.assert_close(
             other[name].float(), scores, rtol=1e-4, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from lossbook.objectives import list_objectives
+from lossbook.objectives.create import list_objectives
+from lossbook.paths import project_root
 
-FOLDER = Path(__file__).resolve().parents[1] / "data" / "published" / "onecold"
+FOLDER = project_root() / "data" / "published" / "onecold"
 
 BASELINES = {
     "CE": "soft-d",

@@ -1,6 +1,6 @@
-"""Figures of the cross-paper comparison: results in, the current matplotlib figure out.
+"""Figures of the bench: numbers in, the current matplotlib figure out.
 
-Scores are data frames in per cent, one row a seed, one column a method.
+Scores are data frames in per cent, one row per seed, one column per method.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def rank_map(ranks: pd.DataFrame, separators: tuple[int, ...] = ()) -> None:
-    """Mean ranks, one row a method, one column a goal: light is good.  ``separators``: rows above which a line is drawn."""
+    """Mean ranks, one row per method, one column per goal: light is good.  ``separators``: rows above which a line is drawn."""
     _, axis = plt.subplots(figsize=(7.2, 0.27 * len(ranks) + 1.5))
     sns.heatmap(
         ranks,
@@ -52,7 +52,7 @@ def _alike(ranks: np.ndarray, distance: float) -> list[tuple[int, int]]:
 
 
 def critical_differences(panels: Mapping[str, tuple[pd.DataFrame, bool]]) -> None:
-    """A critical-difference diagram a panel: goal -> (scores, higher is better).  A bar joins methods that do not differ."""
+    """One critical-difference diagram per goal: goal -> (scores, higher is better).  A bar joins methods that do not differ."""
     count = max(scores.shape[1] for scores, _ in panels.values())
     _, axes = plt.subplots(len(panels), 1, figsize=(7.2, (0.155 * count + 1.0) * len(panels)), squeeze=False)
     for axis, (goal, (scores, higher)) in zip(axes[:, 0], panels.items(), strict=True):
@@ -86,11 +86,13 @@ def _critical_difference(axis: Axes, ranks: pd.Series, distance: float) -> None:
 
 
 def differences(panels: Mapping[str, tuple[pd.DataFrame, int]]) -> None:
-    """Means of paired differences with their 95 % intervals, a panel a goal.  Blue: better, orange: worse, grey: the interval
-    contains 0.
+    """Means of paired differences with their 95 % intervals, one panel per goal.
+
+    Blue: better, orange: worse, grey: the interval contains 0.
 
     Args:
-        panels: goal -> (differences in points, one row a seed, one column a row of the panel; +1 or -1: more or less is better).
+        panels: goal -> (differences in points, one row per seed, one column per row of the panel; +1 or -1: more or less is
+            better).
     """
     names = next(iter(panels.values()))[0].columns
     columns = min(3, len(panels))
@@ -122,10 +124,10 @@ def pareto_front(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def pareto(means: pd.DataFrame, x: str, ys: tuple[str, ...], groups: Mapping[str, str]) -> None:
-    """One panel a goal of ``ys`` over the goal ``x``; methods that no other beats in both are named and joined.
+    """One panel per goal of ``ys`` over the goal ``x``; methods that no other beats in both are named and joined.
 
     Args:
-        means: one row a method, one column a goal, per cent, more is better.
+        means: one row per method, one column per goal, in per cent, more is better.
         groups: method -> where it comes from (colour and marker).
     """
     columns = min(2, len(ys))
@@ -152,10 +154,10 @@ def pareto(means: pd.DataFrame, x: str, ys: tuple[str, ...], groups: Mapping[str
 
 
 def rank_shifts(panels: Mapping[str, tuple[pd.Series, pd.Series]], titles: tuple[str, str], groups: Mapping[str, str]) -> None:
-    """One panel a goal: every method's place on one tier (across) and on another (down); on the grey line they are equal.
+    """One panel per goal: every method's place on one tier (across) and on another (down); on the grey line they are equal.
 
     Args:
-        panels: goal -> (scores on the first tier, on the second, less is better), one entry a method.
+        panels: goal -> (scores on the first tier, on the second, less is better), one entry per method.
         titles: the names of the tiers.
         groups: method -> where it comes from (colour and marker).
     """

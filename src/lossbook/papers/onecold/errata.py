@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from lossbook.losses.onecold import anti_class_probabilities, one_cold_cross_entropy
 from lossbook.metrics.collapse import fisher_ratio
 from lossbook.papers.erratum import Erratum, Rows, holds
+from lossbook.papers.onecold.read import EVIDENCE
 from lossbook.papers.results import load_results, published
 
 # A well-trained sample of class 0 among four.
@@ -80,7 +81,7 @@ def learning_rate() -> Rows:
 
 
 def shares() -> Rows:
-    columns = {name for name in load_results("results", "quick", "onecold") if name.startswith("dimensions_")}
+    columns = {name for name in load_results("results", "quick", EVIDENCE) if name.startswith("dimensions_")}
     return [
         holds(
             "the book follows the text: dimensions for 80, 90 and 99 % are measured",
@@ -102,10 +103,10 @@ def limits() -> Rows:
 
 
 def ce_spread() -> Rows:
-    one = published("onecold", "1").query(
+    one = published(EVIDENCE, "1").query(
         "dataset == 'cifar100' and model == 'resnet18v2' and baseline == 'CE' and occe_weight == 0"
     )
-    five = published("onecold", "5").query("dataset == 'cifar100' and loss == 'soft-d'")
+    five = published(EVIDENCE, "5").query("dataset == 'cifar100' and loss == 'soft-d'")
     return [
         ("the mean of CE on CIFAR-100 is 24.98 in both", abs(one["value"].item() - five["value"].item()), 0.0),
         ("its standard deviation is 0.20 in Table 1 …", abs(one["std"].item() - 0.20), 0.0),

@@ -1,6 +1,6 @@
-"""Figures of the `onecold` chapter: published numbers and results in, the current matplotlib figure out.
+"""Figures of the `onecold` pages, and cells of their tables: numbers in, the current matplotlib figure (or text) out.
 
-Errors and areas of results are shares, those of published tables per cent; figures show per cent.
+Errors and areas of results are shares, those of published tables are in per cent; figures show per cent.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from lossbook.papers.statistics import mean_interval
 from lossbook.papers.style import PALETTE
 
 CE, OCCE = PALETTE[0], PALETTE[1]
@@ -33,12 +34,12 @@ def _gammas(count: int) -> list[tuple[float, float, float, float]]:
     return [scale(x) for x in np.linspace(0.12, 0.95, count)]
 
 
-def _over_gamma(axis: Axes, results: pd.DataFrame, metric: str, unit: float = 1.0) -> None:
-    """Mean (line) and seeds (dots) over the weights, which stand at equal distances; one colour a backbone."""
+def _over_gamma(axis: Axes, results: pd.DataFrame, metric: str, factor: float = 1.0) -> None:
+    """Mean (line) and seeds (dots) over the weights, which stand at equal distances; one colour per backbone."""
     weights = sorted(results["arg_occe_weight"].unique())
     position = {weight: k for k, weight in enumerate(weights)}
     for color, (model, part) in zip((CE, OCCE), results.groupby("model", sort=False), strict=False):
-        x, y = part["arg_occe_weight"].map(position), unit * part[metric]
+        x, y = part["arg_occe_weight"].map(position), factor * part[metric]
         axis.plot(x, y, "o", color=color, markersize=4, alpha=0.5, linewidth=0)
         mean = y.groupby(x).mean()
         axis.plot(mean.index, mean, color=color, label=model)
@@ -61,7 +62,7 @@ def collapse(results: pd.DataFrame) -> None:
 
 
 def course(frame: pd.DataFrame, panels: Mapping[str, tuple[str, float, str]]) -> None:
-    """Metrics measured in the course of training: a row of panels a backbone, a column a metric, one line a gamma.
+    """Metrics measured in the course of training: one row of panels per backbone, one column per metric, one line per gamma.
 
     ``panels``: metric -> title, factor, scale of its axis (``"linear"`` or ``"log"``).
     """
@@ -70,10 +71,10 @@ def course(frame: pd.DataFrame, panels: Mapping[str, tuple[str, float, str]]) ->
     figure, axes = plt.subplots(len(models), len(panels), figsize=size, sharex=True, sharey="col", squeeze=False)
     for row, (model, part) in zip(axes, models, strict=True):
         lines = list(part.groupby("arg_occe_weight"))
-        for axis, (metric, (_, unit, scale)) in zip(row, panels.items(), strict=True):
+        for axis, (metric, (_, factor, scale)) in zip(row, panels.items(), strict=True):
             for color, (gamma, line) in zip(_gammas(len(lines)), lines, strict=True):
                 found = line.dropna(subset=[metric])
-                axis.plot(found["epoch"], unit * found[metric], color=color, label=f"γ = {gamma:g}")
+                axis.plot(found["epoch"], factor * found[metric], color=color, label=f"γ = {gamma:g}")
             axis.set_yscale(scale)
             if scale == "log":
                 axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -88,7 +89,7 @@ def course(frame: pd.DataFrame, panels: Mapping[str, tuple[str, float, str]]) ->
 
 
 def independence(frame: pd.DataFrame) -> None:
-    """Fig. 5a: share of the accuracy over the number of principal directions, one panel a backbone, one line a gamma."""
+    """Fig. 5a: share of the accuracy over the number of principal directions, one panel per backbone, one line per gamma."""
     models = list(frame.groupby("model", sort=False))
     _, axes = plt.subplots(1, len(models), figsize=(7.2, 3.6), sharey=True, squeeze=False)
     for axis, (model, part) in zip(axes[0], models, strict=True):
@@ -133,8 +134,8 @@ def steps(results: pd.DataFrame) -> None:
 def gains(published: pd.DataFrame, results: pd.DataFrame, ours: str = "mlp on MNIST") -> None:
     """Table 1 as differences: error with OCCE less error without, in points; left of zero, OCCE helps.
 
-    ``published``: ``baseline``, ``case``, ``difference``; ``results``: ``baseline``, ``seed``, ``difference``; ``ours`` says what
-    was trained.
+    ``published`` has the columns ``baseline``, ``case``, ``difference``; ``results`` has ``baseline``, ``seed``, ``difference``;
+    ``ours`` says what was trained.
     """
     baselines = list(dict.fromkeys(results["baseline"]))
     rows = {name: len(baselines) - 1 - k for k, name in enumerate(baselines)}
@@ -155,10 +156,10 @@ def gains(published: pd.DataFrame, results: pd.DataFrame, ours: str = "mlp on MN
 
 
 def open_set(published: pd.DataFrame, results: pd.DataFrame, metrics: Mapping[str, str]) -> None:
-    """Table 3 as differences to CE in points: a row a method, a column a metric; published above, ours below.
+    """Table 3 as differences to CE in points: one row per method, one column per metric; published above, ours below.
 
-    Both frames: ``case``, ``method`` and the metrics; ours has a row a draw and column ``draw``.  RCE alone is left out:
-    it lies so far behind that the others could not be told apart.
+    Both frames have the columns ``case``, ``method`` and the metrics; ours has one row per draw, and the column ``draw``.  RCE
+    alone is left out: it lies so far behind that the others could not be told apart.
     """
     methods = [name for name in dict.fromkeys(results["method"]) if name not in ("soft-d", "occe")]
     rows = np.arange(len(methods))[::-1]
@@ -188,7 +189,7 @@ def open_set(published: pd.DataFrame, results: pd.DataFrame, metrics: Mapping[st
 def scores(published: pd.DataFrame, results: pd.DataFrame, known: str = "MNIST", model: str = "cnn") -> None:
     """Fig. 10 as differences: AUROC with OCCE less without, in points, for each score.
 
-    Both frames: index = score, one column a known and unknown data set; ``results`` with columns (set, seed).
+    Both frames: index = score, one column per known and unknown data set; ``results`` has columns (set, seed).
     ``known``, ``model``: what ours was trained on, and how the page calls the network.
     """
     order = list(published.index)
@@ -225,7 +226,7 @@ def activations(frame: pd.DataFrame, titles: Mapping[str, str]) -> None:
 
 
 def curves(frame: pd.DataFrame) -> None:
-    """Fig. 7: training accuracy and the cross-entropy part of the loss over the epochs, one line a gamma."""
+    """Fig. 7: training accuracy and the cross-entropy part of the loss over the epochs, one line per gamma."""
     _, (accuracy, loss) = plt.subplots(1, 2, figsize=(7.2, 3.4))
     lines = list(frame.groupby("arg_occe_weight"))
     for color, (gamma, part) in zip(_gammas(len(lines)), lines, strict=True):
@@ -256,7 +257,7 @@ def similarity(matrices: Mapping[str, np.ndarray], layers: list[str]) -> None:
 
 
 def maps(points: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
-    """Figs. 9 and 12: features in two dimensions (n, 2), one panel a loss, one colour a class; -1 (unknown) is grey."""
+    """Figs. 9 and 12: features in two dimensions (n, 2), one panel per loss, one colour per class; -1 (unknown) is grey."""
     figure, axes = plt.subplots(1, len(points), figsize=(7.2, 2.9))
     for axis, (title, xy) in zip(axes, points.items(), strict=True):
         for label in np.unique(labels):
@@ -274,10 +275,34 @@ def maps(points: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
 
 
 def patches(images: np.ndarray, labels: np.ndarray) -> None:
-    """Some grey images (n, H, W) of every class, one column a class."""
+    """Some grey images (n, H, W) of every class, one column per class."""
     classes, shown = np.unique(labels), 4
     _, axes = plt.subplots(shown, len(classes), figsize=(7.2, 2.5))
     for column, label in zip(axes.T, classes, strict=True):
         for axis, image in zip(column, images[labels == label][::2], strict=False):
             axis.imshow(image, cmap="gray", vmin=0, vmax=255)
             axis.set_axis_off()
+
+
+def gain_texts(errors: pd.DataFrame) -> pd.DataFrame:
+    """Cells of Table 1: mean errors without and with OCCE, and their difference with its 95 % interval over the seeds.
+
+    ``errors`` are those of :func:`lossbook.papers.onecold.read.baseline_errors`; one row per baseline comes out.
+    """
+    by_baseline = errors.groupby("baseline", sort=False)
+    texts = by_baseline[["without", "with"]].mean().map("{:.2f}".format)
+    intervals = by_baseline["difference"].apply(mean_interval)
+    return texts.assign(difference=[f"{i.mean:+.2f} [{i.low:+.2f}, {i.high:+.2f}]" for i in intervals])
+
+
+def ood_texts(changes: pd.DataFrame) -> pd.DataFrame:
+    """Cells of Tables 7 and 8: mean changes ± half of their 95 % interval over the seeds.
+
+    ``changes`` are those of :func:`lossbook.papers.onecold.read.ood_changes`; one row per score and one column per unknown set
+    come out.
+    """
+    texts = {}
+    for name in changes.columns.unique(0):
+        found = [mean_interval(row) for row in changes[name].to_numpy()]
+        texts[name] = [f"{i.mean:+z.1f} ± {i.high - i.mean:.1f}" for i in found]
+    return pd.DataFrame(texts, index=changes.index)

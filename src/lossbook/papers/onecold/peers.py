@@ -1,4 +1,4 @@
-"""The same numbers from another library, for comparison only: tests and pages call this, no run does."""
+"""Out-of-distribution scores of the library pytorch-ood, to compare ours with: a page and a test call this, no run does."""
 
 from __future__ import annotations
 

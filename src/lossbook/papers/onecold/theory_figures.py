@@ -1,4 +1,4 @@
-"""Figures of the derivations of the `onecold` chapter: tensors and data frames in, the current matplotlib figure out."""
+"""Figures of the derivations of the `onecold` pages: tensors and data frames in, the current matplotlib figure out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lossbook.papers.style import PALETTE
 
 
 def anti_class_maps(logits: dict[str, Callable[[Tensor], Tensor]], points: Tensor, labels: Tensor, reach: float) -> None:
-    """Fig. 1b: the plane in the colours of the anti-classes, one panel a model.
+    """Fig. 1b: the plane in the colours of the anti-classes, one panel per model.
 
     The colour of a place is the mean of the classes' colours, weighted by the anti-class distribution there.
 
@@ -43,7 +43,7 @@ def anti_class_maps(logits: dict[str, Callable[[Tensor], Tensor]], points: Tenso
 
 
 def pulls(margins: Tensor, curves: dict[int, tuple[Tensor, Tensor]]) -> None:
-    """Size of the gradient on the label's logit over its lead, CE dashed and OCCE solid: one colour a number of classes."""
+    """Size of the gradient on the label's logit over its lead, CE dashed and OCCE solid: one colour per number of classes."""
     figure, axis = plt.subplots(figsize=(7.2, 3.6))
     for color, (classes, (ce, occe)) in zip(PALETTE, curves.items(), strict=False):
         axis.plot(margins, ce, "--", color=color)
@@ -60,7 +60,7 @@ def pulls(margins: Tensor, curves: dict[int, tuple[Tensor, Tensor]]) -> None:
 
 
 def free_features(curves: pd.DataFrame) -> None:
-    """Metrics over the steps of features that are parameters: columns ``loss``, ``step`` and one a metric."""
+    """Metrics over the steps of features that are parameters: columns ``loss``, ``step`` and one per metric."""
     panels = {"nc1": r"$NC_1$", "nc2": r"$NC_2$", "nc3": r"$NC_3$", "fisher": r"tr $S_B$ / tr $S_W$"}
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 4.8), sharex=True)
     for axis, (metric, title) in zip(axes.flat, panels.items(), strict=True):

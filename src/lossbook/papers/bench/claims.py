@@ -1,0 +1,167 @@
+"""The claims of the bench: the headline of each paper, then the predictions for the combinations.
+
+The predictions were written down and committed before the first of their runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from lossbook.papers.bench.read import paired, with_methods
+from lossbook.papers.claims import Claim, Unit, Verdict, decide, rows_of
+from lossbook.runs.tables import TIERS
+
+
+def _gain(table: str, metric: str, method: str, control: str) -> Callable[[pd.DataFrame], Verdict]:
+    return lambda results: decide(paired(results, table, metric, method, control))
+
+
+def _fall(metric: str, method: str, control: str) -> Callable[[pd.DataFrame], Verdict]:
+    """By how many per cent of the control's mean is the metric lower?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        rows = with_methods(rows_of(results, "bench"))
+        mean = rows.loc[rows["method"] == control, metric].mean()
+        fall = -paired(results, "bench", metric, method, control) / mean
+        return decide(fall, unit=Unit.PERCENT, note=f"lower than {control}")
+
+    return check
+
+
+def _less_compact(results: pd.DataFrame) -> Verdict:
+    """The compactness is in per cent already."""
+    difference = -paired(results, "bench", "compactness_test", "multi-centre BCE", "BCE", factor=1.0)
+    return decide(difference, note="less compact")
+
+
+def _accuracy_stays(results: pd.DataFrame) -> Verdict:
+    """The whole interval must lie within one point of 0: its mean decides which of the two bounds is the nearer one."""
+    change = paired(results, "bench", "A_SW", "CE+uniform", "CE, unit w")
+    rises = change.mean() > 0
+    return decide(change, bound=1.0 if rises else -1.0, above=not rises)
+
+
+def _warp_moves_less(results: pd.DataFrame) -> Verdict:
+    softmax = paired(results, "bench", "avg_dtp", "warped", "Euclidean", 1.0)
+    binary = paired(results, "bench", "avg_dtp", "warped BCE", "Euclidean BCE", 1.0)
+    return decide(softmax - binary, unit=Unit.DISTANCE, note="(what the warp adds in softmax less in BCE)")
+
+
+_RESULTS_PAGE, _COMBINED_PAGE, _PREDICTION = "02-results-by-goal", "03-combinations", "prediction"
+
+CLAIMS = (
+    Claim(
+        "bench-uniform",
+        "uniform, Table II",
+        "BCE has a higher A_Uni than the softmax cross entropy.",
+        _RESULTS_PAGE,
+        _gain("bench", "A_Uni", "BCE", "CE"),
+        TIERS,
+    ),
+    Claim(
+        "bench-bce3s",
+        "bce3s, Table 2",
+        "On the long tail BCE3S (one stage) is more accurate on the few classes than the cross entropy.",
+        _RESULTS_PAGE,
+        _gain("tail", "accuracy_few", "BCE3S", "CE"),
+        TIERS,
+    ),
+    Claim(
+        "bench-multicenter",
+        "multicenter, Table 2",
+        "The multi-centre classifier is more accurate than the cross entropy.",
+        _RESULTS_PAGE,
+        _gain("bench", "A_SW", "multi-centre", "CE"),
+        TIERS,
+    ),
+    Claim(
+        "bench-warped",
+        "warped, Table I",
+        "The warp raises the retrieval (MAP@R) of unknown classes over the Euclidean softmax.",
+        _RESULTS_PAGE,
+        _gain("bench", "MAP@R", "warped", "Euclidean"),
+        TIERS,
+    ),
+    Claim(
+        "bench-onecold",
+        "onecold, Table 3",
+        "The one-cold term raises the OSCR of the cross entropy.",
+        _RESULTS_PAGE,
+        _gain("bench", "oscr", "CE+OCCE", "CE"),
+        TIERS,
+    ),
+    Claim(
+        "bench-occe-uniform",
+        _PREDICTION,
+        "BCE + OCCE: equal negatives leave a lower largest one, so A_Uni is higher than with BCE alone.",
+        _COMBINED_PAGE,
+        _gain("bench", "A_Uni", "BCE+OCCE", "BCE"),
+        TIERS,
+    ),
+    Claim(
+        "bench-occe-etf",
+        _PREDICTION,
+        "BCE + OCCE: equal negatives are a property of the simplex, so NC2 is lower than with BCE alone.",
+        _COMBINED_PAGE,
+        _fall("nc2", "BCE+OCCE", "BCE"),
+        TIERS,
+    ),
+    Claim(
+        "bench-centres-uniform",
+        _PREDICTION,
+        "Multi-centre BCE: it sees the common shift of all metrics, so A_Uni is higher than with the multi-centre softmax.",
+        _COMBINED_PAGE,
+        _gain("bench", "A_Uni", "multi-centre BCE", "multi-centre"),
+        TIERS,
+    ),
+    Claim(
+        "bench-centres-diversity",
+        _PREDICTION,
+        "Multi-centre BCE: sampled centres keep the features of a class apart, so they are less compact than with BCE.",
+        _COMBINED_PAGE,
+        _less_compact,
+        TIERS,
+    ),
+    Claim(
+        "bench-term-etf",
+        _PREDICTION,
+        "CE + uniform term: the term is smallest at the simplex, so NC2 is lower than without it.",
+        _COMBINED_PAGE,
+        _fall("nc2", "CE+uniform", "CE, unit w"),
+        TIERS,
+    ),
+    Claim(
+        "bench-term-accuracy",
+        _PREDICTION,
+        "CE + uniform term: with balanced classes CE goes to the simplex anyway, so A_SW changes by less than 1 point.",
+        _COMBINED_PAGE,
+        _accuracy_stays,
+        TIERS,
+    ),
+    Claim(
+        "bench-term-few",
+        _PREDICTION,
+        "CE + uniform term: on a long tail the few classes' vectors need the term, so the accuracy on them is higher.",
+        _COMBINED_PAGE,
+        _gain("tail", "accuracy_few", "CE+uniform", "CE, unit w"),
+        TIERS,
+    ),
+    Claim(
+        "bench-ball-uniform",
+        _PREDICTION,
+        "Euclidean BCE: one radius for all proxies is one threshold, so A_Uni is higher than with the Euclidean softmax.",
+        _COMBINED_PAGE,
+        _gain("bench", "A_Uni", "Euclidean BCE", "Euclidean"),
+        TIERS,
+    ),
+    Claim(
+        "bench-ball-warp",
+        _PREDICTION,
+        "Warped BCE: pull and push are not tied, so the warp adds less to the distance to the own proxy than in a softmax.",
+        _COMBINED_PAGE,
+        _warp_moves_less,
+        TIERS,
+    ),
+)

@@ -1,0 +1,272 @@
+"""The runs behind the tables of `onecold`, at every tier.
+
+Quick tier: 2,000 training images of MNIST at 14 x 14 pixels (or 900 of the 8 x 8 digits), 10 epochs from scratch; for
+transfer, a linear classifier on frozen ImageNet features of patches of twelve photographs.
+Paper tier: as printed, with two substitutes: ``resnet18-cifar`` is ResNet-18 and not its pre-activation form, and the
+random crop is a random shift.  The gammas of the paper's figures are on the axes only; text and captions name 0, 1, 10.
+"""
+
+from __future__ import annotations
+
+import random
+
+from lossbook.papers import frozen
+from lossbook.runs.spec import RunSpec
+from lossbook.runs.tables import Table
+
+GAMMAS = (0.0, 0.1, 1.0, 3.0, 10.0)
+# The baselines of Table 1 in its order: name as printed -> objectives without and with the one-cold term.
+PAIRS = {
+    "CE": ("soft-d", "ce+occe"),
+    "LSCE": ("label-smoothing", "label-smoothing+occe"),
+    "CE+NL": ("ce+nl", "ce+nl+occe"),
+    "COT": ("cot", "cot+occe"),
+    "CCE": ("cce", "cce+occe"),
+    "FL": ("focal", "focal+occe"),
+    "ASL": ("asymmetric", "asymmetric+occe"),
+    "CFL": ("cyclical-focal", "cyclical-focal+occe"),
+    "ADAFL": ("adafocal", "adafocal+occe"),
+    "BCE": ("bce-d", "bce+occe"),  # ours: not a row of Table 1
+}
+PRINTED = tuple(name for name in PAIRS if name != "BCE")
+OPEN_SET_LOSSES = ("bce-d", "soft-d", "occe", "ce+occe", "ce+occe-dual")
+SOFT_TARGETS = ("soft-d", "occe", "ce+occe", "ce+occe-instance", "ce+occe-class")
+DRAWS = 5
+_ALPHAS = {"ce+occe-instance": 0.1, "ce+occe-class": 0.5}
+_PAPER_MODELS = ("resnet18-cifar", "mobilenetv2_100", "densenet121")
+
+_MLP = RunSpec(dataset="mnist5k", model="mlp", image_size=14, epochs=10, batch_size=100, lr=0.03, suites=("collapse",))
+_CNN = _MLP.replace(model="cnn")
+_DIGITS = _MLP.replace(dataset="digits", image_size=0)
+_CIFAR100 = RunSpec(
+    dataset="cifar100",
+    model="resnet18-cifar",
+    augment=("shift", "flip"),
+    epochs=150,
+    batch_size=128,
+    lr=0.1,
+    lr_steps=(50, 100),
+    weight_decay=1e-4,
+    warmup_epochs=0.0,
+    suites=("collapse",),
+)
+_SWIN = "swin_tiny_patch4_window7_224"
+# Table 2's optimiser; 500 steps at the quick tier (ten per pass over 120 patches), 10,000 at the others.
+_TUNED = RunSpec(pretrained=True, lr=0.01, weight_decay=0.0, warmup_epochs=0.0, suites=("collapse",))
+_PROBE = _TUNED.replace(
+    dataset="patches", model="efficientnet_lite0", frozen=True, epochs=50, batch_size=12, lr_steps=(15, 30, 45)
+)
+_LITE = _TUNED.replace(
+    model="efficientnet_lite0",
+    image_size=96,
+    augment=("flip",),
+    epochs=26,
+    batch_size=128,
+    lr_steps=(8, 16, 23),
+    evaluate_every=2,
+)
+_TINY = _CIFAR100.replace(dataset="tinyimagenet", epochs=90, lr_steps=(30, 60, 80))
+_STANDARD = _CIFAR100.replace(epochs=60, lr=0.05, lr_steps=(), weight_decay=5e-4, warmup_epochs=3.0)
+
+_FROZEN = frozen.CIFAR100.replace(suites=("collapse",))
+_TWENTY = _FROZEN.replace(train_per_class=250)  # of twenty classes, as many images as of a hundred
+
+
+def _loss(base: RunSpec, loss: str, **arguments: float) -> RunSpec:
+    return base.replace(objective=loss, objective_args=arguments)
+
+
+def _gammas(*bases: RunSpec, every: int = 0) -> tuple[RunSpec, ...]:
+    """CE + OCCE over its weight; ``every``: also measured every so many epochs."""
+    bases = tuple(base.replace(evaluate_every=every) for base in bases)
+    return tuple(_loss(base, "ce+occe", occe_weight=gamma) for base in bases for gamma in GAMMAS)
+
+
+def _baselines(base: RunSpec, names: tuple[str, ...] = tuple(PAIRS)) -> tuple[RunSpec, ...]:
+    return tuple(_loss(base, loss) for loss in ("occe", *(loss for name in names for loss in PAIRS[name])))
+
+
+def _step_sizes(base: RunSpec) -> tuple[RunSpec, ...]:
+    """Cross entropy and reverse cross entropy with larger steps, for longer, and with three classes."""
+    three = base.replace(classes=(0, 1, 2))
+    variants = (*(base.replace(lr=factor * base.lr) for factor in (1, 3, 9)), base.replace(epochs=40), three)
+    return (
+        *(_loss(variant, loss) for variant in variants for loss in ("soft-d", "occe")),
+        _loss(three.replace(lr=2 * base.lr), "occe"),
+    )
+
+
+def known_classes(classes: int, known: int) -> tuple[tuple[int, ...], ...]:
+    """Five random draws of the known classes."""
+    return tuple(tuple(sorted(random.Random(draw).sample(range(classes), known))) for draw in range(DRAWS))
+
+
+def _open_set(base: RunSpec, classes: int, known: int, losses: tuple[str, ...] = OPEN_SET_LOSSES) -> tuple[RunSpec, ...]:
+    base = base.replace(suites=("openset",))
+    draws = known_classes(classes, known)
+    return tuple(_loss(base.replace(classes=draw, seed=0), loss) for loss in losses for draw in draws)
+
+
+def _ood(base: RunSpec, gammas: tuple[float, ...], suite: str = "ood") -> tuple[RunSpec, ...]:
+    base = base.replace(suites=(suite,))
+    return (_loss(base, "soft-d"), *(_loss(base, "ce+occe", occe_weight=gamma) for gamma in gammas))
+
+
+def _soft_targets(*bases: RunSpec) -> tuple[RunSpec, ...]:
+    return tuple(
+        _loss(base, loss, **({"alpha": _ALPHAS[loss]} if loss in _ALPHAS else {})) for base in bases for loss in SOFT_TARGETS
+    )
+
+
+def _pairs(*bases: RunSpec) -> tuple[RunSpec, ...]:
+    return tuple(_loss(base, loss) for base in bases for loss in ("soft-d", "ce+occe"))
+
+
+def _transfer() -> tuple[RunSpec, ...]:
+    """10,000 steps of 512 images (ImageNet 20,000), the rate divided by 10 after 30, 60 and 90 % of them."""
+    schedules = {
+        "stl10": (1024, (307, 614, 922)),
+        "cifar100": (102, (31, 61, 92)),
+        "tinyimagenet": (51, (15, 31, 46)),
+        "imagenet1k": (8, (2, 5, 7)),
+    }
+    base = _TUNED.replace(image_size=224, augment=("flip",), batch_size=512)
+    return _pairs(
+        *(
+            base.replace(model=model, dataset=dataset, epochs=epochs, lr_steps=steps)
+            for model in ("wide_resnet50_2", _SWIN)
+            for dataset, (epochs, steps) in schedules.items()
+        )
+    )
+
+
+def _entities() -> tuple[RunSpec, ...]:
+    """Table 6: three epochs of AdamW, batches of 32 sentences, the best of three learning rates."""
+    base = RunSpec(dataset="conll2003", pretrained=True, epochs=3, batch_size=32, optimizer="adamw", suites=())
+    return _pairs(
+        *(base.replace(model=model, lr=lr) for model in ("roberta", "bert", "distilbert", "gpt-2") for lr in (1e-4, 2e-4, 4e-4))
+    )
+
+
+_IMAGENET200 = _CIFAR100.replace(dataset="imagenet200", model="resnet18", image_size=224, epochs=90, lr_steps=(30, 60, 80))
+_ONE_SEED = {"quick": 1, "frozen": 1, "standard": 1, "paper": 1}
+
+TABLES = (
+    Table(
+        "gamma",
+        "Figs. 4 and 5: neural collapse, independence and generalisation over the weight of OCCE",
+        {
+            "quick": _gammas(_MLP, _CNN, every=1),
+            "frozen": _gammas(_FROZEN),
+            "standard": _gammas(_STANDARD, every=5),
+            "paper": _gammas(_CIFAR100, every=5),
+        },
+        seeds={"quick": 3, "standard": 3, "paper": 10},
+        small_tables=("independence", "curves"),
+    ),
+    Table(
+        "swin",
+        "Figs. 15 and 16: the same for Swin-T",
+        # The paper prints no settings: those of Table 2.
+        {
+            "paper": _gammas(
+                _TUNED.replace(
+                    dataset="cifar100",
+                    model=_SWIN,
+                    image_size=224,
+                    augment=("flip",),
+                    batch_size=512,
+                    epochs=102,
+                    lr_steps=(31, 61, 92),
+                ),
+                every=5,
+            )
+        },
+        small_tables=("independence", "curves"),
+    ),
+    Table(
+        "1",
+        "Nine baselines without and with OCCE",
+        {
+            "quick": _baselines(_MLP),
+            "frozen": _baselines(_FROZEN),
+            "standard": _baselines(_STANDARD),
+            "paper": tuple(
+                spec
+                for data in (_CIFAR100, _TINY)
+                for model in _PAPER_MODELS
+                for spec in _baselines(data.replace(model=model), PRINTED)
+            ),
+        },
+        seeds={"quick": 5, "standard": 3, "paper": 3},
+    ),
+    Table(
+        "rce",
+        "Reverse cross entropy with larger steps, more epochs, fewer classes",
+        {"quick": _step_sizes(_MLP)},
+        small_tables=("curves",),
+    ),
+    Table(
+        "2",
+        "Transfer learning",
+        {
+            "quick": _pairs(_PROBE),
+            "standard": _pairs(*(_LITE.replace(dataset=dataset) for dataset in ("cifar100", "cifar10"))),
+            "paper": _transfer(),
+        },
+        seeds={"quick": 4, "standard": 3, "paper": 5},
+        small_tables=("curves",),
+    ),
+    Table(
+        "3",
+        "Open-set recognition with one and two heads",
+        {
+            # With two known classes OCCE is the cross entropy.
+            "quick": (*_open_set(_MLP, 10, 4), *_open_set(_MLP, 10, 6)),
+            "frozen": (*_open_set(frozen.FASHION, 10, 4), *_open_set(_TWENTY, 100, 20)),
+            "standard": (*_open_set(_STANDARD.replace(dataset="fashion-mnist"), 10, 4), *_open_set(_STANDARD, 100, 20)),
+            "paper": (
+                *_open_set(_CIFAR100.replace(dataset="fashion-mnist"), 10, 4),
+                *_open_set(_CIFAR100, 100, 20),
+                *_open_set(_TINY, 200, 40),
+            ),
+        },
+        seeds=_ONE_SEED,
+    ),
+    Table(
+        "4",
+        "Tables 4, 7 and 8: out-of-distribution detection by ten scores",
+        {
+            "quick": _ood(_CNN, (0.1, 1.0)),
+            "frozen": _ood(_FROZEN, (0.1, 1.0)),
+            "standard": _ood(_STANDARD, (0.1, 1.0)),
+            "paper": _ood(_CIFAR100, (0.1,), "ood_printed") + _ood(_IMAGENET200, (0.1,), "ood_printed"),
+        },
+        seeds={"quick": 5, "standard": 3, "paper": 3},
+    ),
+    Table(
+        "5",
+        "Soft anti-class targets",
+        {
+            "quick": _soft_targets(_MLP, _DIGITS),
+            "frozen": _soft_targets(_FROZEN),
+            "standard": _soft_targets(_STANDARD),
+            "paper": _soft_targets(
+                _CIFAR100.replace(dataset="mnist", augment=()), _CIFAR100.replace(dataset="cifar10"), _CIFAR100, _TINY
+            ),
+        },
+        seeds={"quick": 5, "standard": 3, "paper": 3},
+    ),
+    Table("6", "Named entities", {"paper": _entities()}, seeds={"quick": 1, "standard": 1, "paper": 5}),
+    Table(
+        "layers",
+        "Figs. 11 and 13: activations and ranks of the Jacobians",
+        {
+            "quick": (
+                *(_loss(_MLP.replace(suites=("layers",)), "ce+occe", occe_weight=g) for g in (0.0, 1.0, 10.0)),
+                _loss(_MLP.replace(suites=("layers",)), "occe"),
+            )
+        },
+        small_tables=("activations",),
+    ),
+)
