@@ -12,8 +12,8 @@ from skimage.data import camera, lfw_subset
 from lossbook.data import load
 from lossbook.data.sets import DataError, content_hash, data_dir, load_test
 from lossbook.data.unknown import UNKNOWN_SETS, faces, unknown_images
-from lossbook.runs.suites.ood_printed import PRINTED
 from lossbook.papers.results import published
+from lossbook.runs.suites.ood_printed import PRINTED
 
 
 def test_patches_are_whole_tiles_of_both_halves():

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from lossbook.data.pairs import read_pairs
 from lossbook.data.sets import DataError
-from lossbook.runs.suites.verification import verify
 from lossbook.metrics import cross_validated_accuracy, draw_pairs, similarities, tar_at_far
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites.verification import verify
 from lossbook.runs.train import train
 
 SCORED = st.lists(st.tuples(st.integers(-4, 4), st.booleans(), st.integers(0, 2)), min_size=4, max_size=40)

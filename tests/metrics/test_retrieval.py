@@ -14,7 +14,6 @@ from pytorch_metric_learning import distances
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 
-from lossbook.runs.suites import evaluate
 from lossbook.heads import CosineHead, EuclideanHead
 from lossbook.metrics import (
     avg_dtp,
@@ -27,6 +26,7 @@ from lossbook.metrics import (
     retrieval,
     retrieval_scores,
 )
+from lossbook.runs.suites import evaluate
 
 APART = {"euclidean": longhand.distance, "cosine": longhand.cosine_distance}
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]

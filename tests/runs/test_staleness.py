@@ -216,7 +216,7 @@ def test_a_loss(package):  # noqa: F811
 
 
 def test_a_data_set(package):  # noqa: F811
-    specs, others, collections, shown = changed(package, "data/digits.py", "DIGITS =", "_UNUSED = 1\nDIGITS =")
+    specs, others, collections, _shown = changed(package, "data/digits.py", "DIGITS =", "_UNUSED = 1\nDIGITS =")
 
     def reads_digits(spec):
         return spec.dataset == "digits" or (spec.dataset == "mnist5k" and {"ood", "bench"} & set(spec.suites))

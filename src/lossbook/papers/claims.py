@@ -97,7 +97,7 @@ def decide(values: np.ndarray, bound: float = 0.0, above: bool = True, unit: Uni
     return Verdict(reproduced, interval.mean, interval.low, interval.high, interval.count, unit, bound, above, note)
 
 
-class NoResults(ValueError):
+class NoResults(LookupError):
     """A check asked for a table that was not run."""
 
 
@@ -120,16 +120,19 @@ def rows_of(results: pd.DataFrame, table: str, **columns: Any) -> pd.DataFrame:
     A list means one of several values, None a missing one.
 
     Raises:
-        NoResults: if there are none.
+        NoResults: if the table was not run.
+        ValueError: if it was, and no row has these values.
     """
     if _READ and table not in _READ[-1]:
         _READ[-1].append(table)
     rows = results[results["table"] == table]
+    if rows.empty:
+        raise NoResults(f"no results of table {table}: run it first")
     for name, value in columns.items():
         rows = rows[rows[name].isna() if value is None else rows[name].isin(value if isinstance(value, list) else [value])]
     if rows.empty:
-        where = "".join(f", {name} = {value!r}" for name, value in columns.items())
-        raise NoResults(f"no results of table {table}{where}: run it first")
+        where = ", ".join(f"{name} = {value!r}" for name, value in columns.items())
+        raise ValueError(f"no row of table {table} has {where}")
     return rows
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from lossbook.papers import frozen
+from lossbook.papers import frozen_tier
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import Table
 
@@ -72,7 +72,7 @@ _MNIST = RunSpec(
     weight_decay=5e-3,
     suites=_SUITES,
 )
-_FROZEN = frozen.LONG_TAIL.replace(suites=_SUITES)
+_FROZEN = frozen_tier.LONG_TAIL.replace(suites=_SUITES)
 _DIGITS = _MNIST.replace(dataset="digits", image_size=0, imbalance=45.0)
 _CIFAR100 = RunSpec(
     dataset="cifar100",

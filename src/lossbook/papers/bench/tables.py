@@ -16,7 +16,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lossbook.papers import frozen
+from lossbook.papers import frozen_tier
 from lossbook.paths import in_project
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import Table
@@ -170,8 +170,8 @@ _BENCH = RunSpec(
 )
 _TAIL = _BENCH.replace(train_per_class=0, imbalance=100.0, epochs=20, suites=("longtail",))
 # Data and schedule of the frozen tier's other tables.
-_FROZEN = frozen.CIFAR100.replace(suites=_BENCH.suites)
-_FROZEN_TAIL = frozen.LONG_TAIL.replace(suites=_TAIL.suites)
+_FROZEN = frozen_tier.CIFAR100.replace(suites=_BENCH.suites)
+_FROZEN_TAIL = frozen_tier.LONG_TAIL.replace(suites=_TAIL.suites)
 _CIFAR100 = RunSpec(
     dataset="cifar100",
     model="resnet18-cifar",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossbook.papers import frozen
+from lossbook.papers import frozen_tier
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import Table
 
@@ -69,10 +69,10 @@ _CIFAR100 = RunSpec(
 )
 _SUPER = _CIFAR100.replace(groups=SUPERCLASSES)
 # A superclass holds five classes: 250 images of it are as many as the tier's 50 of each class.
-_FROZEN = frozen.CIFAR100.replace(
+_FROZEN = frozen_tier.CIFAR100.replace(
     groups=SUPERCLASSES, train_per_class=250, optimizer="adamw", lr=0.003, weight_decay=0.05, suites=("diversity",)
 )
-_CLOTHES = _FROZEN.replace(dataset=frozen.FASHION.dataset, groups=())
+_CLOTHES = _FROZEN.replace(dataset=frozen_tier.FASHION.dataset, groups=())
 _IMAGENET = RunSpec(
     dataset="imagenet1k",
     image_size=224,

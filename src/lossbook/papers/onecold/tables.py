@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 
-from lossbook.papers import frozen
+from lossbook.papers import frozen_tier
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import Table
 
@@ -68,7 +68,7 @@ _LITE = _TUNED.replace(
 _TINY = _CIFAR100.replace(dataset="tinyimagenet", epochs=90, lr_steps=(30, 60, 80))
 _STANDARD = _CIFAR100.replace(epochs=60, lr=0.05, lr_steps=(), weight_decay=5e-4, warmup_epochs=3.0)
 
-_FROZEN = frozen.CIFAR100.replace(suites=("collapse",))
+_FROZEN = frozen_tier.CIFAR100.replace(suites=("collapse",))
 _TWENTY = _FROZEN.replace(train_per_class=250)  # of twenty classes, as many images as of a hundred
 
 
@@ -223,7 +223,7 @@ TABLES = (
         {
             # With two known classes OCCE is the cross entropy.
             "quick": (*_open_set(_MLP, 10, 4), *_open_set(_MLP, 10, 6)),
-            "frozen": (*_open_set(frozen.FASHION, 10, 4), *_open_set(_TWENTY, 100, 20)),
+            "frozen": (*_open_set(frozen_tier.FASHION, 10, 4), *_open_set(_TWENTY, 100, 20)),
             "standard": (*_open_set(_STANDARD.replace(dataset="fashion-mnist"), 10, 4), *_open_set(_STANDARD, 100, 20)),
             "paper": (
                 *_open_set(_CIFAR100.replace(dataset="fashion-mnist"), 10, 4),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lossbook.papers import frozen
+from lossbook.papers import frozen_tier
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import Table
 
@@ -82,7 +82,7 @@ TABLES = (
         "Twelve losses, three backbones",
         {
             "quick": _twelve(_MNIST, QUICK_MODELS, 16.0),
-            "frozen": _twelve(frozen.CIFAR100, ("identity",), 32.0),
+            "frozen": _twelve(frozen_tier.CIFAR100, ("identity",), 32.0),
             "standard": _twelve(_CIFAR100, ("resnet18-cifar",), 32.0),
             "paper": _twelve(_IMAGENET, PAPER_MODELS, 96.0),
         },
@@ -109,7 +109,7 @@ TABLES = (
         "Twelve losses on small data sets",
         {
             "quick": _twelve(_DIGITS, QUICK_MODELS, 16.0),
-            "frozen": _twelve(frozen.FASHION, ("identity",), 16.0),
+            "frozen": _twelve(frozen_tier.FASHION, ("identity",), 16.0),
             "paper": tuple(spec for name in FINE_GRAINED for spec in _twelve(_FGVC.replace(dataset=name), PAPER_MODELS, 96.0)),
         },
     ),
@@ -133,7 +133,7 @@ TABLES = (
     Table(
         "open-set",
         "Rejection and verification with one threshold",
-        {"quick": _open_set(_MLP, 16.0, KNOWN_CLASSES), "frozen": _open_set(frozen.FASHION, 16.0, KNOWN_CLASSES)},
+        {"quick": _open_set(_MLP, 16.0, KNOWN_CLASSES), "frozen": _open_set(frozen_tier.FASHION, 16.0, KNOWN_CLASSES)},
         seeds={"quick": 1, "frozen": 1, "standard": 1, "paper": 1},
     ),
 )

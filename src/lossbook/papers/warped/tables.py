@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossbook.papers import frozen
+from lossbook.papers import frozen_tier
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import Table
 
@@ -135,10 +135,10 @@ _STANDARD = tuple(
 )
 _FASHION = _PLANE.replace(dataset="fashion-mnist", train_per_class=100, image_size=0, epochs=200)
 
-_HALF = frozen.CIFAR100.replace(
+_HALF = frozen_tier.CIFAR100.replace(
     objective="euclidean-softmax",
     objective_args={"temperature": 1.0},
-    classes=frozen.HALF,
+    classes=frozen_tier.HALF,
     batch_classes=25,
     suites=("neighbours",),
 )
