@@ -54,7 +54,7 @@ def test_value(loss, longhand, arguments, classes, device):
 
 def test_limits_in_the_cross_entropy():
     logits, labels = draw()
-    cross_entropy = uniform.softmax(logits, labels)
+    cross_entropy = uniform.cross_entropy(logits, labels)
     for loss in (
         baselines.focal(logits, labels, 0.0),
         baselines.label_smoothing(logits, labels, 0.0),
@@ -182,7 +182,7 @@ def test_complement_training_alternates():
     objective = create_objective("cot+occe", 6, 4, occe_weight=0.5)
     features, labels = torch.randn(9, 6), torch.arange(9) % 4
     logits = objective.logits(features)
-    first = uniform.softmax(logits, labels) + 0.5 * one_cold_cross_entropy(logits, labels)
+    first = uniform.cross_entropy(logits, labels) + 0.5 * one_cold_cross_entropy(logits, labels)
     second = -baselines.complement_entropy(logits, labels) / 3
     assert objective.steps_per_batch == 2
     for expected in (first, second, first):

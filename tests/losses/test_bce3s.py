@@ -7,6 +7,7 @@ import pytest
 import reference_bce3s as ref
 import torch
 import torch.nn.functional as F
+from arrays import rows
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
@@ -122,8 +123,8 @@ def test_uniform_values(classes, device):
 
 def test_joint_terms_without_options_are_those_of_the_uniform_paper():
     logits, labels = draw()
-    torch.testing.assert_close(bce3s.joint_bce(logits, labels), uniform.bce(logits, labels))
-    torch.testing.assert_close(bce3s.joint_ce(logits, labels), uniform.softmax(logits, labels))
+    torch.testing.assert_close(bce3s.joint_bce(logits, labels), uniform.binary_cross_entropy(logits, labels))
+    torch.testing.assert_close(bce3s.joint_ce(logits, labels), uniform.cross_entropy(logits, labels))
 
 
 def test_the_own_class_counts_whatever_keep_says():
@@ -136,19 +137,19 @@ def test_the_own_class_counts_whatever_keep_says():
 def test_focal_without_gamma_and_beta_is_bce():
     logits, labels = draw()
     torch.testing.assert_close(
-        longtail.class_balanced_focal(logits, labels, COUNTS, beta=0.0, gamma=0.0), uniform.bce(logits, labels)
+        longtail.class_balanced_focal(logits, labels, COUNTS, beta=0.0, gamma=0.0), uniform.binary_cross_entropy(logits, labels)
     )
 
 
 def test_ldam_without_margin_is_softmax():
     logits, labels = draw()
-    torch.testing.assert_close(longtail.ldam(logits, labels, COUNTS, max_margin=0.0), uniform.softmax(logits, labels))
+    torch.testing.assert_close(longtail.ldam(logits, labels, COUNTS, max_margin=0.0), uniform.cross_entropy(logits, labels))
 
 
 def test_logit_adjustment_of_equal_counts_is_softmax():
     logits, labels = draw()
     torch.testing.assert_close(
-        longtail.logit_adjusted(logits, labels, torch.full((5,), 30), 0.7), uniform.softmax(logits, labels)
+        longtail.logit_adjusted(logits, labels, torch.full((5,), 30), 0.7), uniform.cross_entropy(logits, labels)
     )
 
 
@@ -269,8 +270,8 @@ def test_gradient_of_the_classifier_is_eq_8_with_its_missing_factors():
     off_diagonal = ~torch.eye(5, dtype=torch.bool)
     interaction = F.softplus(weight @ weight.T)[off_diagonal].sum() / 5
     (bce3s.joint_bce(features @ weight.T + bias, labels) + 0.7 * interaction).backward()
-    expected = ref.gradient_of_classifier(ref.rows(weight), bias.tolist(), ref.rows(features), labels.tolist(), 0.7)
-    np.testing.assert_allclose(ref.rows(weight.grad), expected, rtol=1e-10)
+    expected = ref.gradient_of_classifier(rows(weight), bias.tolist(), rows(features), labels.tolist(), 0.7)
+    np.testing.assert_allclose(rows(weight.grad), expected, rtol=1e-10)
 
 
 def test_gradient_of_the_uniform_term_is_tangent_and_has_the_factor_2():

@@ -15,7 +15,7 @@ from lossbook.losses.onecold import (
     instance_targets,
     one_cold_cross_entropy,
 )
-from lossbook.losses.uniform import softmax
+from lossbook.losses.uniform import cross_entropy
 from lossbook.objectives import create_objective
 
 HALF = [torch.float16, torch.bfloat16]
@@ -59,7 +59,7 @@ def test_the_uniform_target_needs_no_matrix():
 def test_two_classes_are_the_cross_entropy():
     """With one complementary class, not being the other one is being this one."""
     logits, labels = draw(classes=2)
-    torch.testing.assert_close(one_cold_cross_entropy(logits, labels), softmax(logits, labels))
+    torch.testing.assert_close(one_cold_cross_entropy(logits, labels), cross_entropy(logits, labels))
 
 
 @pytest.mark.parametrize("classes", [3, 10, 100])
@@ -105,7 +105,7 @@ def test_gradient_is_eq_15_for_any_target():
 
 def test_gradient_of_the_cross_entropy_is_eq_16():
     logits, labels = draw(batch=1)
-    softmax(logits.requires_grad_(), labels).backward()
+    cross_entropy(logits.requires_grad_(), labels).backward()
     p = ref.probabilities(logits[0].tolist())
     assert logits.grad[0].tolist() == pytest.approx([p[j] - (j == int(labels)) for j in range(5)])
 
@@ -116,7 +116,7 @@ def test_limits_6_and_7():
     start = torch.tensor([[0.5, 2.0, -1.0, 0.0]], dtype=torch.float64)
     label = torch.tensor([0])
     ends = {}
-    for name, loss in (("occe", one_cold_cross_entropy), ("ce", softmax)):
+    for name, loss in (("occe", one_cold_cross_entropy), ("ce", cross_entropy)):
         logits = start.clone().requires_grad_()
         optimizer = torch.optim.SGD([logits], lr=1.0)
         for _ in range(3000):
@@ -139,7 +139,7 @@ def test_every_complementary_class_counts_where_the_cross_entropy_sees_none():
     complementary logits differ."""
     logits = torch.tensor([[20.0, 0.0, 2.0]], dtype=torch.float64).requires_grad_()
     label = torch.tensor([0])
-    (ce,) = torch.autograd.grad(softmax(logits, label), logits)
+    (ce,) = torch.autograd.grad(cross_entropy(logits, label), logits)
     (occe,) = torch.autograd.grad(one_cold_cross_entropy(logits, label), logits)
     assert ce.norm() < 1e-6
     assert occe.norm() > 0.1
@@ -151,7 +151,7 @@ def test_at_equal_logits_the_gradient_is_that_of_the_cross_entropy_over_n_less_1
     """Why RCE alone is slow with many classes: it starts with a gradient N - 1 times smaller in every logit."""
     logits = torch.zeros(1, classes, dtype=torch.float64, requires_grad=True)
     label = torch.tensor([1])
-    (ce,) = torch.autograd.grad(softmax(logits, label), logits)
+    (ce,) = torch.autograd.grad(cross_entropy(logits, label), logits)
     (occe,) = torch.autograd.grad(one_cold_cross_entropy(logits, label), logits)
     torch.testing.assert_close(occe, ce / (classes - 1))
 
@@ -258,7 +258,7 @@ def build(name, **arguments):
 def test_eq_8(gamma):
     objective, features, labels = build("ce+occe", occe_weight=gamma)
     logits = objective.logits(features)
-    expected = softmax(logits, labels) + gamma * one_cold_cross_entropy(logits, labels)
+    expected = cross_entropy(logits, labels) + gamma * one_cold_cross_entropy(logits, labels)
     torch.testing.assert_close(objective(features, labels), expected)
     if gamma:
         assert objective.measured["loss_base"] + gamma * objective.measured["loss_occe"] == pytest.approx(expected.item())
@@ -268,14 +268,14 @@ def test_class_distillation_follows_the_epoch_before():
     objective, features, labels = build("ce+occe-class", alpha=0.5)
     objective.start_epoch(0, 2)
     logits = objective.logits(features)
-    plain = softmax(logits, labels) + one_cold_cross_entropy(logits, labels)
+    plain = cross_entropy(logits, labels) + one_cold_cross_entropy(logits, labels)
     torch.testing.assert_close(objective(features, labels), plain)
     objective.start_epoch(1, 2)
     matrix = torch.tensor(ref.class_matrix(logits.tolist(), labels.tolist(), 5), dtype=torch.float64)
     torch.testing.assert_close(objective.weights, matrix)
     targets = class_targets(matrix, labels, 0.5)
     torch.testing.assert_close(
-        objective(features, labels), softmax(logits, labels) + one_cold_cross_entropy(logits, labels, targets)
+        objective(features, labels), cross_entropy(logits, labels) + one_cold_cross_entropy(logits, labels, targets)
     )
     before = objective.sums.clone()
     objective.eval()(features, labels)
@@ -293,7 +293,7 @@ def test_instance_distillation_is_a_smaller_weight():
 def test_the_dual_head_separates_the_losses():
     objective, features, labels = build("ce+occe-dual", occe_weight=0.5)
     head = objective.head
-    expected = softmax(head.ce(features), labels) + 0.5 * one_cold_cross_entropy(head.occe(features), labels)
+    expected = cross_entropy(head.ce(features), labels) + 0.5 * one_cold_cross_entropy(head.occe(features), labels)
     torch.testing.assert_close(objective(features, labels), expected)
     one_cold_cross_entropy(head.occe(features), labels).backward()
     assert head.ce.weight.grad is None and head.occe.weight.grad is not None

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-import reference as ref
+import reference_uniform as ref
 import torch
 import torch.nn.functional as F
+from arrays import rows
 from torch.autograd import gradcheck
 
 from lossbook.losses import uniform
@@ -15,7 +16,7 @@ from lossbook.objectives import create_objective
 TABLE_ONE = [f"{formula}-{variant}" for formula in ("soft", "bce") for variant in ("0", "d", "u", "n0", "nd", "nu")]
 HALF = [torch.float16, torch.bfloat16]
 
-ON_LOGITS = {"naive": uniform.naive, "softmax": uniform.softmax, "bce": uniform.bce, "uce": uniform.uce}
+ON_LOGITS = {"naive": uniform.naive, "softmax": uniform.cross_entropy, "bce": uniform.binary_cross_entropy, "uce": uniform.uce}
 
 
 def with_own_bias(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -55,12 +56,12 @@ def build(name: str, device="cpu", gamma: float = 6.0):
 @pytest.mark.parametrize("name", TABLE_ONE)
 def test_table_one(name, device):
     objective, features, labels = build(name, device)
-    weight, bias = ref.rows(objective.head.weight), None
+    weight, bias = rows(objective.head.weight), None
     if objective.head.bias is not None:
-        bias = ref.rows(objective.head.bias)
-    logits = ref.table_one_logits(name, ref.rows(features), weight, bias, gamma=6.0)
-    assert ref.rows(objective.logits(features)) == pytest.approx(np.array(logits))
-    expected = ref.table_one(name, ref.rows(features), weight, bias, labels.tolist(), gamma=6.0)
+        bias = rows(objective.head.bias)
+    logits = ref.table_one_logits(name, rows(features), weight, bias, gamma=6.0)
+    assert rows(objective.logits(features)) == pytest.approx(np.array(logits))
+    expected = ref.table_one(name, rows(features), weight, bias, labels.tolist(), gamma=6.0)
     assert objective(features, labels).item() == pytest.approx(expected, rel=1e-12)
 
 
@@ -69,8 +70,8 @@ def test_table_one(name, device):
     ("loss", "longhand", "arguments"),
     [
         (uniform.naive, ref.naive, ()),
-        (uniform.softmax, ref.softmax, ()),
-        (uniform.bce, ref.bce, ()),
+        (uniform.cross_entropy, ref.softmax, ()),
+        (uniform.binary_cross_entropy, ref.bce, ()),
         (uniform.uce, ref.uce, (0.4, 8.0)),
     ],
     ids=["naive", "softmax", "bce", "uce"],
@@ -93,15 +94,15 @@ def test_bce_of_metric_minus_threshold_is_eqs_40_and_41():
     bias = torch.tensor([-1.0, 0.5, 2.0, -0.3, 0.0], dtype=torch.float64)
     diverse = ref.batch_mean(ref.bce_d, metrics.tolist(), labels.tolist(), bias.tolist())
     unified = ref.batch_mean(ref.bce_u, metrics.tolist(), labels.tolist(), 0.7)
-    assert uniform.bce(metrics - bias, labels).item() == pytest.approx(diverse)
-    assert uniform.bce(metrics - 0.7, labels).item() == pytest.approx(unified)
+    assert uniform.binary_cross_entropy(metrics - bias, labels).item() == pytest.approx(diverse)
+    assert uniform.binary_cross_entropy(metrics - 0.7, labels).item() == pytest.approx(unified)
     equal_biases = torch.full((5,), 0.7, dtype=torch.float64)
     assert uniform.bce_di(metrics, equal_biases, labels).item() == pytest.approx(unified)
 
 
 def test_uce_without_margin_is_bce():
     logits, labels = draw()
-    torch.testing.assert_close(uniform.uce(logits, labels, margin=0.0), uniform.bce(logits, labels))
+    torch.testing.assert_close(uniform.uce(logits, labels, margin=0.0), uniform.binary_cross_entropy(logits, labels))
 
 
 def test_uce_puts_the_margin_on_the_positive_cosine():
@@ -116,14 +117,14 @@ def test_uce_puts_the_margin_on_the_positive_cosine():
 
 def test_gradient_of_softmax_is_probability_less_one_hot():
     logits, labels = draw()
-    uniform.softmax(logits.requires_grad_(), labels).backward()
+    uniform.cross_entropy(logits.requires_grad_(), labels).backward()
     expected = logits.exp() / logits.exp().sum(1, keepdim=True) - one_hot(labels, 5)
     torch.testing.assert_close(logits.grad, expected / len(labels))
 
 
 def test_gradient_of_bce_is_sigmoid_less_one_hot():
     logits, labels = draw()
-    uniform.bce(logits.requires_grad_(), labels).backward()
+    uniform.binary_cross_entropy(logits.requires_grad_(), labels).backward()
     expected = 1 / (1 + torch.exp(-logits)) - one_hot(labels, 5)
     torch.testing.assert_close(logits.grad, expected / len(labels))
 
@@ -150,7 +151,7 @@ def test_gradient_of_the_unified_bias_is_eq_43(name, sign):
     objective = create_objective(name, 4, 5, **arguments, bias_start=0.8).double()
     features, labels = torch.randn(6, 4, dtype=torch.float64), [0, 2, 1, 4, 2, 0]
     objective(features, torch.tensor(labels)).backward()
-    metrics = ref.rows(objective.head.similarities(features))
+    metrics = rows(objective.head.similarities(features))
     b = sign * objective.head.bias.item()
     expected = sign * ref.batch_mean(ref.bce_u_gradient_of_b, metrics, labels, b)
     assert objective.head.bias.grad.item() == pytest.approx(expected, rel=1e-10)
@@ -222,7 +223,7 @@ def test_large_scales_overflow_only_in_the_naive_form(gamma, device):
     naive_bce = (1 + (-positive).exp()).log() + (1 + metrics.exp()).log().sum(1, keepdim=True)
     assert not naive_softmax.isfinite().all()
     assert not naive_bce.isfinite().all()
-    for loss in (uniform.softmax, uniform.bce):
+    for loss in (uniform.cross_entropy, uniform.binary_cross_entropy):
         value = loss(metrics, labels)
         assert value.item() == pytest.approx(loss(metrics.double(), labels).item(), rel=1e-5)
         assert value.isfinite()
@@ -231,15 +232,17 @@ def test_large_scales_overflow_only_in_the_naive_form(gamma, device):
 def test_bce_of_huge_logits_is_the_sum_of_what_is_wrong():
     logits = torch.tensor([[-HUGE, HUGE, -HUGE], [HUGE, -HUGE, -HUGE]])
     labels = torch.tensor([0, 0])
-    assert uniform.bce(logits, labels).item() == HUGE  # two wrong decisions of 1e4 in the first row, none in the second
-    assert uniform.softmax(logits, labels).item() == HUGE  # 2e4 and 0
+    assert (
+        uniform.binary_cross_entropy(logits, labels).item() == HUGE
+    )  # two wrong decisions of 1e4 in the first row, none in the second
+    assert uniform.cross_entropy(logits, labels).item() == HUGE  # 2e4 and 0
 
 
 def test_small_losses_keep_their_relative_precision():
     """1 - p would be rounded to 0 in float32: log(1 + e^-30) is 9.4e-14."""
     logits = torch.tensor([[30.0, -40.0]])
     label = torch.tensor([0])
-    assert uniform.bce(logits, label).item() == pytest.approx(math.log1p(math.exp(-30)), rel=1e-4)
+    assert uniform.binary_cross_entropy(logits, label).item() == pytest.approx(math.log1p(math.exp(-30)), rel=1e-4)
 
 
 @every_loss

@@ -4,13 +4,11 @@ import math
 
 import numpy as np
 import pytest
-import reference_onecold as ref
+import reference_collapse as ref
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.runs.suites import Outputs
-from lossbook.runs.suites.collapse import evaluate
 from lossbook.metrics import (
     dimensions_needed,
     fisher_ratio,
@@ -22,6 +20,8 @@ from lossbook.metrics import (
     samplewise_accuracy,
 )
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites import Outputs
+from lossbook.runs.suites.collapse import evaluate
 from lossbook.runs.train import train
 
 

@@ -8,9 +8,9 @@ from sklearn.datasets import load_sample_images
 
 from lossbook.data import DATASETS
 from lossbook.data.unknown import UNKNOWN_SETS, photographs
-from lossbook.runs.suites.ood import UNKNOWN
 from lossbook.metrics import auroc, ood
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites.ood import UNKNOWN
 from lossbook.runs.train import train
 
 CLASSES, WIDTH = 4, 9

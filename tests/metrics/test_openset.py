@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import reference_onecold as ref
+import reference_openset as ref
 import torch
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,16 +1,17 @@
 """Verification of pairs: drawing them, folds with thresholds of their own, TAR@FAR, and pairs from a folder."""
 
 import pytest
-import reference_warped as ref
+import reference_pairs as ref
+import reference_retrieval
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lossbook.data.pairs import read_pairs
 from lossbook.data.sets import DataError
-from lossbook.runs.suites.verification import verify
 from lossbook.metrics import cross_validated_accuracy, draw_pairs, similarities, tar_at_far
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites.verification import verify
 from lossbook.runs.train import train
 
 SCORED = st.lists(st.tuples(st.integers(-4, 4), st.booleans(), st.integers(0, 2)), min_size=4, max_size=40)
@@ -81,9 +82,9 @@ def test_fewer_pairs_stay_balanced():
 def test_similarities():
     generator = torch.Generator().manual_seed(0)
     left, right = torch.randn(2, 6, 3, generator=generator)
-    apart = [ref.distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    apart = [reference_retrieval.distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
     assert similarities(left, right).tolist() == pytest.approx([-d for d in apart])
-    cosines = [1 - ref.cosine_distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    cosines = [1 - reference_retrieval.cosine_distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
     assert similarities(left, right, "cosine").tolist() == pytest.approx(cosines)
 
 

@@ -5,16 +5,15 @@ import warnings
 from types import SimpleNamespace
 
 import pytest
-import reference as ref
-import reference_warped as longhand
+import reference_retrieval as longhand
 import torch
+from arrays import rows
 from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_metric_learning import distances
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 
-from lossbook.runs.suites import evaluate
 from lossbook.heads import CosineHead, EuclideanHead
 from lossbook.metrics import (
     avg_dtp,
@@ -27,6 +26,7 @@ from lossbook.metrics import (
     retrieval,
     retrieval_scores,
 )
+from lossbook.runs.suites import evaluate
 
 APART = {"euclidean": longhand.distance, "cosine": longhand.cosine_distance}
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -52,12 +52,12 @@ def clusters(device="cpu", samples=60, classes=6, noise=1.0, dtype=torch.float32
 
 
 def brute_force(features, labels, ks, apart) -> dict[str, float]:
-    rows, classes = ref.rows(features).tolist(), labels.tolist()
-    values = {f"recall@{k}": longhand.recall_at(rows, classes, k, apart) for k in ks}
-    values["P@1"] = longhand.recall_at(rows, classes, 1, apart)
+    points, classes = rows(features).tolist(), labels.tolist()
+    values = {f"recall@{k}": longhand.recall_at(points, classes, k, apart) for k in ks}
+    values["P@1"] = longhand.recall_at(points, classes, 1, apart)
     return values | {
-        "R-precision": longhand.r_precision(rows, classes, apart),
-        "MAP@R": longhand.map_at_r(rows, classes, apart),
+        "R-precision": longhand.r_precision(points, classes, apart),
+        "MAP@R": longhand.map_at_r(points, classes, apart),
     }
 
 
@@ -319,8 +319,8 @@ def test_nmi_repeats_itself():
 def test_avg_dtp(device):
     features, labels = clusters(device)
     proxies = torch.randn(6, 8, generator=torch.Generator().manual_seed(3)).to(device)
-    rows = zip(ref.rows(features), labels.tolist(), strict=True)
-    expected = sum(longhand.distance(x, ref.rows(proxies)[y]) for x, y in rows) / 60
+    pairs = zip(rows(features), labels.tolist(), strict=True)
+    expected = sum(longhand.distance(x, rows(proxies)[y]) for x, y in pairs) / 60
     assert avg_dtp(features, labels, proxies) == pytest.approx(expected)
     assert avg_dtp(proxies, torch.arange(6, device=device), proxies) == 0
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lossbook.runs.suites import geometry
 from lossbook.heads import CosineHead
 from lossbook.losses import bce3s, longtail
 from lossbook.objectives import create_objective
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.suites import geometry
 from lossbook.runs.train import train
 
 FEATURES, CLASSES, BATCH = 8, 5, 12

@@ -101,7 +101,7 @@ def test_uce_starts_as_in_uniface():
     expected = uniform.uce(objective.logits(features), labels, margin=0.4, scale=64)
     torch.testing.assert_close(objective(features, labels), expected)
     plain = build("uce", margin=0.0, scale=8.0, bias_start=1.0)[0]
-    torch.testing.assert_close(plain(features, labels), uniform.bce(plain.logits(features), labels))
+    torch.testing.assert_close(plain(features, labels), uniform.binary_cross_entropy(plain.logits(features), labels))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_wrong_argument_is_named(name, argument):
         create_objective(name, FEATURES, CLASSES, **{argument: 1})
 
 
-@pytest.mark.parametrize("argument", [{"bias": "unified"}, {"loss": uniform.softmax}], ids=["bias", "loss"])
+@pytest.mark.parametrize("argument", [{"bias": "unified"}, {"loss": uniform.cross_entropy}], ids=["bias", "loss"])
 def test_an_argument_cannot_turn_an_objective_into_another(argument):
     with pytest.raises(TypeError, match=next(iter(argument))):
         create_objective("bce-0", FEATURES, CLASSES, **argument)
