@@ -1,4 +1,7 @@
-"""Longhand references for the accuracies of `uniform`, with plain loops.  ``metrics[m][j]``: similarity of sample m to class j."""
+"""Longhand references for the accuracies of `uniform`, with plain loops.
+
+``metrics[m][j]`` is the similarity of sample m to class j.
+"""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_suite_on_a_run():
         model="mlp",
         epochs=3,
         lr=0.03,
-        evaluations=("verification",),
+        suites=("verification",),
     )
     values = train(spec).metrics
     assert 0.5 < values["pair_accuracy"] <= 1

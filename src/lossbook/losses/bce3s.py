@@ -174,6 +174,8 @@ def _bank_logits(projections: Tensor, labels: Tensor, bank: Tensor, tau: float, 
     """Cosines of projections and bank over tau, (B, K), after all checks."""
     if projections.ndim != 2 or bank.ndim != 2 or projections.shape[1] != bank.shape[1]:
         raise ValueError(f"expected projections (B, p) and a bank (K, p), got {tuple(projections.shape)} and {tuple(bank.shape)}")
+    if not projections.is_floating_point():
+        raise TypeError(f"expected floating-point projections, got {projections.dtype}")
     if not tau > 0:
         raise ValueError(f"tau must be positive, got {tau}")
     projections = at_least_float32(projections)

@@ -35,11 +35,13 @@ def create_objective(
         >>> loss.backward()
 
     Raises:
-        ValueError: for an unknown name, listing the known ones.
+        ValueError: for an unknown name, listing the known ones, or a wrong size.
         TypeError: for an argument that this objective does not take or lacks, naming it.
     """
     if name not in OBJECTIVES:
         raise ValueError(f"unknown objective {name!r}; expected one of {', '.join(OBJECTIVES)}")
+    if in_features < 1 or num_classes < 2:
+        raise ValueError(f"expected in_features >= 1 and num_classes >= 2, got {in_features} and {num_classes}")
     build = OBJECTIVES[name].build
     if class_counts is not None and "class_counts" in inspect.signature(build).parameters:
         arguments["class_counts"] = class_counts

@@ -85,12 +85,12 @@ class PairObjective(Objective):
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         features = features.to(self.head.weight.dtype)
-        if self.training:
-            self._follow(features.detach(), labels)
         with torch.autocast(features.device.type, enabled=False):
             return super().forward(features, labels)
 
     def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
+        if self.training:
+            self._follow(features.detach(), labels)
         return self.loss(features, labels)
 
     @torch.no_grad()

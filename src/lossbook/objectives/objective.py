@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lossbook.losses import fused
+from lossbook.losses.checks import check_labels
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -47,7 +48,15 @@ class Objective(nn.Module):
         self.measured: dict[str, Tensor] = {}
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """The loss, a scalar: the mean over the batch."""
+        """The loss, a scalar: the mean over the batch.
+
+        Raises:
+            ValueError, TypeError: for features or labels of a wrong shape or dtype, or a label out of range.
+        """
+        classes, width = self.head.weight.shape
+        if features.ndim != 2 or not len(features) or features.shape[1] != width:
+            raise ValueError(f"expected features of shape (B, {width}) with B >= 1, got {tuple(features.shape)}")
+        check_labels(labels, len(features), classes, features.device)
         return self._plain(features, labels) if self.fused_loss is None else self._fused(features, labels)
 
     def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
