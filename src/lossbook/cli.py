@@ -55,7 +55,7 @@ def list_() -> None:
     from lossbook.data import DATASETS
     from lossbook.objectives import list_objectives
 
-    _print("Objectives", ["name", "paper"], [[name, paper] for name, paper in list_objectives().items()])
+    _print("Objectives", ["name", "source"], [[name, source] for name, source in list_objectives().items()])
     _print(
         "Data sets",
         ["name", "classes", "from"],

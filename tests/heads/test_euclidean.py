@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import reference as ref
-import reference_warped as longhand
+import reference_retrieval as longhand
 import torch
+from arrays import rows
 from torch.autograd import gradcheck, gradgradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -19,11 +19,11 @@ def build(device="cpu", dtype=torch.float64, features=6, classes=5, batch=9):
 
 def test_distances(device):
     head, features = build(device)
-    proxies = ref.rows(head.weight)
-    expected = np.array([[longhand.distance(x, p) for p in proxies] for x in ref.rows(features)])
-    assert ref.rows(head.distances(features)) == pytest.approx(expected)
-    assert ref.rows(head.similarities(features)) == pytest.approx(-expected)
-    assert ref.rows(head(features)) == pytest.approx(-expected)
+    proxies = rows(head.weight)
+    expected = np.array([[longhand.distance(x, p) for p in proxies] for x in rows(features)])
+    assert rows(head.distances(features)) == pytest.approx(expected)
+    assert rows(head.similarities(features)) == pytest.approx(-expected)
+    assert rows(head(features)) == pytest.approx(-expected)
 
 
 def test_same_attributes_as_the_other_heads(device):

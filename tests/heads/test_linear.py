@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-import reference as ref
+import reference_heads as ref
 import torch
+from arrays import rows
 
 from lossbook.heads import CosineHead, LinearHead, diverse_bias
 
@@ -23,16 +24,16 @@ def build(head_class, bias, device="cpu", dtype=torch.float64):
 
 def test_linear_metrics(device):
     head, features = build(LinearHead, "zero", device)
-    expected = [ref.linear(x, ref.rows(head.weight)) for x in ref.rows(features)]
-    assert ref.rows(head.similarities(features)) == pytest.approx(np.array(expected))
+    expected = [ref.linear(x, rows(head.weight)) for x in rows(features)]
+    assert rows(head.similarities(features)) == pytest.approx(np.array(expected))
 
 
 @pytest.mark.parametrize("scale", [1.0, 96.0])
 def test_cosine_metrics(scale, device):
     head, features = build(CosineHead, "zero", device)
     head.scale = scale
-    expected = [ref.cosine(x, ref.rows(head.weight), scale) for x in ref.rows(features)]
-    assert ref.rows(head.similarities(features)) == pytest.approx(np.array(expected))
+    expected = [ref.cosine(x, rows(head.weight), scale) for x in rows(features)]
+    assert rows(head.similarities(features)) == pytest.approx(np.array(expected))
     assert head.similarities(1e3 * features).abs().max() <= scale * (1 + 1e-12)
 
 
@@ -76,7 +77,7 @@ def test_unified_bias_starts_at_zero(head_class):
 def test_diverse_bias_modes(mode, n):
     values = diverse_bias(n, mode)
     assert values.dtype == torch.float32
-    assert ref.rows(values) == pytest.approx(np.array(ref.diverse_bias(mode, n)), rel=1e-6)
+    assert rows(values) == pytest.approx(np.array(ref.diverse_bias(mode, n)), rel=1e-6)
 
 
 def test_diverse_bias_mode_0_is_random_around_zero():
@@ -107,8 +108,8 @@ def test_a_zero_feature_has_cosine_zero_in_float16():
 def test_a_long_feature_keeps_its_cosine_in_float16():
     head, _ = build(CosineHead, "zero", dtype=torch.float16)
     feature = 6e4 * head.weight[:1].sign()  # norm 1.5e5, beyond float16's 65504
-    expected = ref.cosine(ref.rows(feature)[0], ref.rows(head.weight), 96.0)
-    assert ref.rows(head(feature))[0] == pytest.approx(np.array(expected), abs=0.5)
+    expected = ref.cosine(rows(feature)[0], rows(head.weight), 96.0)
+    assert rows(head(feature))[0] == pytest.approx(np.array(expected), abs=0.5)
 
 
 def test_a_zero_feature_gets_no_exploding_gradient():

@@ -1,4 +1,4 @@
-"""The losses of `bce3s` and of its long-tailed baselines: values, gradients, stability, and what they refuse."""
+"""The losses of `bce3s` and of its long-tailed baselines: values, gradients, invariances, and what they refuse."""
 
 import math
 
@@ -7,13 +7,12 @@ import pytest
 import reference_bce3s as ref
 import torch
 import torch.nn.functional as F
+from arrays import rows
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.autograd import gradcheck
 
 from lossbook.losses import bce3s, longtail, uniform
 
-HALF = [torch.float16, torch.bfloat16]
 COUNTS = torch.tensor([200, 80, 15, 4, 1])
 WEIGHTS = torch.tensor([0.2, 0.5, 1.0, 1.5, 3.0], dtype=torch.float64)
 SEEN = torch.tensor([True, False, True, True, False])
@@ -36,7 +35,6 @@ def weights_of(values: torch.Tensor) -> torch.Tensor:
     return WEIGHTS.to(values.device, torch.float64 if values.dtype == torch.float64 else torch.float32)
 
 
-# Losses of (values, labels): logits for the first, projections of width 4 for the second.
 ON_LOGITS = {
     "joint_bce": lambda c, y: bce3s.joint_bce(c, y),
     "joint_bce, keep, weights": lambda c, y: bce3s.joint_bce(c, y, keep_of(c), weights_of(c)),
@@ -61,31 +59,13 @@ LONGHAND = {
 }
 
 
-def against_bank(loss, tau, seen):
-    def value(z, y):
-        return loss(z, y, BANK.to(z.device, z.dtype), tau, None if seen is None else seen.to(z.device))
-
-    return value
-
-
-ON_PROJECTIONS = {
-    f"contrastive_{form}, {'all' if seen is None else 'some'} seen": against_bank(loss, 0.3, seen)
-    for form, loss in (("bce", bce3s.contrastive_bce), ("ce", bce3s.contrastive_ce))
-    for seen in (None, SEEN)
-}
-LOSSES = ON_LOGITS | ON_PROJECTIONS
 UNIFORM = {
     "uniform_bce": bce3s.uniform_bce,
     "without the constant": lambda w: bce3s.uniform_bce(w, constant=False),
     "uniform_ce": bce3s.uniform_ce,
 }
 
-every_loss = pytest.mark.parametrize("name", LOSSES)
 every_uniform = pytest.mark.parametrize("loss", UNIFORM.values(), ids=UNIFORM.keys())
-
-
-def arguments(name: str, batch: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
-    return draw(batch, width=5 if name in ON_LOGITS else 4)
 
 
 # Values -----------------------------------------------------------------------------------------------------------
@@ -93,9 +73,9 @@ def arguments(name: str, batch: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("name", ON_LOGITS)
 def test_value_on_logits(name, device):
-    logits, labels = arguments(name)
+    logits, labels = draw()
     expected = LONGHAND[name](logits.tolist(), labels.tolist())
-    assert LOSSES[name](logits.to(device), labels.to(device)).item() == pytest.approx(expected, rel=1e-6)
+    assert ON_LOGITS[name](logits.to(device), labels.to(device)).item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("tau", [0.1, 1.0, 3.0])
@@ -122,8 +102,8 @@ def test_uniform_values(classes, device):
 
 def test_joint_terms_without_options_are_those_of_the_uniform_paper():
     logits, labels = draw()
-    torch.testing.assert_close(bce3s.joint_bce(logits, labels), uniform.bce(logits, labels))
-    torch.testing.assert_close(bce3s.joint_ce(logits, labels), uniform.softmax(logits, labels))
+    torch.testing.assert_close(bce3s.joint_bce(logits, labels), uniform.binary_cross_entropy(logits, labels))
+    torch.testing.assert_close(bce3s.joint_ce(logits, labels), uniform.cross_entropy(logits, labels))
 
 
 def test_the_own_class_counts_whatever_keep_says():
@@ -136,19 +116,19 @@ def test_the_own_class_counts_whatever_keep_says():
 def test_focal_without_gamma_and_beta_is_bce():
     logits, labels = draw()
     torch.testing.assert_close(
-        longtail.class_balanced_focal(logits, labels, COUNTS, beta=0.0, gamma=0.0), uniform.bce(logits, labels)
+        longtail.class_balanced_focal(logits, labels, COUNTS, beta=0.0, gamma=0.0), uniform.binary_cross_entropy(logits, labels)
     )
 
 
 def test_ldam_without_margin_is_softmax():
     logits, labels = draw()
-    torch.testing.assert_close(longtail.ldam(logits, labels, COUNTS, max_margin=0.0), uniform.softmax(logits, labels))
+    torch.testing.assert_close(longtail.ldam(logits, labels, COUNTS, max_margin=0.0), uniform.cross_entropy(logits, labels))
 
 
 def test_logit_adjustment_of_equal_counts_is_softmax():
     logits, labels = draw()
     torch.testing.assert_close(
-        longtail.logit_adjusted(logits, labels, torch.full((5,), 30), 0.7), uniform.softmax(logits, labels)
+        longtail.logit_adjusted(logits, labels, torch.full((5,), 30), 0.7), uniform.cross_entropy(logits, labels)
     )
 
 
@@ -269,8 +249,8 @@ def test_gradient_of_the_classifier_is_eq_8_with_its_missing_factors():
     off_diagonal = ~torch.eye(5, dtype=torch.bool)
     interaction = F.softplus(weight @ weight.T)[off_diagonal].sum() / 5
     (bce3s.joint_bce(features @ weight.T + bias, labels) + 0.7 * interaction).backward()
-    expected = ref.gradient_of_classifier(ref.rows(weight), bias.tolist(), ref.rows(features), labels.tolist(), 0.7)
-    np.testing.assert_allclose(ref.rows(weight.grad), expected, rtol=1e-10)
+    expected = ref.gradient_of_classifier(rows(weight), bias.tolist(), rows(features), labels.tolist(), 0.7)
+    np.testing.assert_allclose(rows(weight.grad), expected, rtol=1e-10)
 
 
 def test_gradient_of_the_uniform_term_is_tangent_and_has_the_factor_2():
@@ -300,17 +280,6 @@ def test_gradient_of_the_contrastive_term_has_tau_inside_the_activation():
         torch.testing.assert_close(values.grad, expected)
 
 
-@every_loss
-def test_gradcheck(name):
-    values, labels = arguments(name, batch=3)
-    assert gradcheck(lambda x: LOSSES[name](x, labels), (values.requires_grad_(),), atol=1e-4 if "focal" in name else 1e-6)
-
-
-@every_uniform
-def test_gradcheck_of_the_uniform_terms(loss):
-    assert gradcheck(loss, (draw(4, 3)[0].requires_grad_(),))
-
-
 @pytest.mark.parametrize("loss", [lambda w: bce3s.uniform_bce(w, constant=False), bce3s.uniform_ce], ids=["bce", "ce"])
 @pytest.mark.parametrize("classes", [3, 8])
 def test_the_simplex_is_the_optimum_of_the_uniform_terms(loss, classes):
@@ -336,35 +305,9 @@ def test_the_simplex_is_the_optimum_of_the_uniform_terms(loss, classes):
 
 # Stability and precision ------------------------------------------------------------------------------------------
 
-HUGE = 1e4
-
-
-@every_loss
-@pytest.mark.parametrize("dtype", [torch.float32, *HALF], ids=str)
-def test_huge_values_give_finite_loss_and_gradient(name, dtype, device):
-    values = torch.tensor([[HUGE, -HUGE, HUGE, 0.0, -HUGE], [-HUGE] * 5, [HUGE] * 5, [0.0] * 5], device=device, dtype=dtype)
-    values = (values if name in ON_LOGITS else values[:, :4]).requires_grad_()
-    for label in range(5):
-        value = LOSSES[name](values, torch.full((4,), label, device=device))
-        (gradient,) = torch.autograd.grad(value, values)
-        assert value.isfinite()
-        assert gradient.isfinite().all()
-        assert gradient.dtype == dtype
-
-
-@every_loss
-@pytest.mark.parametrize("dtype", HALF, ids=str)
-def test_half_precision_is_computed_in_float32(name, dtype, device):
-    values, labels = arguments(name)
-    half, labels = values.to(device, dtype), labels.to(device)
-    value = LOSSES[name](half, labels)
-    assert value.dtype == torch.float32
-    tolerance = 1e-6 if name in ON_LOGITS else 2e-2  # the bank is half precision there
-    assert value.item() == pytest.approx(LOSSES[name](half.float(), labels).item(), rel=tolerance)
-
 
 @every_uniform
-@pytest.mark.parametrize("dtype", HALF, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_uniform_terms_in_half_precision(loss, dtype, device):
     weight = (100 * draw(6, 4)[0]).to(device, dtype)  # squares beyond float16's range
     value = loss(weight)
@@ -382,27 +325,6 @@ def test_a_zero_classifier_vector_gives_a_finite_gradient(loss):
 def test_small_losses_keep_their_relative_precision():
     logits, label = torch.tensor([[30.0, -40.0]]), torch.tensor([0])
     assert bce3s.joint_bce(logits, label).item() == pytest.approx(math.log1p(math.exp(-30)), rel=1e-4)
-
-
-@pytest.mark.slow
-def test_compiled_losses_are_the_same(device):
-    bank, seen = BANK.to(device), SEEN.to(device)
-
-    def every_value(logits, projections, weight, labels):
-        values = [loss(logits, labels) for loss in ON_LOGITS.values()]
-        values += [loss(projections, labels, bank, 0.3, seen) for loss in (bce3s.contrastive_bce, bce3s.contrastive_ce)]
-        return torch.stack([*values, *(loss(weight) for loss in UNIFORM.values())])
-
-    (logits, labels), projections, weight = draw(), draw(width=4)[0], draw(5, 4)[0]
-    tensors = [tensor.to(device) for tensor in (logits, projections, weight)]
-    eager, compiled = ([tensor.clone().requires_grad_() for tensor in tensors] for _ in range(2))
-    expected = every_value(*eager, labels.to(device))
-    value = torch.compile(every_value, backend="aot_eager", fullgraph=True)(*compiled, labels.to(device))
-    torch.testing.assert_close(value, expected)
-    expected.sum().backward()
-    value.sum().backward()
-    for one, other in zip(compiled, eager, strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
 
 
 # Invariances ------------------------------------------------------------------------------------------------------
@@ -435,25 +357,6 @@ def test_the_names_of_the_classes_do_not_matter(order):
 
 
 # Input ------------------------------------------------------------------------------------------------------------
-
-
-@every_loss
-def test_one_sample(name):
-    values, labels = arguments(name, batch=1)
-    doubled = LOSSES[name](values.repeat(2, 1), labels.repeat(2))
-    if "keep" not in name:
-        torch.testing.assert_close(LOSSES[name](values, labels), doubled)
-
-
-@every_loss
-def test_bad_labels(name):
-    values, labels = arguments(name)
-    with pytest.raises(ValueError, match=r"within 0\.\.4, got values from"):
-        LOSSES[name](values, labels + 4)
-    with pytest.raises(ValueError, match=r"labels of shape \(7,\)"):
-        LOSSES[name](values, labels[:-1])
-    with pytest.raises(TypeError, match=r"torch\.int64, got torch\.int32"):
-        LOSSES[name](values, labels.int())
 
 
 BAD_ARGUMENTS = {

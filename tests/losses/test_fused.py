@@ -6,11 +6,14 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import reference as ref
+import reference_heads
 import reference_multicenter
 import reference_onecold
+import reference_retrieval
+import reference_uniform as ref
 import reference_warped
 import torch
+from arrays import rows
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
@@ -89,15 +92,15 @@ def values_and_gradients(objective, features, labels, factor=1.0):
 @pytest.mark.parametrize("name", [n for n in OBJECTIVES if n in TABLE_ONE])
 def test_table_one(name, device):
     objective, _, features, labels = build(name, device=device)
-    weight, bias = ref.rows(objective.head.weight), None
+    weight, bias = rows(objective.head.weight), None
     if objective.head.bias is not None:
-        bias = ref.rows(objective.head.bias)
-    expected = ref.table_one(name, ref.rows(features), weight, bias, labels.tolist(), gamma=6.0)
+        bias = rows(objective.head.bias)
+    expected = ref.table_one(name, rows(features), weight, bias, labels.tolist(), gamma=6.0)
     assert objective(features, labels).item() == pytest.approx(expected, rel=1e-12)
 
 
 def logits_of(objective, features):
-    return (ref.rows(features) @ ref.rows(objective.head.weight).T).tolist()
+    return (rows(features) @ rows(objective.head.weight).T).tolist()
 
 
 def test_other_longhand_values(device):
@@ -107,13 +110,13 @@ def test_other_longhand_values(device):
     assert objective(features, labels).item() == pytest.approx(expected, rel=1e-12)
 
     objective, _, features, labels = build("uce", device=device)
-    cosines = [ref.cosine(x, ref.rows(objective.head.weight), 6.0) for x in ref.rows(features)]
+    cosines = [reference_heads.cosine(x, rows(objective.head.weight), 6.0) for x in rows(features)]
     logits = np.array(cosines) - objective.head.bias.item()
     expected = ref.batch_mean(ref.uce, logits, labels.tolist(), 0.3, 6.0)
     assert objective(features, labels).item() == pytest.approx(expected, rel=1e-12)
 
     objective, _, features, labels = build("ce+occe", device=device)
-    logits = np.array(logits_of(objective, features)) + ref.rows(objective.head.bias)
+    logits = np.array(logits_of(objective, features)) + rows(objective.head.bias)
     base = reference_onecold.batch_mean(reference_onecold.cross_entropy, logits, labels.tolist())
     one_cold = reference_onecold.batch_mean(reference_onecold.occe, logits, labels.tolist())
     assert objective(features, labels).item() == pytest.approx(base + 0.3 * one_cold, rel=1e-12)
@@ -123,8 +126,8 @@ def test_other_longhand_values(device):
 
 def test_longhand_values_of_proxy_losses(device):
     objective, _, features, labels = build("warped-softmax", device=device)
-    proxies = ref.rows(objective.head.weight)
-    distances = [[reference_warped.distance(x, p) for p in proxies] for x in ref.rows(features)]
+    proxies = rows(objective.head.weight)
+    distances = [[reference_retrieval.distance(x, p) for p in proxies] for x in rows(features)]
     arguments = {"alpha": 3.0, "k1": 0.93, "k2": 1.15, "temperature": 0.7, "margin": 1.3}
     expected = np.mean([reference_warped.eq_8(row, y, **arguments) for row, y in zip(distances, labels.tolist(), strict=True)])
     assert objective(features, labels).item() == pytest.approx(expected, rel=1e-12)
@@ -135,8 +138,8 @@ def test_longhand_values_of_proxy_losses(device):
     torch.manual_seed(3)
     loss = objective(features, labels)
     torch.manual_seed(3)
-    centers = ref.rows(objective.head.centers())
-    logits = np.einsum("bd,ckd->bck", ref.rows(features), centers)
+    centers = rows(objective.head.centers())
+    logits = np.einsum("bd,ckd->bck", rows(features), centers)
     expected = reference_multicenter.batch_cross_entropy(logits, labels.tolist(), 0.5, 0.1)
     assert loss.item() == pytest.approx(expected, rel=1e-12)
 
@@ -154,12 +157,12 @@ def test_the_plain_path_has_the_same_values_and_gradients(name, dtype, tolerance
 
 
 LINEAR = {
-    "bce": (binary_cross_entropy, uniform.bce),
-    "softmax": (cross_entropy, uniform.softmax),
+    "bce": (binary_cross_entropy, uniform.binary_cross_entropy),
+    "softmax": (cross_entropy, uniform.cross_entropy),
     "occe": (one_cold_cross_entropy, onecold.one_cold_cross_entropy),
     "both": (
         lambda *a, **k: cross_entropy_with_one_cold(*a, **k, one_cold_weight=2.0)[0],
-        lambda *a: uniform.softmax(*a) + 2 * onecold.one_cold_cross_entropy(*a),
+        lambda *a: uniform.cross_entropy(*a) + 2 * onecold.one_cold_cross_entropy(*a),
     ),
 }
 
@@ -332,7 +335,7 @@ def test_a_bias_alone_can_be_trained():
     features, weight, bias = torch.randn(9, 4), torch.randn(9, 4), torch.zeros(9, requires_grad=True)
     for function in (binary_cross_entropy, cross_entropy):
         (gradient,) = torch.autograd.grad(function(features, weight, torch.arange(9), bias=bias), bias)
-        plain = uniform.bce if function is binary_cross_entropy else uniform.softmax
+        plain = uniform.binary_cross_entropy if function is binary_cross_entropy else uniform.cross_entropy
         (expected,) = torch.autograd.grad(plain(features @ weight.T + bias, torch.arange(9)), bias)
         torch.testing.assert_close(gradient, expected)
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import reference as ref
+import reference_uniform as ref
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -66,7 +66,7 @@ def log1p_ratio(numerator: float, denominator: float) -> float:
 def test_28_and_30_naive_against_softmax(sample):
     row, y = sample
     n = len(row)
-    assert at_most(one(uniform.naive, row, y), n / (n - 1) * (one(uniform.softmax, row, y) - math.log(n)))
+    assert at_most(one(uniform.naive, row, y), n / (n - 1) * (one(uniform.cross_entropy, row, y) - math.log(n)))
 
 
 @given(samples())
@@ -94,7 +94,7 @@ def test_33(rows):
 def test_28_to_33_are_equalities_for_equal_metrics(n):
     row = [1.5] * n
     assert one(uniform.naive, row, 0) == pytest.approx(0, abs=1e-12)
-    assert n / (n - 1) * (one(uniform.softmax, row, 0) - math.log(n)) == pytest.approx(0, abs=1e-12)
+    assert n / (n - 1) * (one(uniform.cross_entropy, row, 0) - math.log(n)) == pytest.approx(0, abs=1e-12)
     assert 2 * log1p_ratio(1.5, 1.5) - 2 * LOG2 == 0
 
 
@@ -107,7 +107,7 @@ def test_34_to_36_with_one_threshold(drawn):
         left = n / 2 * one(uniform.naive, row, i) + n * LOG2
         eq34 = log1p_ratio(sum(others) / (n - 1), row[i]) + sum(log1p_ratio(c, row[i]) for c in others)
         eq35 = log1p_ratio(t, row[i]) + sum(log1p_ratio(c, t) for c in others)
-        eq36 = one(uniform.bce, [c - t for c in row], i)
+        eq36 = one(uniform.binary_cross_entropy, [c - t for c in row], i)
         assert at_most(left, eq34)
         assert at_most(eq34, eq35)
         assert eq35 == pytest.approx(eq36, abs=1e-9)
@@ -125,7 +125,7 @@ def test_37_to_39_with_a_threshold_a_class(drawn):
         eq37 += sum(log1p_ratio(row[j], rows[j][j]) for j in others)
         eq38 += log1p_ratio(t[i], row[i]) + sum(log1p_ratio(row[j], t[j]) for j in others)
     shifted = torch.tensor(rows, dtype=torch.float64) - torch.tensor(t, dtype=torch.float64)
-    eq39 = n * uniform.bce(shifted, torch.arange(n)).item()
+    eq39 = n * uniform.binary_cross_entropy(shifted, torch.arange(n)).item()
     assert at_most(left, eq37)
     assert at_most(eq37, eq38)
     assert eq38 == pytest.approx(eq39, abs=1e-9)
@@ -133,7 +133,7 @@ def test_37_to_39_with_a_threshold_a_class(drawn):
 
 def test_36_needs_a_threshold_that_separates():
     row, t = [-10.0, 0.0, 0.0], 0.0  # class 0: the positive metric is below the threshold
-    assert 3 / 2 * one(uniform.naive, row, 0) + 3 * LOG2 > one(uniform.bce, [c - t for c in row], 0)
+    assert 3 / 2 * one(uniform.naive, row, 0) + 3 * LOG2 > one(uniform.binary_cross_entropy, [c - t for c in row], 0)
 
 
 # Corollary 1 -----------------------------------------------------------------------------------------------------
@@ -164,7 +164,9 @@ def test_bce_at_is_the_loss_of_a_perfectly_trained_model(n, ends, b):
     lower, upper = ends
     row = [upper] + [lower] * (n - 1)
     assert uniform.bce_at(b, n, lower, upper) == pytest.approx(ref.bce_u(row, 0, b), rel=1e-9, abs=1e-12)
-    assert uniform.bce_at(b, n, lower, upper) == pytest.approx(one(uniform.bce, [c - b for c in row], 0), rel=1e-9)
+    assert uniform.bce_at(b, n, lower, upper) == pytest.approx(
+        one(uniform.binary_cross_entropy, [c - b for c in row], 0), rel=1e-9
+    )
 
 
 @given(st.integers(2, 5000), bounds)

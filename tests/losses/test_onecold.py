@@ -1,13 +1,11 @@
-"""The one-cold cross entropy: values, Eqs. 5-7, soft targets, stability, objectives, and what it refuses."""
+"""The one-cold cross entropy: values, Eqs. 5-7, soft targets, precision, and what it refuses."""
 
 import math
 
 import pytest
 import reference_onecold as ref
 import torch
-from torch.autograd import gradcheck
 
-from lossbook.heads import DualHead
 from lossbook.losses.onecold import (
     anti_class_probabilities,
     class_targets,
@@ -15,10 +13,7 @@ from lossbook.losses.onecold import (
     instance_targets,
     one_cold_cross_entropy,
 )
-from lossbook.losses.uniform import softmax
-from lossbook.objectives import create_objective
-
-HALF = [torch.float16, torch.bfloat16]
+from lossbook.losses.uniform import cross_entropy
 
 
 def draw(batch: int = 7, classes: int = 5, scale: float = 3.0, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,7 +54,7 @@ def test_the_uniform_target_needs_no_matrix():
 def test_two_classes_are_the_cross_entropy():
     """With one complementary class, not being the other one is being this one."""
     logits, labels = draw(classes=2)
-    torch.testing.assert_close(one_cold_cross_entropy(logits, labels), softmax(logits, labels))
+    torch.testing.assert_close(one_cold_cross_entropy(logits, labels), cross_entropy(logits, labels))
 
 
 @pytest.mark.parametrize("classes", [3, 10, 100])
@@ -105,7 +100,7 @@ def test_gradient_is_eq_15_for_any_target():
 
 def test_gradient_of_the_cross_entropy_is_eq_16():
     logits, labels = draw(batch=1)
-    softmax(logits.requires_grad_(), labels).backward()
+    cross_entropy(logits.requires_grad_(), labels).backward()
     p = ref.probabilities(logits[0].tolist())
     assert logits.grad[0].tolist() == pytest.approx([p[j] - (j == int(labels)) for j in range(5)])
 
@@ -116,7 +111,7 @@ def test_limits_6_and_7():
     start = torch.tensor([[0.5, 2.0, -1.0, 0.0]], dtype=torch.float64)
     label = torch.tensor([0])
     ends = {}
-    for name, loss in (("occe", one_cold_cross_entropy), ("ce", softmax)):
+    for name, loss in (("occe", one_cold_cross_entropy), ("ce", cross_entropy)):
         logits = start.clone().requires_grad_()
         optimizer = torch.optim.SGD([logits], lr=1.0)
         for _ in range(3000):
@@ -139,7 +134,7 @@ def test_every_complementary_class_counts_where_the_cross_entropy_sees_none():
     complementary logits differ."""
     logits = torch.tensor([[20.0, 0.0, 2.0]], dtype=torch.float64).requires_grad_()
     label = torch.tensor([0])
-    (ce,) = torch.autograd.grad(softmax(logits, label), logits)
+    (ce,) = torch.autograd.grad(cross_entropy(logits, label), logits)
     (occe,) = torch.autograd.grad(one_cold_cross_entropy(logits, label), logits)
     assert ce.norm() < 1e-6
     assert occe.norm() > 0.1
@@ -151,7 +146,7 @@ def test_at_equal_logits_the_gradient_is_that_of_the_cross_entropy_over_n_less_1
     """Why RCE alone is slow with many classes: it starts with a gradient N - 1 times smaller in every logit."""
     logits = torch.zeros(1, classes, dtype=torch.float64, requires_grad=True)
     label = torch.tensor([1])
-    (ce,) = torch.autograd.grad(softmax(logits, label), logits)
+    (ce,) = torch.autograd.grad(cross_entropy(logits, label), logits)
     (occe,) = torch.autograd.grad(one_cold_cross_entropy(logits, label), logits)
     torch.testing.assert_close(occe, ce / (classes - 1))
 
@@ -196,129 +191,22 @@ def test_a_class_without_samples_gets_the_uniform_row():
 
 # Precision -------------------------------------------------------------------------------------------------------
 
-HUGE = 1e4
-EXTREMES = torch.tensor([[HUGE, -HUGE, HUGE], [-HUGE, HUGE, HUGE], [HUGE] * 3, [-HUGE] * 3, [0.0] * 3])
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, *HALF], ids=str)
-def test_huge_logits_give_finite_loss_and_gradient(dtype, device):
-    logits = EXTREMES.to(device, dtype).requires_grad_()
-    for label in range(3):
-        value = one_cold_cross_entropy(logits, torch.full((5,), label, device=device))
-        (gradient,) = torch.autograd.grad(value, logits)
-        assert value.isfinite()
-        assert gradient.isfinite().all()
-        assert gradient.dtype == dtype
-
 
 def test_a_large_own_logit_costs_no_digits():
     """Subtracting the own class from the sum of all would leave errors of 1e-3 here."""
-    logits = torch.tensor([[HUGE, 0.1, 0.2, 0.3]])
+    logits = torch.tensor([[1e4, 0.1, 0.2, 0.3]])
     expected = one_cold_cross_entropy(logits.double(), torch.tensor([0])).item()
     assert one_cold_cross_entropy(logits, torch.tensor([0])).item() == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("dtype", HALF, ids=str)
-def test_half_precision_is_computed_in_float32(dtype, device):
-    logits, labels = (tensor.to(device) for tensor in draw())
-    half = logits.to(dtype)
-    value = one_cold_cross_entropy(half, labels)
-    assert value.dtype == torch.float32
-    torch.testing.assert_close(value, one_cold_cross_entropy(half.float(), labels))
-
-
-@pytest.mark.parametrize("soft", [False, True])
-def test_gradcheck(soft):
-    logits, labels = draw(batch=3, classes=4)
-    targets = torch.full((3, 4), 0.25, dtype=torch.float64) if soft else None
-    assert gradcheck(lambda z: one_cold_cross_entropy(z, labels, targets), (logits.requires_grad_(),))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
-def test_compiled_losses_are_the_same(backend, device):
-    def every_value(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        soft = instance_targets(anti_class_probabilities(logits), labels, 0.3)
-        return torch.stack([one_cold_cross_entropy(logits, labels), one_cold_cross_entropy(logits, labels, soft)])
+def test_compiled_soft_targets_are_the_same(backend, device):
+    def soft(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return instance_targets(anti_class_probabilities(logits), labels, 0.3)
 
     logits, labels = (tensor.to(device) for tensor in draw())
-    value = torch.compile(every_value, backend=backend, fullgraph=True)(logits, labels)
-    torch.testing.assert_close(value, every_value(logits, labels))
-
-
-# Objectives ------------------------------------------------------------------------------------------------------
-
-
-def build(name, **arguments):
-    torch.manual_seed(0)
-    return create_objective(name, 8, 5, **arguments).double(), torch.randn(10, 8, dtype=torch.float64), torch.arange(10) % 5
-
-
-@pytest.mark.parametrize("gamma", [0.0, 0.5, 10.0])
-def test_eq_8(gamma):
-    objective, features, labels = build("ce+occe", occe_weight=gamma)
-    logits = objective.logits(features)
-    expected = softmax(logits, labels) + gamma * one_cold_cross_entropy(logits, labels)
-    torch.testing.assert_close(objective(features, labels), expected)
-    if gamma:
-        assert objective.measured["loss_base"] + gamma * objective.measured["loss_occe"] == pytest.approx(expected.item())
-
-
-def test_class_distillation_follows_the_epoch_before():
-    objective, features, labels = build("ce+occe-class", alpha=0.5)
-    objective.start_epoch(0, 2)
-    logits = objective.logits(features)
-    plain = softmax(logits, labels) + one_cold_cross_entropy(logits, labels)
-    torch.testing.assert_close(objective(features, labels), plain)
-    objective.start_epoch(1, 2)
-    matrix = torch.tensor(ref.class_matrix(logits.tolist(), labels.tolist(), 5), dtype=torch.float64)
-    torch.testing.assert_close(objective.weights, matrix)
-    targets = class_targets(matrix, labels, 0.5)
-    torch.testing.assert_close(
-        objective(features, labels), softmax(logits, labels) + one_cold_cross_entropy(logits, labels, targets)
-    )
-    before = objective.sums.clone()
-    objective.eval()(features, labels)
-    torch.testing.assert_close(objective.sums, before)
-
-
-def test_instance_distillation_is_a_smaller_weight():
-    soft, features, labels = build("ce+occe-instance", alpha=0.1, occe_weight=2.0)
-    plain = build("ce+occe", occe_weight=1.8)[0]
-    for objective in (soft, plain):
-        objective(features, labels).backward()
-    torch.testing.assert_close(soft.head.weight.grad, plain.head.weight.grad)
-
-
-def test_the_dual_head_separates_the_losses():
-    objective, features, labels = build("ce+occe-dual", occe_weight=0.5)
-    head = objective.head
-    expected = softmax(head.ce(features), labels) + 0.5 * one_cold_cross_entropy(head.occe(features), labels)
-    torch.testing.assert_close(objective(features, labels), expected)
-    one_cold_cross_entropy(head.occe(features), labels).backward()
-    assert head.ce.weight.grad is None and head.occe.weight.grad is not None
-
-
-def test_combined_prediction_is_the_difference_of_sec_3_3():
-    head = build("ce+occe-dual")[0].head
-    features = torch.randn(4, 8, dtype=torch.float64)
-    for row, ce, occe in zip(head(features), head.ce(features), head.occe(features), strict=True):
-        p, anti = ref.probabilities(ce.tolist()), ref.anti_probabilities(occe.tolist())
-        assert row.tolist() == pytest.approx([x - y / max(anti) for x, y in zip(p, anti, strict=True)])
-
-
-@pytest.mark.parametrize("prediction", DualHead.predictions)
-def test_the_dual_head_answers_as_the_head_that_predicts(prediction):
-    head = DualHead(6, 4, prediction)
-    features = 3 * torch.randn(5, 6)
-    own = head.occe if prediction == "occe" else head.ce
-    assert head.weight is own.weight and head.bias is own.bias
-    torch.testing.assert_close(head(features), head.similarities(features) - head.threshold())
-    if prediction != "combined":
-        torch.testing.assert_close(head(features), own(features))
-        torch.testing.assert_close(head.threshold(), own.threshold())
-    half = head.to(torch.bfloat16)(features.bfloat16())
-    assert half.dtype == (torch.float32 if prediction == "combined" else torch.bfloat16)
+    torch.testing.assert_close(torch.compile(soft, backend=backend, fullgraph=True)(logits, labels), soft(logits, labels))
 
 
 # Input -----------------------------------------------------------------------------------------------------------
@@ -327,20 +215,11 @@ GOOD = torch.zeros(2, 3)
 LABELS = torch.tensor([0, 1])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ((GOOD, LABELS + 2), ValueError, r"labels within 0\.\.2"),
-        ((GOOD, LABELS[:1]), ValueError, r"labels of shape \(2,\)"),
-        ((GOOD, LABELS.int()), TypeError, "torch.int64, got torch.int32"),
-        ((GOOD.long(), LABELS), TypeError, "floating-point logits"),
-        ((GOOD, LABELS, torch.full((2, 4), 0.25)), ValueError, r"targets of the logits' shape \(2, 3\), got \(2, 4\)"),
-        ((GOOD, LABELS, torch.ones(2, 3)), ValueError, "rows of targets that sum to 1, got sums from 3 to 3"),
-    ],
-)
-def test_bad_input(arguments, error, message):
-    with pytest.raises(error, match=message):
-        one_cold_cross_entropy(*arguments)
+def test_bad_targets():
+    with pytest.raises(ValueError, match=r"targets of the logits' shape \(2, 3\), got \(2, 4\)"):
+        one_cold_cross_entropy(GOOD, LABELS, torch.full((2, 4), 0.25))
+    with pytest.raises(ValueError, match="rows of targets that sum to 1, got sums from 3 to 3"):
+        one_cold_cross_entropy(GOOD, LABELS, torch.ones(2, 3))
 
 
 def test_bad_arguments():
@@ -350,11 +229,3 @@ def test_bad_arguments():
         class_weights(GOOD)
     with pytest.raises(ValueError, match=r"labels within 0\.\.2"):
         class_targets(class_weights(torch.zeros(3, 3)), LABELS + 2, 0.5)
-    with pytest.raises(ValueError, match="occe_weight >= 0, got -1"):
-        create_objective("ce+occe", 4, 3, occe_weight=-1.0)
-    with pytest.raises(ValueError, match="occe_weight >= 0, got -1"):
-        create_objective("ce+occe-dual", 4, 3, occe_weight=-1.0)
-    with pytest.raises(ValueError, match=r"alpha within \[0, 1\]"):
-        create_objective("ce+occe-class", 4, 3, alpha=2.0)
-    with pytest.raises(ValueError, match="prediction must be one of ce, occe, combined, got 'both'"):
-        create_objective("ce+occe-dual", 4, 3, prediction="both")

@@ -1,4 +1,4 @@
-"""The losses of `warped`: values, gradients, Lemma III.1 and Prop. III.2, stability, and what they refuse."""
+"""The losses of `warped`: values, gradients, Lemma III.1 and Prop. III.2, and what they refuse."""
 
 import functools
 import math
@@ -12,7 +12,6 @@ from torch.autograd import gradcheck
 
 from lossbook.losses.warped import euclidean_softmax, generalized_softmax, r_disk_ends, warp, warp_slope_integral, warped_softmax
 
-HALF = [torch.float16, torch.bfloat16]
 ALPHA, K1, K2, T, M = 2.5, 0.6, 1.7, 1.4, 1.3
 
 LOSSES = {
@@ -20,7 +19,6 @@ LOSSES = {
     "warped": functools.partial(warped_softmax, alpha=ALPHA, k1=K1, k2=K2, temperature=T, margin=M),
     "generalized": functools.partial(generalized_softmax, f1=torch.square, f2=torch.sinh, temperature=T),
 }
-every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 
 
 def draw(batch: int = 9, classes: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -134,12 +132,6 @@ def test_the_warp_turns_the_balance_of_push_and_pull_at_alpha():
     for own, ratio in ((ALPHA - 0.01, K1), (ALPHA, K2)):
         gradient = gradient_of(LOSSES["warped"], torch.tensor([[own, 3.0]], dtype=torch.float64), label)[0]
         assert (gradient[0] / -gradient[1]).item() == pytest.approx(ratio)
-
-
-@pytest.mark.parametrize("loss", [LOSSES["euclidean"], LOSSES["generalized"]], ids=["euclidean", "generalized"])
-def test_gradcheck(loss):
-    distances, labels = draw(batch=3, classes=4)
-    assert gradcheck(lambda x: loss(x, labels), (distances.requires_grad_(),))
 
 
 @pytest.mark.parametrize(("low", "margin"), [(0.1, 0.0), (ALPHA + 0.1, 0.0), (ALPHA + 0.1, M)])
@@ -295,91 +287,13 @@ def test_an_embedding_that_follows_the_gradient_settles_at_alpha():
 
 # Stability and precision -----------------------------------------------------------------------------------------
 
-HUGE = 1e4
-EXTREMES = torch.tensor([[HUGE, 0.0, 0.0], [0.0, HUGE, HUGE], [HUGE] * 3, [0.0] * 3])
-
-
-@pytest.mark.parametrize("loss", [LOSSES["euclidean"], LOSSES["warped"]], ids=["euclidean", "warped"])
-@pytest.mark.parametrize("dtype", [torch.float32, *HALF], ids=str)
-def test_huge_distances_give_finite_loss_and_gradient(loss, dtype, device):
-    distances = EXTREMES.to(device, dtype)
-    for label in range(3):
-        labels = torch.full((4,), label, device=device)
-        gradient = gradient_of(loss, distances, labels)
-        assert loss(distances, labels).isfinite()
-        assert gradient.isfinite().all()
-        assert gradient.dtype == dtype
-
 
 def test_small_losses_keep_their_relative_precision():
     distances = torch.tensor([[0.0, 30.0]])
     assert euclidean_softmax(distances, torch.tensor([0])).item() == pytest.approx(math.log1p(math.exp(-30)), rel=1e-4)
 
 
-@every_loss
-@pytest.mark.parametrize("dtype", HALF, ids=str)
-def test_half_precision_is_computed_in_float32(loss, dtype, device):
-    distances, labels = draw()
-    half, labels = distances.to(device, dtype), labels.to(device)
-    value = loss(half, labels)
-    assert value.dtype == torch.float32
-    assert value.item() == pytest.approx(loss(half.float(), labels).item(), rel=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
-def test_compiled_losses_are_the_same(backend, device):
-    def both(distances: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return LOSSES["euclidean"](distances, labels) + LOSSES["warped"](distances, labels)
-
-    distances, labels = (tensor.to(device) for tensor in draw())
-    compiled = torch.compile(both, backend=backend, fullgraph=True)
-    torch.testing.assert_close(compiled(distances, labels), both(distances, labels))
-    torch.testing.assert_close(gradient_of(compiled, distances, labels), gradient_of(both, distances, labels))
-
-
 # Input -----------------------------------------------------------------------------------------------------------
-
-
-@every_loss
-def test_inputs_are_left_alone(loss):
-    distances, labels = draw()
-    copies = distances.clone(), labels.clone()
-    loss(distances, labels)
-    assert torch.equal(distances, copies[0])
-    assert torch.equal(labels, copies[1])
-
-
-@every_loss
-def test_the_loss_is_the_mean_over_the_batch(loss):
-    distances, labels = draw(batch=3)
-    singles = [loss(distances[m : m + 1], labels[m : m + 1]) for m in range(3)]
-    torch.testing.assert_close(torch.stack(singles).mean(), loss(distances, labels))
-
-
-@every_loss
-@pytest.mark.parametrize("position", [0, 1], ids=["own", "other"])
-def test_nan_stays_nan(loss, position, device):
-    distances = torch.zeros(2, 3, device=device)
-    distances[0, position] = torch.nan
-    assert loss(distances, torch.tensor([0, 1], device=device)).isnan()
-
-
-BAD_INPUT = {
-    "label too large": (torch.zeros(2, 3), torch.tensor([0, 3]), ValueError, r"within 0\.\.2, got values from 0 to 3"),
-    "batch sizes differ": (torch.zeros(2, 3), torch.tensor([0]), ValueError, r"labels of shape \(2,\).*got \(1,\)"),
-    "one class": (torch.zeros(2, 1), torch.tensor([0, 0]), ValueError, r"N >= 2 classes, got \(2, 1\)"),
-    "labels int32": (torch.zeros(2, 3), torch.zeros(2).int(), TypeError, "torch.int64, got torch.int32"),
-    "integers": (torch.zeros(2, 3).long(), torch.tensor([0, 0]), TypeError, "got torch.int64"),
-    "metrics": (torch.full((2, 3), -2.0), torch.tensor([0, 0]), ValueError, "distances >= 0, got -2"),
-}
-
-
-@every_loss
-@pytest.mark.parametrize(("distances", "labels", "error", "message"), BAD_INPUT.values(), ids=BAD_INPUT.keys())
-def test_bad_input(loss, distances, labels, error, message):
-    with pytest.raises(error, match=message):
-        loss(distances, labels)
 
 
 @pytest.mark.parametrize(
@@ -409,3 +323,9 @@ def test_bad_r_disks():
         r_disk_ends(point, torch.zeros(3), 1.0)
     with pytest.raises(ValueError, match="radius >= 0, got -1"):
         r_disk_ends(point, -point, -1.0)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_similarities_are_no_distances(loss):
+    with pytest.raises(ValueError, match="distances >= 0, got -2"):
+        loss(torch.full((2, 3), -2.0), torch.tensor([0, 0]))

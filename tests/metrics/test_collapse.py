@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-import reference_onecold as ref
+import reference_collapse as ref
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ from lossbook.metrics import (
 )
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.suites import Outputs
-from lossbook.runs.suites.collapse import evaluate
+from lossbook.runs.suites.collapse import measure
 from lossbook.runs.train import train
 
 
@@ -233,13 +233,11 @@ def test_what_the_classifier_metrics_refuse():
 
 @pytest.mark.parametrize("objective", ["ce+occe", "soft-nu", "ce+occe-dual"])
 def test_suite_on_a_run(objective):
-    spec = RunSpec(
-        objective=objective, train_per_class=10, model="mlp", image_size=7, epochs=1, lr=0.03, evaluations=("collapse",)
-    )
+    spec = RunSpec(objective=objective, train_per_class=10, model="mlp", image_size=7, epochs=1, lr=0.03, suites=("collapse",))
     result = train(spec)
     assert {"nc1", "nc2", "nc3", "nc4", "fisher", "error", "generalisation_gap", "dimensions_99"} <= set(result.metrics)
     assert all(math.isfinite(value) for value in result.metrics.values())
-    rows = result.frames["independence"]
+    rows = result.small_tables["independence"]
     assert [row["dimensions"] for row in rows] == list(range(11))
     assert rows[-1]["accuracy"] == pytest.approx(1 - result.metrics["error"])
 
@@ -252,7 +250,7 @@ def test_suite_of_a_collapsed_model():
     objective = create_objective("soft-d", 6, 4).double()
     objective.head.weight.data, objective.head.bias.data = weight.clone(), bias.clone()
     missing = dict.fromkeys(("spec", "data", "backbone", "extract", "initial_bias", "unknown_features", "unknown_labels"))
-    values = evaluate(
+    values = measure(
         Outputs(
             **missing,
             objective=objective,

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import reference_multicenter as ref
+import reference_diversity as ref
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,7 +184,7 @@ TINY = RunSpec(
     epochs=2,
     lr=0.03,
     groups=((0, 1), (2, 3)),
-    evaluations=("diversity",),
+    suites=("diversity",),
 )
 
 
@@ -194,7 +194,7 @@ def test_suite():
     assert 0.5 <= result.metrics["purity"] <= 1
     assert 0.09 < result.metrics["sigma"] < 0.11
     assert {"diversity", "within_share", "effective_rank", "feature_norm", "center_norm"} <= set(result.metrics)
-    rows = result.frames["classes"]
+    rows = result.small_tables["classes"]
     assert [row["class"] for row in rows] == [0, 1]
     images = sum(row["images"] for row in rows)
     for name in ("accuracy", "purity"):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-import reference_bce3s as ref
+import reference_geometry as ref
 import torch
 import torch.nn.functional as F
 from hypothesis import given

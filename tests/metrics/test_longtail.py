@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import reference_bce3s as ref
+import reference_geometry as ref
 import torch
 from hypothesis import given
 from hypothesis import strategies as st

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import reference_onecold as ref
+import reference_openset as ref
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,7 +122,7 @@ def run(objective: str, classes=(0, 1, 2, 3)) -> dict[str, float]:
         epochs=2,
         lr=0.03,
         batch_size=20,
-        evaluations=("openset",),
+        suites=("openset",),
     )
     return train(spec).metrics
 

@@ -1,7 +1,8 @@
 """Verification of pairs: drawing them, folds with thresholds of their own, TAR@FAR, and pairs from a folder."""
 
 import pytest
-import reference_warped as ref
+import reference_pairs as ref
+import reference_retrieval
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,9 +82,9 @@ def test_fewer_pairs_stay_balanced():
 def test_similarities():
     generator = torch.Generator().manual_seed(0)
     left, right = torch.randn(2, 6, 3, generator=generator)
-    apart = [ref.distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    apart = [reference_retrieval.distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
     assert similarities(left, right).tolist() == pytest.approx([-d for d in apart])
-    cosines = [1 - ref.cosine_distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    cosines = [1 - reference_retrieval.cosine_distance(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
     assert similarities(left, right, "cosine").tolist() == pytest.approx(cosines)
 
 
@@ -118,7 +119,7 @@ def test_suite_on_a_run():
         model="mlp",
         epochs=3,
         lr=0.03,
-        evaluations=("verification",),
+        suites=("verification",),
     )
     values = train(spec).metrics
     assert 0.5 < values["pair_accuracy"] <= 1

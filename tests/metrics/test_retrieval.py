@@ -5,9 +5,9 @@ import warnings
 from types import SimpleNamespace
 
 import pytest
-import reference as ref
-import reference_warped as longhand
+import reference_retrieval as longhand
 import torch
+from arrays import rows
 from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_metric_learning import distances
@@ -26,7 +26,7 @@ from lossbook.metrics import (
     retrieval,
     retrieval_scores,
 )
-from lossbook.runs.suites import evaluate
+from lossbook.runs.suites.retrieval import measure
 
 APART = {"euclidean": longhand.distance, "cosine": longhand.cosine_distance}
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -52,12 +52,12 @@ def clusters(device="cpu", samples=60, classes=6, noise=1.0, dtype=torch.float32
 
 
 def brute_force(features, labels, ks, apart) -> dict[str, float]:
-    rows, classes = ref.rows(features).tolist(), labels.tolist()
-    values = {f"recall@{k}": longhand.recall_at(rows, classes, k, apart) for k in ks}
-    values["P@1"] = longhand.recall_at(rows, classes, 1, apart)
+    points, classes = rows(features).tolist(), labels.tolist()
+    values = {f"recall@{k}": longhand.recall_at(points, classes, k, apart) for k in ks}
+    values["P@1"] = longhand.recall_at(points, classes, 1, apart)
     return values | {
-        "R-precision": longhand.r_precision(rows, classes, apart),
-        "MAP@R": longhand.map_at_r(rows, classes, apart),
+        "R-precision": longhand.r_precision(points, classes, apart),
+        "MAP@R": longhand.map_at_r(points, classes, apart),
     }
 
 
@@ -319,8 +319,8 @@ def test_nmi_repeats_itself():
 def test_avg_dtp(device):
     features, labels = clusters(device)
     proxies = torch.randn(6, 8, generator=torch.Generator().manual_seed(3)).to(device)
-    rows = zip(ref.rows(features), labels.tolist(), strict=True)
-    expected = sum(longhand.distance(x, ref.rows(proxies)[y]) for x, y in rows) / 60
+    pairs = zip(rows(features), labels.tolist(), strict=True)
+    expected = sum(longhand.distance(x, rows(proxies)[y]) for x, y in pairs) / 60
     assert avg_dtp(features, labels, proxies) == pytest.approx(expected)
     assert avg_dtp(proxies, torch.arange(6, device=device), proxies) == 0
 
@@ -378,7 +378,7 @@ def outputs(head, unknown: bool):
 def test_suite():
     torch.manual_seed(0)
     given_outputs = outputs(EuclideanHead(8, 6), unknown=True)
-    values = evaluate("retrieval", given_outputs).metrics
+    values = measure(given_outputs).metrics
     names = ["recall@1", "recall@2", "recall@4", "recall@8", "P@1", "R-precision", "MAP@R", "NMI", "AMI"]
     expected = {f"{part}_{name}{end}" for part in ("known", "unknown") for name in names for end in ("", "_cosine")}
     assert set(values) == expected | {"train_avg_dtp", "known_avg_dtp"}
@@ -392,7 +392,7 @@ def test_suite():
 
 
 def test_suite_without_unknown_classes_or_euclidean_proxies():
-    values = evaluate("retrieval", outputs(CosineHead(8, 6), unknown=False)).metrics
+    values = measure(outputs(CosineHead(8, 6), unknown=False)).metrics
     assert all(name.startswith("known_") for name in values)
     assert "known_avg_dtp" not in values
 
@@ -403,7 +403,7 @@ def test_suite_of_a_collapsed_embedding():
     collapsed.test_features = torch.zeros(60, 8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        values = evaluate("retrieval", collapsed).metrics
+        values = measure(collapsed).metrics
     assert values["known_NMI"] == 0
     assert values["known_MAP@R"] < 0.3
 
@@ -414,7 +414,7 @@ def test_suite_of_very_many_classes():
     given_outputs = outputs(CosineHead(8, 6), unknown=False)
     given_outputs.test_labels = torch.arange(1001).repeat(2)
     given_outputs.test_features = torch.randn(2002, 8, generator=generator)
-    values = evaluate("retrieval", given_outputs).metrics
+    values = measure(given_outputs).metrics
     assert {name for name in values if not name.endswith("_cosine")} == {
         *("known_recall@1", "known_recall@10", "known_recall@100", "known_recall@1000"),
         *("known_P@1", "known_R-precision", "known_MAP@R"),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-import reference_onecold as ref
+import reference_similarity as ref
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode

@@ -5,8 +5,9 @@ import math
 
 import numpy as np
 import pytest
-import reference as ref
+import reference_uniformity as ref
 import torch
+from arrays import rows
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ def three_accuracies(metrics, labels) -> tuple[float, float, float]:
 
 
 def check_against_brute_force(metrics, labels) -> None:
-    longhand = ref.rows(metrics), labels.tolist()
+    longhand = rows(metrics), labels.tolist()
     expected = ref.uniform_accuracy(*longhand), ref.classwise_uniform_accuracy(*longhand), ref.samplewise_accuracy(*longhand)
     assert three_accuracies(metrics, labels) == pytest.approx(expected)
     accuracy, threshold = uniform_accuracy(metrics, labels)
@@ -78,7 +79,7 @@ def test_dtypes(dtype, device):
     labels = torch.randint(6, (60,), generator=generator)
     metrics = torch.randint(-20, 20, (60, 6), generator=generator).to(dtype)
     metrics[torch.arange(60), labels] += 12
-    longhand = ref.rows(metrics), labels.tolist()
+    longhand = rows(metrics), labels.tolist()
     metrics, labels = metrics.to(device), labels.to(device)
     accuracy, threshold = uniform_accuracy(metrics, labels)
     assert accuracy == ref.uniform_accuracy(*longhand)
@@ -307,8 +308,8 @@ def test_dominance_needs_a_square_matrix(shape):
 
 
 def check_ranges(metrics, labels, kind) -> None:
-    expected = np.array(ref.class_ranges(ref.rows(metrics), labels.tolist(), kind)).T
-    np.testing.assert_array_equal(np.stack([ref.rows(end) for end in class_ranges(metrics, labels, kind)]), expected)
+    expected = np.array(ref.class_ranges(rows(metrics), labels.tolist(), kind)).T
+    np.testing.assert_array_equal(np.stack([rows(end) for end in class_ranges(metrics, labels, kind)]), expected)
 
 
 @given(data())
@@ -346,7 +347,7 @@ def test_overlap(drawn):
     metrics, labels = drawn
     positive, negative = split_similarities(metrics, labels)
     assume(labels[positive > negative].unique().numel() > 1)
-    result, expected = overlap(metrics, labels), ref.overlap(ref.rows(metrics), labels.tolist())
+    result, expected = overlap(metrics, labels), ref.overlap(rows(metrics), labels.tolist())
     assert tuple(result) == pytest.approx(expected)
     assert result.width == pytest.approx(expected[2] - expected[0])
 

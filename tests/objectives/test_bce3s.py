@@ -327,7 +327,7 @@ TAIL = RunSpec(
     epochs=3,
     batch_size=30,
     lr=0.05,
-    evaluations=("longtail", "geometry"),
+    suites=("longtail", "geometry"),
 )
 
 
@@ -340,13 +340,13 @@ def test_a_run_measures_the_tail_and_the_geometry():
     assert 0 < metrics["accuracy_all"] <= 1
     assert 50 < metrics["compactness_train"] <= 100
     assert metrics["classifier_separability"] == pytest.approx(500 / 9, abs=2)
-    images = [row["images"] for row in result.frames["accuracies"]]
-    assert images == [row["images"] for row in result.frames["geometry"]]
+    images = [row["images"] for row in result.small_tables["accuracies"]]
+    assert images == [row["images"] for row in result.small_tables["geometry"]]
     assert images[0] == 40
     assert images[-1] == 2
-    weighted = sum(row["accuracy"] for row in result.frames["accuracies"]) / 10
+    weighted = sum(row["accuracy"] for row in result.small_tables["accuracies"]) / 10
     assert weighted == pytest.approx(metrics["accuracy_all"], abs=0.05)  # the test classes are nearly equally large
-    pairs = [100 * row["separability"] for row in result.frames["separability"] if row["row"] != row["column"]]
+    pairs = [100 * row["separability"] for row in result.small_tables["separability"] if row["row"] != row["column"]]
     assert len(pairs) == 90
     assert metrics["pair_separability_min"] == pytest.approx(min(pairs))
     assert metrics["pair_separability_std"] == pytest.approx(statistics.pstdev(pairs))
@@ -364,7 +364,7 @@ def test_separability_is_of_the_vectors_as_the_metrics_see_them():
 def test_a_second_stage_moves_the_classifier_only(form):
     spec = TAIL.replace(objective_args={"joint": form, "contrastive": form, "uniform": form})
     terms = {"contrastive": None, "uniform": None, "beta": 0.9999, "max_norm": 0.3}
-    one, two = train(spec), train(spec.replace(then={"frozen": True, "epochs": 2, "lr": 0.5, "objective_args": terms}))
+    one, two = train(spec), train(spec.replace(second_phase={"frozen": True, "epochs": 2, "lr": 0.5, "objective_args": terms}))
     assert one.metrics["compactness_test"] == two.metrics["compactness_test"]
     assert one.metrics["classifier_separability_std"] != two.metrics["classifier_separability_std"]
     assert np.isfinite(two.curves["joint_loss"]).all()
@@ -372,12 +372,12 @@ def test_a_second_stage_moves_the_classifier_only(form):
 
 
 def test_views_and_determinism():
-    spec = TAIL.replace(views=("plain", "mixup", "cutmix"), evaluations=("longtail",), epochs=2)
+    spec = TAIL.replace(views=("plain", "mixup", "cutmix"), suites=("longtail",), epochs=2)
     assert train(spec).curves == train(spec).curves
 
 
 def test_tsne_places_thirty_test_images_a_class():
-    spec = TAIL.replace(epochs=1, evaluations=("tsne",))
-    rows = train(spec).frames["tsne"]
+    spec = TAIL.replace(epochs=1, suites=("tsne",))
+    rows = train(spec).small_tables["tsne"]
     assert [sum(row["label"] == k for row in rows) for k in range(10)] == [30] * 10
-    assert rows == train(spec).frames["tsne"]
+    assert rows == train(spec).small_tables["tsne"]

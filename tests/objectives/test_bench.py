@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lossbook.losses.multicenter import gaussian_kl
-from lossbook.losses.uniform import bce
+from lossbook.losses.uniform import binary_cross_entropy
 from lossbook.losses.warped import warp
 from lossbook.objectives import create_objective
 
@@ -23,7 +23,7 @@ def build(name, **arguments):
 
 def test_centres_without_noise_are_a_plain_bce():
     objective, features, labels = build("multicenter-bce", sigma_scale=0.0, kl_weight=0.0)
-    torch.testing.assert_close(objective(features, labels), bce(features @ objective.head.weight.T, labels))
+    torch.testing.assert_close(objective(features, labels), binary_cross_entropy(features @ objective.head.weight.T, labels))
 
 
 def test_centres_longhand():

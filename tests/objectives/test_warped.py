@@ -116,8 +116,8 @@ def test_two_phases_on_left_out_classes():
         batch_size=30,
         batch_classes=3,
         lr=0.03,
-        evaluations=("retrieval",),
-        then={"epochs": 1, "lr": 0.01, "objective_args": {"alpha": 1.0, "temperature": 1.0}},
+        suites=("retrieval",),
+        second_phase={"epochs": 1, "lr": 0.01, "objective_args": {"alpha": 1.0, "temperature": 1.0}},
     )
     second = spec.phases()[1].objective_args
     assert second == {"alpha": 1.0, "k1": 0.7, "k2": 1.3, "temperature": 1.0, "margin": 1.0}

@@ -137,7 +137,7 @@ class Alternating(Objective):
     steps_per_batch = 2
 
     def __init__(self, head):
-        super().__init__(head, uniform.bce)
+        super().__init__(head, uniform.binary_cross_entropy)
         self.epochs, self.steps = [], 0
 
     def forward(self, features, labels):

@@ -120,7 +120,7 @@ class LinearHead(Head):
         return super().forward(features)
 
 
-def unit(vectors: Tensor) -> Tensor:
+def unit_vectors(vectors: Tensor) -> Tensor:
     """Rows of length 1; a zero row stays zero and gets no gradient.  Lengths are taken in float32 or wider."""
     wide = at_least_float32(vectors)
     length = torch.linalg.vector_norm(wide, dim=1, keepdim=True)
@@ -159,7 +159,7 @@ class CosineHead(Head):
 
     def similarities(self, features: Tensor) -> Tensor:
         """Bias-free class metrics, (B, d) -> (B, N), within [-scale, scale]."""
-        return self.scale * F.linear(unit(features), unit(self.weight))
+        return self.scale * F.linear(unit_vectors(features), unit_vectors(self.weight))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, scale={self.scale:g}"

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lossbook.heads.linear import Head, unit
+from lossbook.heads.linear import Head, unit_vectors
 
 
 def sample_subcenters(weight: Tensor, log_var: Tensor, noise: Tensor, sigma_scale: float = 1.0) -> Tensor:
@@ -172,11 +172,11 @@ class MultiCenterCosineHead(_SampledCenters):
 
     def similarities(self, features: Tensor) -> Tensor:
         """Scaled cosines with the class centres, (B, d) -> (B, C)."""
-        return self.scale * F.linear(unit(features), unit(self.weight))
+        return self.scale * F.linear(unit_vectors(features), unit_vectors(self.weight))
 
     def center_logits(self, features: Tensor, centers: Tensor) -> Tensor:
         """Scaled cosines with every centre, (B, d) and (C, K+1, d) -> (B, C, K+1)."""
-        cosines = F.linear(unit(features), unit(centers.flatten(0, 1)))
+        cosines = F.linear(unit_vectors(features), unit_vectors(centers.flatten(0, 1)))
         return self.scale * cosines.unflatten(1, centers.shape[:2])
 
     def extra_repr(self) -> str:

@@ -5,7 +5,8 @@ int64 labels (B,), return the mean over the batch as a scalar in nats, compute h
 ``ValueError`` / ``TypeError`` for bad input, see :func:`check_logits_labels`.
 
 Two of the table's rows are elsewhere: the reverse cross entropy is
-:func:`~lossbook.losses.onecold.one_cold_cross_entropy` alone, the binary cross entropy :func:`~lossbook.losses.uniform.bce`.
+:func:`~lossbook.losses.onecold.one_cold_cross_entropy` alone, the binary cross entropy
+:func:`~lossbook.losses.uniform.binary_cross_entropy`.
 """
 
 from __future__ import annotations

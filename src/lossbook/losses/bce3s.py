@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.heads.linear import unit
+from lossbook.heads.linear import unit_vectors
 from lossbook.losses.checks import check_logits_labels
 from lossbook.losses.uniform import binary_terms
 from lossbook.precision import at_least_float32
@@ -174,10 +174,12 @@ def _bank_logits(projections: Tensor, labels: Tensor, bank: Tensor, tau: float, 
     """Cosines of projections and bank over tau, (B, K), after all checks."""
     if projections.ndim != 2 or bank.ndim != 2 or projections.shape[1] != bank.shape[1]:
         raise ValueError(f"expected projections (B, p) and a bank (K, p), got {tuple(projections.shape)} and {tuple(bank.shape)}")
+    if not projections.is_floating_point():
+        raise TypeError(f"expected floating-point projections, got {projections.dtype}")
     if not tau > 0:
         raise ValueError(f"tau must be positive, got {tau}")
     projections = at_least_float32(projections)
-    logits = F.linear(unit(projections), unit(bank.detach().to(projections.dtype)))
+    logits = F.linear(unit_vectors(projections), unit_vectors(bank.detach().to(projections.dtype)))
     check_logits_labels(logits, labels)
     _check_per_class("seen", seen, logits)
     return at_least_float32(logits) / tau
@@ -269,7 +271,7 @@ def update_bank(bank: Tensor, seen: Tensor, projections: Tensor, labels: Tensor)
 def _class_cosines(weight: Tensor) -> Tensor:
     if weight.ndim != 2 or len(weight) < 2:
         raise ValueError(f"expected classifier vectors (K, d) of K >= 2 classes, got {tuple(weight.shape)}")
-    directions = unit(at_least_float32(weight))
+    directions = unit_vectors(at_least_float32(weight))
     return at_least_float32(directions @ directions.T)
 
 

@@ -57,7 +57,7 @@ def naive(logits: Tensor, labels: Tensor) -> Tensor:
     return (negatives - positive).mean()
 
 
-def softmax(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     r"""The softmax cross entropy, Eq. 29 (Eqs. 48-53 with the heads of Table I).
 
     .. math:: L = -\log \frac{e^{c_y}}{\sum_j e^{c_j}}
@@ -70,14 +70,14 @@ def softmax(logits: Tensor, labels: Tensor) -> Tensor:
         Scalar in [0, inf), in nats.
 
     Example:
-        >>> softmax(torch.zeros(2, 4), torch.tensor([0, 3]))  # log 4
+        >>> cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))  # log 4
         tensor(1.3863)
     """
     check_logits_labels(logits, labels)
     return F.cross_entropy(at_least_float32(logits), labels)
 
 
-def bce(logits: Tensor, labels: Tensor) -> Tensor:
+def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     r"""The binary cross entropy summed over the classes, Eq. 2 (Eqs. 54-59 with the heads of Table I).
 
     .. math:: L = \log(1 + e^{-c_y}) + \sum_{j \neq y} \log(1 + e^{c_j})
@@ -93,7 +93,7 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
         Scalar in [0, inf), in nats; N log 2 for zero logits.
 
     Example:
-        >>> bce(torch.zeros(2, 4), torch.tensor([0, 3]))  # 4 log 2
+        >>> binary_cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))  # 4 log 2
         tensor(2.7726)
     """
     check_logits_labels(logits, labels)
@@ -101,7 +101,7 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0) -> Tensor:
-    r"""UniFace's unified cross entropy: :func:`bce` with a margin on the positive cosine.
+    r"""UniFace's unified cross entropy: :func:`binary_cross_entropy` with a margin on the positive cosine.
 
     .. math:: L = \log(1 + e^{-[s(\cos\theta_y - m) - b]}) + \sum_{j \neq y} \log(1 + e^{s\cos\theta_j - b})
 
@@ -112,14 +112,14 @@ def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0
         scale: :math:`s > 0`.
 
     Returns:
-        Scalar in [0, inf), in nats; equal to :func:`bce` for ``margin=0``.
+        Scalar in [0, inf), in nats; equal to :func:`binary_cross_entropy` for ``margin=0``.
     """
     check_logits_labels(logits, labels)
     if margin < 0 or scale <= 0:
         raise ValueError(f"expected margin >= 0 and scale > 0, got {margin} and {scale}")
     logits = at_least_float32(logits)
     shift = torch.full_like(logits[:, :1], -scale * margin)
-    return bce(logits.scatter_add(1, labels.unsqueeze(1), shift), labels)
+    return binary_cross_entropy(logits.scatter_add(1, labels.unsqueeze(1), shift), labels)
 
 
 def bce_di(metrics: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
@@ -135,12 +135,12 @@ def bce_di(metrics: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
         labels: (B,), int64.
 
     Returns:
-        Scalar in [0, inf), in nats; equal to :func:`bce` of ``metrics - b`` when all biases are equal.
+        Scalar in [0, inf), in nats; equal to :func:`binary_cross_entropy` of ``metrics - b`` when all biases are equal.
     """
     check_logits_labels(metrics, labels)
     if bias.shape != metrics.shape[1:]:
         raise ValueError(f"expected a bias of shape ({metrics.shape[1]},), one a class, got {tuple(bias.shape)}")
-    return bce(at_least_float32(metrics) - bias[labels].unsqueeze(1), labels)
+    return binary_cross_entropy(at_least_float32(metrics) - bias[labels].unsqueeze(1), labels)
 
 
 def _check_bounds(num_classes: int, lower: float, upper: float) -> None:

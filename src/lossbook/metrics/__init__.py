@@ -1,22 +1,16 @@
-"""Metrics, one file a question; the names below are the public ones."""
+"""Metrics, one file per question; the names below are the public ones."""
 
 from lossbook.metrics.calibration import expected_calibration_error
+from lossbook.metrics.clustering import nmi
 from lossbook.metrics.collapse import dimensions_needed, fisher_ratio, nc1, nc2, nc3, nc4, principal_accuracies
 from lossbook.metrics.diversity import effective_rank, intra_class_diversity, subcluster_purity, within_class_share
 from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
 from lossbook.metrics.longtail import class_groups, group_accuracy
+from lossbook.metrics.neighbours import nearest_neighbours
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr
 from lossbook.metrics.pairs import Pairs, cross_validated_accuracy, draw_pairs, similarities, tar_at_far
-from lossbook.metrics.retrieval import (
-    avg_dtp,
-    map_at_r,
-    nearest_neighbours,
-    nmi,
-    precision_at_1,
-    r_precision,
-    recall_at_k,
-    retrieval_scores,
-)
+from lossbook.metrics.proxies import avg_dtp
+from lossbook.metrics.retrieval import map_at_r, precision_at_1, r_precision, recall_at_k, retrieval_scores
 from lossbook.metrics.similarity import jacobian_ranks, linear_cka
 from lossbook.metrics.uniformity import (
     class_ranges,

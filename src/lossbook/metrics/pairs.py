@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lossbook.metrics.retrieval import Distance
+from lossbook.metrics.neighbours import Distance
 from lossbook.metrics.verification import threshold_accuracy, verification_accuracy
 
 

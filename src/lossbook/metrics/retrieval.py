@@ -1,275 +1,20 @@
 r"""How good is an embedding for retrieval?  Every sample queries all the others for samples of its class.
 
-``features`` (M, d) are the embeddings, ``labels`` (M,) the classes, any integers.  Nearest neighbours are exact: a matrix
-product, in bfloat16 where the machine is fast at it, leaves few candidates, float32 ranks them, distances that its rounding
-could confuse come from the differences in float64, and neighbours at equal distance keep the order of the samples (for
-more than 60 dimensions the bound on sums in float32 is a probable one, see the code).  The query itself is left out.
-:math:`R_i` is the number of other samples of query i's class; a query whose class has no other sample (:math:`R_i = 0`)
-has nothing to find and is left out of every mean, but others may find it.  All results are in [0, 1].
-
-Everything runs on the tensor's own device, a chunk of queries at a time: besides a few copies of the features (24 bytes a
-number) it takes at most about 300 MB (450 MB where many distances are equal), or 72 bytes a sample beyond four million
-samples.
+``features`` (M, d) are the embeddings, ``labels`` (M,) the classes, any integers.  Nearest neighbours are exact, see
+:mod:`lossbook.metrics.neighbours`.  The query itself is left out.  :math:`R_i` is the number of other samples of query i's
+class; a query whose class has no other sample (:math:`R_i = 0`) has nothing to find and is left out of every mean, but others
+may find it.  All results are in [0, 1].
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.metrics.ordering import lexsort
-
-Distance = Literal["euclidean", "cosine"]
-
-# Queries at a time; fewer where their products would have more entries than these, or their candidates might be more.
-_CHUNK_ROWS, _CHUNK_ELEMENTS, _CANDIDATES = 1024, 3 << 23, 1 << 22
-# Entries of the float64 distances at a time: with sorted copies, indices and masks they take 24 to 72 bytes an entry.
-_EXACT_ELEMENTS = 1 << 22
-# Wide groups cost candidates, narrow ones maxima: their width in roots of samples / k, and how many join in a larger one.
-_WIDTH, _JOINED = 0.35, 8
-# Pairs whose float64 differences are taken at a time.
-_PAIRS = 512
-
-
-def _check(features: Tensor, labels: Tensor) -> None:
-    if features.ndim != 2 or len(features) < 2 or features.shape[1] < 1:
-        raise ValueError(f"expected features of shape (M, d) with M >= 2 samples and d >= 1, got {tuple(features.shape)}")
-    if not features.is_floating_point():
-        raise TypeError(f"expected floating-point features, got {features.dtype}")
-    if labels.shape != features.shape[:1]:
-        raise ValueError(f"expected labels of shape ({len(features)},) to match the features, got {tuple(labels.shape)}")
-    if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise TypeError(f"expected integer labels, got {labels.dtype}")
-    if not bool(torch.stack(features.aminmax()).isfinite().all()):
-        raise ValueError("expected finite features; did the training diverge?")
-
-
-def _points(features: Tensor, distance: Distance) -> Tensor:
-    """Points whose Euclidean distances rank as ``distance`` does."""
-    if distance == "euclidean":
-        return features.detach()
-    if distance != "cosine":
-        raise ValueError(f"distance must be 'euclidean' or 'cosine', got {distance!r}")
-    points = features.detach().double()
-    length = torch.linalg.vector_norm(points, dim=1, keepdim=True)
-    unit = points / length.masked_fill(length == 0, 1)
-    # A zero feature has cosine 0 with every direction: it gets one of its own.
-    return torch.cat([unit, (length == 0).to(unit)], 1)
-
-
-def _distances(points: Tensor, i: Tensor, j: Tensor) -> Tensor:
-    """Of the points i (n,) to the points j (n,), from differences in float64: (n,)."""
-    x, y = (points.index_select(0, index).double() for index in (i, j))
-    return torch.linalg.vector_norm(x - y, dim=1)
-
-
-def _rounding(dimensions: int, dtype: torch.dtype) -> float:
-    """More than the error of a product :math:`x^T y - |y|^2/2 - c` in the unit ball, c at most 0.6, summed up in ``dtype``.
-
-    Of dimensions + 3 terms, whose sizes add up to 2.1 at most, and of the points' own rounding: in the worst case one unit
-    a term; 8 times the root of that many is exceeded once in 10^13 products (Higham and Mary, 2019).
-    """
-    terms = dimensions + 5
-    return 2.1 * min(terms, 8 * terms**0.5) * torch.finfo(dtype).eps / 2
-
-
-def _farness(products: Tensor) -> Tensor:
-    """The bits of negative floats: integers that are the larger, the smaller the float, and that a CPU compares faster."""
-    return products.view({2: torch.int16, 4: torch.int32, 8: torch.int64}[products.element_size()])
-
-
-class _Screen:
-    """Finds candidates through a matrix product in ``dtype``: the larger :math:`x^T y - |y|^2/2`, the nearer is y to x.
-    Less a little more than :math:`|x|^2/2` it is negative, minus half the squared distance.
-
-    Args:
-        unit: points in the unit ball.
-        half: their :math:`|y|^2/2`.
-        k: neighbours wanted.
-        dtype: of the product; a coarser one than that of ``unit`` costs more candidates.
-        rows: queries at a time, at most.
-
-    The table's columns stand in groups (column c in group c mod ``groups``), and these in a few larger ones: a query has
-    k points no farther than the k nearest minima of the larger groups.
-    """
-
-    def __init__(self, unit: Tensor, half: Tensor, k: int, dtype: torch.dtype, rows: int) -> None:
-        samples, dimensions = unit.shape
-        self.unit, self.half, self.k = unit, half, k
-        rounded = unit.to(dtype)
-        lost = torch.linalg.vector_norm(unit - rounded, dim=1).double()
-        most = samples // (k + 1)  # so large may groups be that k of them hold another point than the query
-        width = max(1, min(round(_WIDTH * (samples / k) ** 0.5), most))
-        joined = max(1, min(_JOINED, most // width))
-        self.larger = -(-samples // (width * joined))
-        self.groups = self.larger * joined
-        self.table = rounded.new_zeros(-(-samples // self.groups) * self.groups, dimensions + 3)
-        self.table[:samples, :-3], self.table[:samples, -3], self.table[:, -1] = rounded, -half, 1
-        rest = -half - self.table[:samples, -3]
-        self.table[:samples, -2] = rest
-        missing = (rest - self.table[:samples, -2]).abs().amax()
-        self.table[samples:, -3] = -torch.inf
-        # x'y' - xy = x'(y' - y) + (x' - x)y for the rounded x', y'; |y| is at most 1, and |x'| at most 1 + |x' - x|.
-        summed = _rounding(dimensions, torch.promote_types(dtype, torch.float32))  # bfloat16 is summed up in float32
-        self.error = lost + (1 + lost) * lost.amax() + missing + summed
-        self.own = (1 + 2 * torch.finfo(dtype).eps) * (half + self.error)  # rounded to dtype, still more than |x|^2/2
-        self.buffer = self.table.new_empty(rows, len(self.table))
-
-    def products(self, query: Tensor) -> Tensor:
-        """Minus half the squared distances of the points ``query`` (rows,) to all, but for a constant a row: all negative."""
-        queries = self.table[query]
-        queries[:, -3:-1], queries[:, -1] = 1, -self.own[query]
-        return torch.mm(queries, self.table.T, out=self.buffer[: len(query)])
-
-    def candidates(self, query: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """All that may be among the k nearest of the points ``query`` (rows,), unless they are too many.
-
-        Returns:
-            Rows of ``query``, in order; columns; products, but for a constant a row; and which rows have not too many, (rows,).
-        """
-        rows = len(query)
-        products = self.products(query)
-        products[torch.arange(rows, device=query.device), query] = -torch.inf
-        farness = _farness(products)
-        minima = farness.view(rows, -1, self.groups).amin(1)
-        nearest = minima.view(rows, -1, self.larger).amin(1).topk(self.k, dim=1, largest=False, sorted=False).values
-        least = nearest.amax(1).view(products.dtype).double()
-        # Rounding a product to dtype keeps the order: it counts once, in the k-th largest.
-        least = least - least.abs() * (torch.finfo(products.dtype).eps / 2) - 2 * self.error[query]
-        farthest = _farness(least.to(products.dtype)).unsqueeze(1)
-        place = (minima <= farthest).flatten().nonzero().squeeze(1)
-        row = place // self.groups
-        decided = torch.bincount(row, minlength=rows) <= max(4 * self.k, self.groups // 16)
-        if not bool(decided.all()):
-            kept = decided[row]
-            row, place = row[kept], place[kept]
-        columns = len(self.table)
-        group = torch.arange(0, columns, self.groups, device=row.device)
-        member = ((row * (columns - self.groups) + place).unsqueeze(1) + group).flatten()
-        # index_select takes a fourth of the time of farness[member].
-        near = farness.view(-1).index_select(0, member).view(-1, len(group)) <= farthest[row]
-        member = member[near.flatten().nonzero().squeeze(1)]
-        row = member // columns
-        column = member - row * columns
-        if products.dtype == self.unit.dtype:
-            return row, column, products.view(-1)[member], decided
-        return row, column, _products(self.unit[query], self.unit, row, column) - self.half[column], decided
-
-
-def _products(x: Tensor, y: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """x[row] y[column] of pairs in the order of the rows, without copies of the rows: (n,)."""
-    ends = torch.searchsorted(row, torch.arange(len(x) + 1, device=row.device))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-        pairs = torch.sparse_csr_tensor(ends, column, x.new_zeros(len(row)), (len(x), len(y)), check_invariants=False)
-    return torch.sparse.sampled_addmm(pairs, x, y.T).values()
-
-
-class _Search:
-    """The k nearest other points, exactly: a coarse product, for queries that it leaves undecided a precise one, for the
-    rest all distances."""
-
-    def __init__(self, points: Tensor, k: int) -> None:
-        samples, dimensions = points.shape
-        self.points, self.k = points, k
-        candidates = samples // 16 + round(2 * (samples * k) ** 0.5)
-        self.rows = max(1, min(_CHUNK_ELEMENTS // samples, _CANDIDATES // candidates, _CHUNK_ROWS, samples))
-        # A faster product of float32 would have a larger error.
-        dtype = torch.float32 if torch.get_float32_matmul_precision() == "highest" else torch.float64
-        # Without AVX-512 a CPU multiplies bfloat16 more slowly than float32.
-        coarse = points.device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512"
-        self.dtypes = [torch.bfloat16, dtype] if coarse else [dtype]
-        self.screens: dict[torch.dtype, _Screen] = {}
-        unit = points - points.mean(0, dtype=torch.float64)
-        length = torch.linalg.vector_norm(unit, dim=1)
-        scale = length.amax().masked_fill(length.amax() == 0, 1)
-        self.unit, self.half = unit.div_(scale).to(dtype), ((length / scale).square() / 2).to(dtype)
-        self.error = _rounding(dimensions, dtype)
-
-    def neighbours(self, query: Tensor) -> Tensor:
-        """The k nearest other points of the points ``query``, (rows, k)."""
-        found = query.new_empty(len(query), self.k)
-        left = torch.arange(len(query), device=query.device)
-        for dtype in self.dtypes:
-            if dtype not in self.screens:
-                self.screens[dtype] = _Screen(self.unit, self.half, self.k, dtype, self.rows)
-            row, column, value, decided = self.screens[dtype].candidates(query[left])
-            row, done, left = (decided.cumsum(0) - 1)[row], left[decided], left[~decided]
-            found[done] = self._ranked(query[done], row, column, value)
-            if not len(left):
-                return found
-        found[left] = _exact_neighbours(self.points, query[left], self.k)
-        return found
-
-    def _ranked(self, query: Tensor, row: Tensor, column: Tensor, value: Tensor) -> Tensor:
-        """The k nearest in order, (rows, k), of candidates with products ``value``."""
-        order = lexsort(-value, row)
-        row, value, column = (x.index_select(0, order) for x in (row, value, column))
-        first = torch.searchsorted(row, torch.arange(len(query), device=row.device)).unsqueeze(1)
-        nearest = first + torch.arange(self.k, device=row.device)
-        possible = value >= (value[nearest[:, -1]] - 2 * self.error)[row]
-        # Where products are too close to tell, the columns come in the order of their distances.
-        close = (row[1:] == row[:-1]) & (value[:-1] - value[1:] <= 2 * self.error) & possible[1:]
-        before, after = F.pad(close, (1, 0)), F.pad(close, (0, 1))
-        doubt = (before | after).nonzero().squeeze(1)
-        run, of, candidate = (~before).cumsum(0)[doubt], query[row[doubt]], column[doubt]
-        pairs = zip(of.split(_PAIRS), candidate.split(_PAIRS), strict=True)
-        distance = torch.cat([_distances(self.points, i, j) for i, j in pairs])
-        column[doubt] = candidate[lexsort(candidate, distance, run)]
-        return column[nearest]
-
-
-def _neighbours(points: Tensor, k: int) -> Iterator[Tensor]:
-    """The k nearest other points of every point, a chunk (rows, k) at a time."""
-    search = _Search(points, k)
-    for query in torch.arange(len(points), device=points.device).split(search.rows):
-        yield search.neighbours(query)
-
-
-def _exact_neighbours(points: Tensor, query: Tensor, k: int) -> Tensor:
-    """The k nearest other points of the points ``query`` (rows,) by distances to all of them: (rows, k)."""
-    found, points = [], points.double()
-    for part in query.split(max(1, _EXACT_ELEMENTS // len(points))):
-        # Not through a matrix product: equal points get equal distances whatever the chunk, and small ones stay exact.
-        distances = torch.cdist(points[part], points, compute_mode="donot_use_mm_for_euclid_dist")
-        distances.scatter_(1, part.unsqueeze(1), torch.inf)
-        found.append(_smallest(distances, k))
-    return torch.cat(found)
-
-
-def _smallest(distances: Tensor, k: int) -> Tensor:
-    """Columns of the k < M smallest entries of every row, in order, equal entries by column: (rows, k)."""
-    values, columns = distances.topk(k + 1, largest=False)  # three times as fast as sorting, but ties come in any order
-    columns = columns[:, :k]
-    tied = (values[:, 1:] == values[:, :-1]).any(1)
-    columns[tied] = distances[tied].sort(dim=1, stable=True).indices[:, :k]
-    return columns
-
-
-def nearest_neighbours(features: Tensor, k: int, distance: Distance = "euclidean") -> Tensor:
-    """The k nearest other samples of every sample, nearest first.
-
-    Args:
-        features: (M, d).
-        k: 1..M-1.
-        distance: ``"euclidean"`` of the raw features, or ``"cosine"``.
-
-    Returns:
-        Indices, (M, k).
-
-    Example:
-        >>> nearest_neighbours(torch.tensor([[0.0], [1.0], [3.0]]), k=2).tolist()
-        [[1, 2], [0, 2], [1, 0]]
-    """
-    _check(features, torch.zeros(len(features), dtype=torch.int64))
-    if not 1 <= k < len(features):
-        raise ValueError(f"expected k within 1..{len(features) - 1}, got {k}")
-    return torch.cat(list(_neighbours(_points(features, distance), k)))
+from lossbook.metrics.neighbours import Distance, check_embeddings, neighbours_in_chunks, points_of
 
 
 class _Queries(NamedTuple):
@@ -283,7 +28,7 @@ class _Queries(NamedTuple):
 
 def _relevant(features: Tensor, labels: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     """After all checks: the classes as 0, 1, ..., and how many other samples of its class a sample has, each (M,)."""
-    _check(features, labels)
+    check_embeddings(features, labels)
     if not 1 <= depth < len(labels):
         raise ValueError(f"expected k within 1..{len(labels) - 1}, one less than the samples, got {depth}")
     _, group, sizes = torch.unique(labels, return_inverse=True, return_counts=True)
@@ -296,7 +41,7 @@ def _relevant(features: Tensor, labels: Tensor, depth: int) -> tuple[Tensor, Ten
 def _matches(features: Tensor, group: Tensor, distance: Distance, depth: int) -> Iterator[tuple[slice, Tensor]]:
     """Which of a query's nearest neighbours have its class: a chunk of queries and (rows, depth) at a time."""
     start = 0
-    for neighbours in _neighbours(_points(features, distance), depth):
+    for neighbours in neighbours_in_chunks(points_of(features, distance), depth):
         rows = slice(start, start + len(neighbours))
         yield rows, group[neighbours] == group[rows].unsqueeze(1)
         start = rows.stop
@@ -384,60 +129,3 @@ def retrieval_scores(
     values = {f"recall@{k}": queries.first < k for k in ks}
     values |= {"P@1": queries.first < 1, "R-precision": queries.r_precision, "MAP@R": queries.average_precision}
     return {name: _mean(value, queries.counted) for name, value in values.items()}
-
-
-class Clustering(NamedTuple):
-    """Agreement of k-means clusters with the classes: NMI in [0, 1], and AMI, whose chance level is 0."""
-
-    nmi: float
-    ami: float
-
-
-def nmi(features: Tensor, labels: Tensor, distance: Distance = "euclidean", seed: int = 0) -> Clustering:
-    r"""The mutual information of the classes and of as many k-means clusters, over the geometric mean of their entropies.
-
-    .. math:: \mathrm{NMI} = \frac{I(Y; C)}{\sqrt{H(Y)\,H(C)}}
-
-    NMI is far from 0 by chance when the classes are many and small; AMI subtracts what chance gives.  scikit-learn's
-    k-means (k-means++, the best of ten starts) on the CPU.
-
-    Args:
-        distance: ``"cosine"`` clusters the features divided by their lengths.
-        seed: of the ten starts.
-
-    Example:
-        >>> nmi(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), torch.tensor([0, 0, 1, 1]))
-        Clustering(nmi=1.0, ami=1.0)
-    """
-    from sklearn.cluster import KMeans  # takes seconds to import, and nothing else here needs it
-    from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
-
-    _check(features, labels)
-    points, classes = _points(features, distance).double().cpu().numpy(), labels.cpu().numpy()
-    means = KMeans(n_clusters=len(labels.unique()), n_init=10, random_state=seed).fit(points)
-    scores = (normalized_mutual_info_score, adjusted_mutual_info_score)
-    return Clustering(*(float(score(classes, means.labels_, average_method="geometric")) for score in scores))
-
-
-def avg_dtp(features: Tensor, labels: Tensor, proxies: Tensor) -> float:
-    r"""AvgDTP, Eq. 9 of `warped`: the mean distance of an embedding to its class's proxy.
-
-    .. math:: \mathrm{AvgDTP} = \frac1M \sum_i \|e_i - p_{y_i}\|
-
-    Args:
-        features: (M, d).
-        labels: (M,), int64, within 0..N-1.
-        proxies: (N, d).
-
-    Returns:
-        In the features' unit, [0, inf).
-
-    Example:
-        >>> avg_dtp(torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([0, 1]), torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
-        3.0
-    """
-    if features.ndim != 2 or proxies.ndim != 2 or features.shape[1] != proxies.shape[1] or labels.shape != features.shape[:1]:
-        shapes = ", ".join(str(tuple(x.shape)) for x in (features, labels, proxies))
-        raise ValueError(f"expected features (M, d), labels (M,) and proxies (N, d), got {shapes}")
-    apart = features.detach().double() - proxies.detach().double()[labels]
-    return torch.linalg.vector_norm(apart, dim=1).mean().item()

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lossbook.heads.linear import LinearHead, unit
+from lossbook.heads.linear import LinearHead, unit_vectors
 from lossbook.losses import bce3s as losses
 from lossbook.losses.longtail import max_norm as clip_norms
 from lossbook.objectives.objective import Objective
@@ -38,13 +38,13 @@ class UnitHead(LinearHead):
         self.normalise = normalise
 
     def similarities(self, features: Tensor) -> Tensor:
-        """Bias-free class metrics, (B, d) -> (B, K)."""
-        features = unit(features) if self.normalise in ("features", "both") else features
-        weight = unit(self.weight) if self.normalise in ("classifier", "both") else self.weight
+        """Bias-free similarities, (B, d) -> (B, K)."""
+        features = unit_vectors(features) if self.normalise in ("features", "both") else features
+        weight = unit_vectors(self.weight) if self.normalise in ("classifier", "both") else self.weight
         return F.linear(features, weight)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Class metrics with the bias."""
+        """Logits: the similarities with the bias."""
         return self.similarities(features) + self.bias
 
 
@@ -124,7 +124,7 @@ class TripartiteObjective(Objective):
             with torch.no_grad():
                 self.head.weight.copy_(clip_norms(self.head.weight, self.max_norm))
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         return self._loss(features, ((1.0, labels),))
 
     def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
@@ -166,10 +166,7 @@ class TripartiteObjective(Objective):
         return _CONTRASTIVE[self.contrastive](projections, labels, self.bank, self.tau, self.seen)
 
 
-def _ce3s(in_features: int, num_classes: int, class_counts: Tensor | None = None, **arguments) -> TripartiteObjective:
+def ce3s(in_features: int, num_classes: int, class_counts: Tensor | None = None, **arguments) -> TripartiteObjective:
     """Eq. 25: every term in its CE form, unless an argument says otherwise."""
     forms = {"joint": "ce", "contrastive": "ce", "uniform": "ce"}
     return TripartiteObjective(in_features, num_classes, class_counts, **forms | arguments)
-
-
-OBJECTIVES = {"bce3s": TripartiteObjective, "ce3s": _ce3s}

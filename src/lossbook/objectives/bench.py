@@ -1,6 +1,6 @@
 """Combinations that none of the five papers has, for the cross-paper comparison.
 
-Two more need no code: the one-cold term on a BCE is ``bce+occe`` of :mod:`lossbook.objectives.baselines`, the uniform
+Two more need no code: the one-cold term on a BCE is ``bce+occe`` of :mod:`lossbook.objectives.onecold`, the uniform
 term of `bce3s` with a softmax is ``bce3s`` with ``joint="ce", contrastive=None, uniform="bce"``.
 """
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.heads.multicenter import MultiCenterHead
 from lossbook.losses.multicenter import gaussian_kl
-from lossbook.losses.uniform import bce
+from lossbook.losses.uniform import binary_cross_entropy
 from lossbook.losses.warped import warp
 from lossbook.objectives.objective import Objective
 
@@ -23,8 +23,8 @@ class MultiCenterBinaryObjective(Objective):
     .. math:: L = \tfrac12 \operatorname{BCE}(z_{\cdot,0}) + \tfrac{1}{2K} \sum_{k=1}^{K} \operatorname{BCE}(z_{\cdot,k})
                   + \beta L_{\sigma^2}
 
-    Every centre is a binary question of its own, so the share that the multi-centre label gives to a centre
-    (Eq. 8 of `multicenter`) becomes the weight of its BCE.
+    Each centre has a BCE of its own, weighted by the share that the multi-centre label gives to the centre (Eq. 8 of
+    `multicenter`).
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class MultiCenterBinaryObjective(Objective):
     ) -> None:
         if num_subcenters < 1:
             raise ValueError(f"expected num_subcenters >= 1, got {num_subcenters}")
-        super().__init__(MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale), bce)
+        super().__init__(MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale), binary_cross_entropy)
         self.kl_weight = kl_weight
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         centers = self.head.center_logits(features, self.head.centers())
         center, *subcenters = (self.loss(logits, labels) for logits in centers.unbind(2))
         divergence = gaussian_kl(self.head.log_var)
@@ -43,7 +43,7 @@ class MultiCenterBinaryObjective(Objective):
         return (center + sum(subcenters) / len(subcenters)) / 2 + self.kl_weight * divergence
 
     def logits(self, features: Tensor) -> Tensor:
-        """Metrics to the class centres, in training too: (B, d) -> (B, C)."""
+        """Similarities to the class centres, in training too: (B, d) -> (B, C)."""
         return self.head.similarities(features)
 
 
@@ -78,10 +78,10 @@ class EuclideanBinaryObjective(Objective):
     ) -> None:
         if not temperature > 0:
             raise ValueError(f"temperature must be positive, got {temperature}")
-        super().__init__(BallHead(in_features, num_classes, radius), bce)
+        super().__init__(BallHead(in_features, num_classes, radius), binary_cross_entropy)
         self.temperature, self.alpha, self.k1, self.k2 = temperature, alpha, k1, k2
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         distances = self.head.distances(features)
         if self.alpha is not None:
             own = labels.unsqueeze(1)
@@ -93,14 +93,7 @@ class EuclideanBinaryObjective(Objective):
         return self.temperature * self.head(features)
 
 
-def _warped_bce(
+def warped_bce(
     in_features: int, num_classes: int, alpha: float = 8.0, k1: float = 0.8, k2: float = 1.3, **arguments: float
 ) -> Objective:
     return EuclideanBinaryObjective(in_features, num_classes, alpha=alpha, k1=k1, k2=k2, **arguments)
-
-
-OBJECTIVES = {
-    "multicenter-bce": MultiCenterBinaryObjective,
-    "euclidean-bce": EuclideanBinaryObjective,
-    "warped-bce": _warped_bce,
-}

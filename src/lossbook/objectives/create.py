@@ -12,8 +12,8 @@ from lossbook.objectives.registry import OBJECTIVES
 
 
 def list_objectives() -> dict[str, str]:
-    """Every objective's name and the paper (the file) that it comes from."""
-    return dict.fromkeys(OBJECTIVES, "")
+    """Every objective's name and its source: one of the five papers' short names, another paper, or "combination"."""
+    return {name: entry.source for name, entry in OBJECTIVES.items()}
 
 
 def create_objective(
@@ -25,7 +25,7 @@ def create_objective(
         name: see ``lossbook list``.
         in_features: size of a feature vector.
         num_classes: N.
-        class_counts: training images a class, (N,); used by the objectives that re-balance, ignored by the others.
+        class_counts: training images per class, (N,); used by the objectives that re-balance, ignored by the others.
         arguments: the objective's own.
 
     Example:
@@ -35,12 +35,14 @@ def create_objective(
         >>> loss.backward()
 
     Raises:
-        ValueError: for an unknown name, listing the known ones.
+        ValueError: for an unknown name, listing the known ones, or a wrong size.
         TypeError: for an argument that this objective does not take or lacks, naming it.
     """
     if name not in OBJECTIVES:
         raise ValueError(f"unknown objective {name!r}; expected one of {', '.join(OBJECTIVES)}")
-    build = OBJECTIVES[name]
+    if in_features < 1 or num_classes < 2:
+        raise ValueError(f"expected in_features >= 1 and num_classes >= 2, got {in_features} and {num_classes}")
+    build = OBJECTIVES[name].build
     if class_counts is not None and "class_counts" in inspect.signature(build).parameters:
         arguments["class_counts"] = class_counts
     try:

@@ -1,4 +1,4 @@
-"""Long-tailed baselines that `bce3s` compares itself with; all of them need the training images a class."""
+"""Long-tailed baselines that `bce3s` compares itself with; all of them need the number of training images per class."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from lossbook.objectives.objective import Loss, Objective
 
 
 class CountingObjective(Objective):
-    """A loss that takes the training images a class as its third argument."""
+    """A loss that takes the number of training images per class as its third argument."""
 
     def __init__(self, head: torch.nn.Module, loss: Loss, class_counts: Tensor) -> None:
         super().__init__(head, loss)
         check_class_counts(class_counts)
         self.register_buffer("class_counts", class_counts, persistent=False)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(self.head(features), labels, self.class_counts)
+    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return self.loss(logits, labels, self.class_counts)
 
 
 class PostHocObjective(Objective):
-    """Logit adjustment after training (Menon et al. 2021): trained with the softmax cross entropy, predicts with the
-    logarithms of the class shares taken off its logits."""
+    """Logit adjustment after training (Menon et al. 2021): it trains with the softmax cross entropy and predicts
+    with its logits less the logarithms of the class shares."""
 
     def __init__(self, head: torch.nn.Module, class_counts: Tensor, strength: float) -> None:
         super().__init__(head, joint_ce)
@@ -39,8 +39,8 @@ class PostHocObjective(Objective):
 
 
 class WeightBalancingObjective(Objective):
-    """Weight balancing (Alshammari et al. 2022): the softmax cross entropy, strong weight decay (the run's), and in a
-    second phase class-balanced weights (``beta``) and classifier vectors no longer than ``max_norm``."""
+    """Weight balancing (Alshammari et al. 2022): the softmax cross entropy with strong weight decay (set by the
+    run), then a second phase with class-balanced weights (``beta``) and classifier vectors no longer than ``max_norm``."""
 
     def __init__(self, head: torch.nn.Module, class_counts: Tensor, beta: float | None, max_norm: float | None) -> None:
         super().__init__(head, joint_ce)
@@ -48,8 +48,8 @@ class WeightBalancingObjective(Objective):
         self.register_buffer("class_weights", weights, persistent=False)
         self.max_norm = max_norm
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(self.head(features), labels, self.class_weights)
+    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return self.loss(logits, labels, self.class_weights)
 
     def after_step(self) -> None:
         if self.max_norm is not None:
@@ -57,34 +57,25 @@ class WeightBalancingObjective(Objective):
                 self.head.weight.copy_(losses.max_norm(self.head.weight, self.max_norm))
 
 
-def _cb_focal(in_features: int, num_classes: int, class_counts: Tensor, beta: float = 0.9999, gamma: float = 1.0) -> Objective:
+def cb_focal(in_features: int, num_classes: int, class_counts: Tensor, beta: float = 0.9999, gamma: float = 1.0) -> Objective:
     loss = functools.partial(losses.class_balanced_focal, beta=beta, gamma=gamma)
     return CountingObjective(LinearHead(in_features, num_classes), loss, class_counts)
 
 
-def _ldam(in_features: int, num_classes: int, class_counts: Tensor, scale: float = 30.0, max_margin: float = 0.5) -> Objective:
+def ldam(in_features: int, num_classes: int, class_counts: Tensor, scale: float = 30.0, max_margin: float = 0.5) -> Objective:
     loss = functools.partial(losses.ldam, max_margin=max_margin, scale=scale)
     return CountingObjective(CosineHead(in_features, num_classes, "zero", scale), loss, class_counts)
 
 
-def _balanced_softmax(in_features: int, num_classes: int, class_counts: Tensor) -> Objective:
+def balanced_softmax(in_features: int, num_classes: int, class_counts: Tensor) -> Objective:
     return CountingObjective(LinearHead(in_features, num_classes), losses.balanced_softmax, class_counts)
 
 
-def _logit_adjustment(in_features: int, num_classes: int, class_counts: Tensor, strength: float = 1.0) -> Objective:
+def logit_adjustment(in_features: int, num_classes: int, class_counts: Tensor, strength: float = 1.0) -> Objective:
     return PostHocObjective(LinearHead(in_features, num_classes), class_counts, strength)
 
 
-def _weight_balancing(
+def weight_balancing(
     in_features: int, num_classes: int, class_counts: Tensor, beta: float | None = None, max_norm: float | None = None
 ) -> Objective:
     return WeightBalancingObjective(LinearHead(in_features, num_classes), class_counts, beta, max_norm)
-
-
-OBJECTIVES = {
-    "cb-focal": _cb_focal,
-    "ldam": _ldam,
-    "logit-adjustment": _logit_adjustment,
-    "balanced-softmax": _balanced_softmax,
-    "weight-balancing": _weight_balancing,
-}

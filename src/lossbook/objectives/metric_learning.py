@@ -45,11 +45,11 @@ class _Borrowed:
 
 
 class ProxyObjective(Objective):
-    """A loss with one proxy a class.
+    """A loss with one proxy per class.
 
     Args:
         loss: a module of one parameter, (features, labels) to a scalar: ``proxies`` (N, d) or ``W`` (d, N).
-        scale: of the cosines in ``logits``, which makes them those of the loss up to margins and constants.
+        scale: of the cosines in ``logits``: with it they are the logits of the loss up to margins and constants.
         fused_loss: see :class:`Objective`.
     """
 
@@ -62,16 +62,17 @@ class ProxyObjective(Objective):
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         features = features.to(self.head.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
-            if self.fused_loss is not None:
-                return super().forward(features, labels)
-            return self.loss(self.head.weight, features, labels)
+            return super().forward(features, labels)
+
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
+        return self.loss(self.head.weight, features, labels)
 
 
 class PairObjective(Objective):
     """A loss of pairs of samples, without proxies.
 
-    ``head.weight`` holds a running mean of every class's directions instead, not trained: a batch's mean counts for a
-    tenth, the first one wholly.  Until a class is seen its mean is zero, and so is its cosine.
+    ``head.weight`` is not trained: it holds a running mean of each class's directions, in which the mean of a new batch
+    has a share of one tenth (the first one: the whole).  A class has the mean zero, and the cosine zero, until it is seen.
 
     Args:
         loss: (features, labels) to a scalar, no parameters.
@@ -84,10 +85,13 @@ class PairObjective(Objective):
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         features = features.to(self.head.weight.dtype)
+        with torch.autocast(features.device.type, enabled=False):
+            return super().forward(features, labels)
+
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         if self.training:
             self._follow(features.detach(), labels)
-        with torch.autocast(features.device.type, enabled=False):
-            return self.loss(features, labels)
+        return self.loss(features, labels)
 
     @torch.no_grad()
     def _follow(self, features: Tensor, labels: Tensor) -> None:
@@ -98,50 +102,39 @@ class PairObjective(Objective):
         means.lerp_(sums / counts.clamp_min(1).unsqueeze(1), share.unsqueeze(1))
 
 
-def _proxy_nca(in_features: int, num_classes: int, scale: float = 9.0) -> Objective:
+def proxy_nca(in_features: int, num_classes: int, scale: float = 9.0) -> Objective:
     """ProxyNCA++: a softmax of squared distances on the sphere; its temperature of 1/9 is the scale of 9."""
     loss = _losses().ProxyNCALoss(num_classes, in_features, softmax_scale=scale)
     return ProxyObjective(in_features, num_classes, loss, 2 * scale)  # |x - p|^2 = 2 - 2 cos
 
 
-def _proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha: float = 32.0) -> Objective:
+def proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha: float = 32.0) -> Objective:
     loss = _losses().ProxyAnchorLoss(num_classes, in_features, margin=margin, alpha=alpha)
     return ProxyObjective(in_features, num_classes, loss, alpha)
 
 
-def _normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:
+def normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:
     """The temperature divides, as in its paper."""
     loss = _losses().NormalizedSoftmaxLoss(num_classes, in_features, temperature=temperature)
     return ProxyObjective(in_features, num_classes, loss, 1 / temperature, cross_entropy)
 
 
-def _arcface(in_features: int, num_classes: int, margin: float = 28.6, scale: float = 64.0) -> Objective:
+def arcface(in_features: int, num_classes: int, margin: float = 28.6, scale: float = 64.0) -> Objective:
     """The margin is in degrees."""
     return ProxyObjective(
         in_features, num_classes, _losses().ArcFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
     )
 
 
-def _cosface(in_features: int, num_classes: int, margin: float = 0.35, scale: float = 64.0) -> Objective:
+def cosface(in_features: int, num_classes: int, margin: float = 0.35, scale: float = 64.0) -> Objective:
     return ProxyObjective(
         in_features, num_classes, _losses().CosFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
     )
 
 
-def _multi_similarity(in_features: int, num_classes: int, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> Objective:
+def multi_similarity(in_features: int, num_classes: int, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> Objective:
     return PairObjective(in_features, num_classes, _losses().MultiSimilarityLoss(alpha=alpha, beta=beta, base=base))
 
 
-def _contrastive(in_features: int, num_classes: int, pos_margin: float = 0.0, neg_margin: float = 1.0) -> Objective:
+def contrastive(in_features: int, num_classes: int, pos_margin: float = 0.0, neg_margin: float = 1.0) -> Objective:
     return PairObjective(in_features, num_classes, _losses().ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin))
-
-
-OBJECTIVES = {
-    "proxy-nca++": _proxy_nca,
-    "proxy-anchor": _proxy_anchor,
-    "normalized-softmax": _normalized_softmax,
-    "arcface": _arcface,
-    "cosface": _cosface,
-    "multi-similarity": _multi_similarity,
-    "contrastive": _contrastive,
-}

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from lossbook.heads.multicenter import MultiCenterCosineHead, MultiCenterHead
-from lossbook.losses.checks import check_logits_labels
 from lossbook.losses.fused import subcenters
 from lossbook.losses.multicenter import (
     additive_angular_margin,
@@ -51,19 +50,20 @@ class MultiCenterObjective(Objective):
             raise ValueError(f"expected kl_weight >= 0, got {kl_weight}")
         self.kl_weight = float(kl_weight)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if self.fused_loss is not None:
-            head = self.head
-            drawn = (head.num_subcenters, head.sigma_scale, head.generator)
-            return self._with_divergence(self.fused_loss(features, head.weight, head.log_var, labels, *drawn))
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         return self._total(features, ((1.0, labels),))
+
+    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
+        head = self.head
+        drawn = (head.num_subcenters, head.sigma_scale, head.generator)
+        return self._with_divergence(self.fused_loss(features, head.weight, head.log_var, labels, *drawn))
 
     def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
         """Both labels see the same sub-centres: the cross entropy with a soft label spread over the centres of both."""
         return self._total(features, ((share, labels), (1 - share, partners)))
 
     def logits(self, features: Tensor) -> Tensor:
-        """Metrics to the class centres, in training too: (B, d) -> (B, C)."""
+        """Similarities to the class centres, in training too: (B, d) -> (B, C)."""
         return self.head.similarities(features)
 
     def _total(self, features: Tensor, labels: tuple[tuple[float, Tensor], ...]) -> Tensor:
@@ -115,7 +115,7 @@ class AngularMarginObjective(MultiCenterObjective):
         return with_margin(logits, labels, logits.new_tensor(self.head.scale), self.margin)
 
 
-def _multicenter(
+def multicenter(
     in_features: int, num_classes: int, num_subcenters: float = 2, sigma_scale: float = 1.0, **weights: float
 ) -> Objective:
     head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
@@ -123,7 +123,7 @@ def _multicenter(
     return MultiCenterObjective(head, **weights, fused_loss=fused_loss)
 
 
-def _large_margin(
+def multicenter_lsoftmax(
     in_features: int,
     num_classes: int,
     num_subcenters: float = 2,
@@ -135,7 +135,7 @@ def _large_margin(
     return LargeMarginObjective(head, margin=margin, **weights)
 
 
-def _angular_margin(
+def multicenter_arc(
     in_features: int,
     num_classes: int,
     num_subcenters: float = 2,
@@ -180,12 +180,11 @@ class LibraryObjective(Objective):
     def __init__(self, head: _LibraryHead) -> None:
         super().__init__(head, head.classifier)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        check_logits_labels(features.new_empty(len(features), self.head.num_classes), labels)
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         return self.loss(features, labels)
 
 
-def _softtriple(
+def softtriple(
     in_features: int,
     num_classes: int,
     num_subcenters: float = 2,
@@ -201,7 +200,7 @@ def _softtriple(
     return LibraryObjective(_LibraryHead(classifier, "fc", num_classes))
 
 
-def _subcenter_arcface(
+def subcenter_arcface(
     in_features: int, num_classes: int, num_subcenters: float = 2, scale: float = 16.0, margin: float = 0.2
 ) -> Objective:
     from pytorch_metric_learning.losses import SubCenterArcFaceLoss
@@ -214,12 +213,3 @@ def _subcenter_arcface(
         margin=math.degrees(margin),
     )
     return LibraryObjective(_LibraryHead(classifier, "W", num_classes))
-
-
-OBJECTIVES = {
-    "multicenter": _multicenter,
-    "multicenter-lsoftmax": _large_margin,
-    "multicenter-arc": _angular_margin,
-    "softtriple": _softtriple,
-    "subcenter-arcface": _subcenter_arcface,
-}

@@ -1,9 +1,10 @@
-"""Objectives of the `onecold` paper: the one-cold cross entropy alone, added to cross entropy, with soft targets, dual."""
+"""Objectives of the `onecold` paper: the one-cold cross entropy alone, added to another loss, with soft targets, dual."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,51 +20,67 @@ from lossbook.losses.onecold import (
     instance_targets,
     one_cold_cross_entropy,
 )
-from lossbook.losses.uniform import softmax
-from lossbook.objectives.objective import Loss, Objective
+from lossbook.losses.uniform import binary_cross_entropy, cross_entropy
+from lossbook.objectives.objective import Objective
+
+
+def _check_weight(occe_weight: float) -> None:
+    if occe_weight < 0:
+        raise ValueError(f"expected occe_weight >= 0, got {occe_weight}")
 
 
 class OneColdObjective(Objective):
-    r"""Any loss plus the uniform one-cold cross entropy of the same logits, Eq. 8: :math:`L + \gamma L_{OCCE}`.
+    r"""An objective plus the uniform one-cold cross entropy of the same logits, Eq. 8: :math:`L + \gamma L_{OCCE}`.
 
-    A weight of 0 is the loss alone.  Otherwise both parts are measured (``loss_base``, ``loss_occe``).
+    The parts are measured (``loss_base``, ``loss_occe``).  With a weight of 0 the objective is computed alone.
+
+    Args:
+        base: an objective whose loss is one of its head's logits.  Its head and its loss become those of this objective, so
+            that their parameters keep their names.
+        occe_weight: :math:`\gamma`.
+        fused_loss: both terms in one function of :mod:`lossbook.losses.fused`.
     """
 
     def __init__(
         self,
-        in_features: int,
-        num_classes: int,
-        loss: Loss,
+        base: Objective,
         occe_weight: float = 1.0,
         fused_loss: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None,
     ) -> None:
-        if occe_weight < 0:
-            raise ValueError(f"expected occe_weight >= 0, got {occe_weight}")
-        super().__init__(LinearHead(in_features, num_classes), loss, fused_loss)
+        _check_weight(occe_weight)
+        if type(base) is not Objective:
+            raise TypeError(f"expected an objective that is a head and a loss of its logits, got {type(base).__name__}")
+        super().__init__(base.head, base.loss, fused_loss)
         self.occe_weight = occe_weight
 
-    def base(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss without the one-cold term."""
-        return self.loss(logits, labels)
-
-    def one_cold(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _one_cold(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The one-cold term without its weight."""
         return one_cold_cross_entropy(logits, labels)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if self.fused_loss is not None:
-            loss, base, one_cold = self.fused_loss(
-                features, labels=labels, one_cold_weight=self.occe_weight, **fused.inputs(self.head)
-            )
-            self.measured = {"loss_base": base, "loss_occe": one_cold}
-            return loss
-        logits = self.head(features)
-        base = self.base(logits, labels)
+    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
+        base = super()._of_logits(logits, labels)
         if not self.occe_weight:
             return base
-        one_cold = self.one_cold(logits, labels)
+        one_cold = self._one_cold(logits, labels)
         self.measured = {"loss_base": base.detach(), "loss_occe": one_cold.detach()}
         return base + self.occe_weight * one_cold
+
+    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
+        loss, base, one_cold = self.fused_loss(
+            features, labels=labels, one_cold_weight=self.occe_weight, **fused.inputs(self.head)
+        )
+        self.measured = {"loss_base": base, "loss_occe": one_cold}
+        return loss
+
+
+def with_one_cold(build: Callable[..., Objective]) -> Callable[..., Objective]:
+    """The builder of an objective with the one-cold term added; it takes ``occe_weight`` besides the arguments of ``build``."""
+
+    @functools.wraps(build)  # shows whether ``build`` takes class_counts
+    def build_with_one_cold(in_features: int, num_classes: int, occe_weight: float = 1.0, **arguments: Any) -> Objective:
+        return OneColdObjective(build(in_features, num_classes, **arguments), occe_weight)
+
+    return build_with_one_cold
 
 
 class DistilledObjective(OneColdObjective):
@@ -74,20 +91,14 @@ class DistilledObjective(OneColdObjective):
     ``"class"``: the class' average prediction over the epoch before; the first epoch has the uniform target.
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        num_classes: int,
-        source: Literal["instance", "class"],
-        occe_weight: float = 1.0,
-        alpha: float = 0.5,
-    ) -> None:
-        super().__init__(in_features, num_classes, softmax, occe_weight)
+    def __init__(self, base: Objective, source: Literal["instance", "class"], occe_weight: float, alpha: float) -> None:
+        super().__init__(base, occe_weight)
         if not 0 <= alpha <= 1:
             raise ValueError(f"expected alpha within [0, 1], got {alpha}")
         self.source, self.alpha = source, alpha
         if source == "class":
-            self.register_buffer("sums", torch.zeros(num_classes, num_classes))
+            classes = len(base.head.weight)
+            self.register_buffer("sums", torch.zeros(classes, classes))
             self.register_buffer("weights", class_weights(self.sums))
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
@@ -96,7 +107,7 @@ class DistilledObjective(OneColdObjective):
                 self.weights.copy_(class_weights(self.sums))
             self.sums.zero_()
 
-    def one_cold(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _one_cold(self, logits: Tensor, labels: Tensor) -> Tensor:
         predictions = anti_class_probabilities(logits.detach())
         if self.source == "instance":
             return one_cold_cross_entropy(logits, labels, instance_targets(predictions, labels, self.alpha))
@@ -110,40 +121,44 @@ class DualObjective(Objective):
     predicts, and all three can be read from ``head`` afterwards."""
 
     def __init__(self, in_features: int, num_classes: int, occe_weight: float = 1.0, prediction: Prediction = "combined") -> None:
-        if occe_weight < 0:
-            raise ValueError(f"expected occe_weight >= 0, got {occe_weight}")
-        super().__init__(DualHead(in_features, num_classes, prediction), softmax)
+        _check_weight(occe_weight)
+        super().__init__(DualHead(in_features, num_classes, prediction), cross_entropy)
         self.occe_weight = occe_weight
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         base = self.loss(self.head.ce(features), labels)
         one_cold = one_cold_cross_entropy(self.head.occe(features), labels)
         self.measured = {"loss_base": base.detach(), "loss_occe": one_cold.detach()}
         return base + self.occe_weight * one_cold
 
 
-def _occe(in_features: int, num_classes: int) -> Objective:
-    """The reverse cross entropy (RCE) of Table 1."""
+def _cross_entropy(in_features: int, num_classes: int) -> Objective:
+    return Objective(LinearHead(in_features, num_classes), cross_entropy)
+
+
+def _binary_cross_entropy(in_features: int, num_classes: int) -> Objective:
+    return Objective(LinearHead(in_features, num_classes), binary_cross_entropy)
+
+
+def occe(in_features: int, num_classes: int) -> Objective:
+    """The one-cold cross entropy alone, which is the reverse cross entropy (RCE) of Table 1."""
     return Objective(LinearHead(in_features, num_classes), one_cold_cross_entropy, fused_softmax.one_cold_cross_entropy)
 
 
-def _ce(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Objective:
+def ce_occe(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Objective:
+    """Eq. 8."""
     fused_loss = fused_softmax.cross_entropy_with_one_cold if occe_weight > 0 else None
-    return OneColdObjective(in_features, num_classes, softmax, occe_weight, fused_loss)
+    return OneColdObjective(_cross_entropy(in_features, num_classes), occe_weight, fused_loss)
 
 
-def _instance(in_features: int, num_classes: int, occe_weight: float = 1.0, alpha: float = 0.1) -> Objective:
-    return DistilledObjective(in_features, num_classes, "instance", occe_weight, alpha)
+def ce_occe_instance(in_features: int, num_classes: int, occe_weight: float = 1.0, alpha: float = 0.1) -> Objective:
+    """Eq. 9."""
+    return DistilledObjective(_cross_entropy(in_features, num_classes), "instance", occe_weight, alpha)
 
 
-def _class(in_features: int, num_classes: int, occe_weight: float = 1.0, alpha: float = 0.5) -> Objective:
-    return DistilledObjective(in_features, num_classes, "class", occe_weight, alpha)
+def ce_occe_class(in_features: int, num_classes: int, occe_weight: float = 1.0, alpha: float = 0.5) -> Objective:
+    """Eq. 10."""
+    return DistilledObjective(_cross_entropy(in_features, num_classes), "class", occe_weight, alpha)
 
 
-OBJECTIVES = {
-    "occe": _occe,
-    "ce+occe": _ce,
-    "ce+occe-instance": _instance,
-    "ce+occe-class": _class,
-    "ce+occe-dual": DualObjective,
-}
+bce_occe = with_one_cold(_binary_cross_entropy)

@@ -1,4 +1,4 @@
-"""Objectives of the `uniform` paper: the twelve of Table I, ``bce-di`` (Eq. 63) and ``uce`` (UniFace)."""
+"""Objectives of the `uniform` paper: the twelve of Table I, ``bce-di`` (Eq. 63) and ``uce`` (UniFace, Zhou et al., 2023)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lossbook.losses.fused.binary import binary_cross_entropy
 from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives.objective import Loss, Objective
 
-_FUSED = {uniform.softmax: cross_entropy, uniform.bce: binary_cross_entropy}
+_FUSED = {uniform.cross_entropy: cross_entropy, uniform.binary_cross_entropy: binary_cross_entropy}
 _START_ARGUMENT = {"zero": None, "diverse": "bias_mode", "unified": "bias_start"}
 
 
@@ -33,7 +33,7 @@ def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: f
     return Objective(CosineHead(in_features, num_classes, bias, scale, **start), loss, _FUSED[loss])
 
 
-def _uce(
+def uce(
     in_features: int,
     num_classes: int,
     scale: float = 64.0,
@@ -48,16 +48,17 @@ def _uce(
 
 
 class OwnBiasObjective(Objective):
-    """``bce-di``: every metric of a sample is compared with the bias of the sample's own class.
+    """``bce-di``: all similarities of a sample are compared with the bias of the sample's own class.
 
-    A new sample has no label to pick the bias by; it shifts all its metrics alike, so prediction uses the bias-free
-    metrics.
+    A new sample has no label that could pick the bias.  As one bias shifts all similarities of a sample alike, prediction
+    uses the similarities themselves.
     """
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if self.fused_loss is not None:
-            return self.fused_loss(features, self.head.weight, labels, sample_bias=-self.head.bias[labels])
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         return self.loss(self.head.similarities(features), self.head.bias, labels)
+
+    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
+        return self.fused_loss(features, self.head.weight, labels, sample_bias=-self.head.bias[labels])
 
     def logits(self, features: Tensor) -> Tensor:
         return self.head.similarities(features)
@@ -67,19 +68,20 @@ class OwnBiasObjective(Objective):
         return self.head.bias.detach()
 
 
-def _bce_di(in_features: int, num_classes: int, bias_mode: int = 0) -> Objective:
+def bce_di(in_features: int, num_classes: int, bias_mode: int = 0) -> Objective:
     head = LinearHead(in_features, num_classes, "diverse", bias_mode)
     return OwnBiasObjective(head, uniform.bce_di, binary_cross_entropy)
 
 
-_LOSSES = {"soft": uniform.softmax, "bce": uniform.bce}
-_HEADS = {"": _linear, "n": _cosine}
-_BIASES: dict[str, Bias] = {"0": "zero", "d": "diverse", "u": "unified"}
-
-OBJECTIVES = {
-    f"{loss_name}-{head_name}{bias_name}": functools.partial(build, loss, bias)
-    for loss_name, loss in _LOSSES.items()
-    for head_name, build in _HEADS.items()
-    for bias_name, bias in _BIASES.items()
-}
-OBJECTIVES |= {"bce-di": _bce_di, "uce": _uce}
+soft_0 = functools.partial(_linear, uniform.cross_entropy, "zero")
+soft_d = functools.partial(_linear, uniform.cross_entropy, "diverse")
+soft_u = functools.partial(_linear, uniform.cross_entropy, "unified")
+soft_n0 = functools.partial(_cosine, uniform.cross_entropy, "zero")
+soft_nd = functools.partial(_cosine, uniform.cross_entropy, "diverse")
+soft_nu = functools.partial(_cosine, uniform.cross_entropy, "unified")
+bce_0 = functools.partial(_linear, uniform.binary_cross_entropy, "zero")
+bce_d = functools.partial(_linear, uniform.binary_cross_entropy, "diverse")
+bce_u = functools.partial(_linear, uniform.binary_cross_entropy, "unified")
+bce_n0 = functools.partial(_cosine, uniform.binary_cross_entropy, "zero")
+bce_nd = functools.partial(_cosine, uniform.binary_cross_entropy, "diverse")
+bce_nu = functools.partial(_cosine, uniform.binary_cross_entropy, "unified")

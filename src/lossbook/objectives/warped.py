@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.losses import warped
-from lossbook.losses.fused.distances import euclidean_softmax
+from lossbook.losses.fused import distances
 from lossbook.objectives.objective import Loss, Objective
 
 
@@ -41,23 +41,24 @@ class EuclideanObjective(Objective):
     ) -> None:
         super().__init__(EuclideanHead(in_features, num_classes), loss, fused_loss)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if self.fused_loss is not None:
-            loss, self.measured["avg_dtp"] = self.fused_loss(features, self.head.weight, labels)
-            return loss
+    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
         distances = self.head.distances(features)
         loss = self.loss(distances, labels)
         self.measured["avg_dtp"] = distances.detach().gather(1, labels.unsqueeze(1)).mean()
         return loss
 
+    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
+        loss, self.measured["avg_dtp"] = self.fused_loss(features, self.head.weight, labels)
+        return loss
 
-def _euclidean_softmax(in_features: int, num_classes: int, temperature: float = 1.0) -> Objective:
+
+def euclidean_softmax(in_features: int, num_classes: int, temperature: float = 1.0) -> Objective:
     loss = functools.partial(warped.euclidean_softmax, temperature=temperature)
-    fused_loss = functools.partial(euclidean_softmax, temperature=temperature)
+    fused_loss = functools.partial(distances.euclidean_softmax, temperature=temperature)
     return EuclideanObjective(in_features, num_classes, loss, fused_loss)
 
 
-def _warped_softmax(
+def warped_softmax(
     in_features: int,
     num_classes: int,
     alpha: float = 28.40,
@@ -70,11 +71,11 @@ def _warped_softmax(
     shape = {"alpha": alpha, "k1": k1, "k2": k2, "margin": margin}
     loss = functools.partial(warped.warped_softmax, temperature=temperature, **shape)
     own = functools.partial(warped.warp, **shape)
-    fused_loss = functools.partial(euclidean_softmax, temperature=temperature, own=own)
+    fused_loss = functools.partial(distances.euclidean_softmax, temperature=temperature, own=own)
     return EuclideanObjective(in_features, num_classes, loss, fused_loss)
 
 
-def _generalized_softmax(
+def generalized_softmax(
     in_features: int, num_classes: int, f1: str = "identity", f2: str = "identity", temperature: float = 1.0
 ) -> Objective:
     """``f1`` and ``f2`` are names in ``FUNCTIONS``."""
@@ -83,10 +84,3 @@ def _generalized_softmax(
             raise ValueError(f"unknown function {name!r}; expected one of {', '.join(FUNCTIONS)}")
     arguments = {"f1": FUNCTIONS[f1], "f2": FUNCTIONS[f2], "temperature": temperature}
     return EuclideanObjective(in_features, num_classes, functools.partial(warped.generalized_softmax, **arguments))
-
-
-OBJECTIVES = {
-    "euclidean-softmax": _euclidean_softmax,
-    "warped-softmax": _warped_softmax,
-    "generalized-softmax": _generalized_softmax,
-}

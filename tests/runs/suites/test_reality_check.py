@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-import reference_warped as ref
+import reference_retrieval as ref
 import torch
 
 from lossbook.data import held_out_classes, subset

@@ -120,7 +120,8 @@ def binary_cross_entropy(
     sample_bias: Tensor | None = None,
     margin: float = 0.0,
 ) -> Tensor:
-    r"""A linear or cosine head and :func:`~lossbook.losses.uniform.bce`, of memory (N, d) for the weight's gradient.
+    r"""A linear or cosine head and :func:`~lossbook.losses.uniform.binary_cross_entropy`, in the memory of the weight's
+    gradient, (N, d).
 
     .. math:: L = \log(1 + e^{m - z_y}) + \sum_{j \neq y} \log(1 + e^{z_j}), \qquad
               z_j = W_j^\top x + b_j + a \ \text{ or } \ \gamma \cos(W_j, x) + b_j + a

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lossbook.heads.linear import unit
+from lossbook.heads.linear import unit_vectors
 from lossbook.losses.fused.autograd import Gradients, as_input
 from lossbook.losses.fused.blocks import Precision, block_size, check, product_into
 
@@ -111,4 +111,4 @@ def prepared(
         raise ValueError(f"expected a bias of shape (1,) or ({len(weight)},), got {tuple(bias.shape)}")
     if scale is not None and not scale > 0:
         raise ValueError(f"expected scale > 0, got {scale}")
-    return features if scale is None else unit(features), None if bias is None else bias.expand(len(weight))
+    return features if scale is None else unit_vectors(features), None if bias is None else bias.expand(len(weight))

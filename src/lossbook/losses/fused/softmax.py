@@ -149,7 +149,7 @@ def _softmax(features: Tensor, weight: Tensor, bias: Tensor | None, scale: float
 def cross_entropy(
     features: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None = None, scale: float | None = None
 ) -> Tensor:
-    r"""A linear or cosine head and :func:`~lossbook.losses.uniform.softmax`, of memory (N, 5/4 d).
+    r"""A linear or cosine head and :func:`~lossbook.losses.uniform.cross_entropy`, of memory (N, 5/4 d).
 
     .. math:: L = -\log \frac{e^{z_y}}{\sum_j e^{z_j}}
 

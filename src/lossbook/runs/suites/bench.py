@@ -14,7 +14,8 @@ from lossbook.heads.euclidean import EuclideanHead
 from lossbook.metrics import ood
 from lossbook.metrics.calibration import expected_calibration_error
 from lossbook.metrics.openset import auroc
-from lossbook.metrics.retrieval import avg_dtp, retrieval_scores
+from lossbook.metrics.proxies import avg_dtp
+from lossbook.metrics.retrieval import retrieval_scores
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 _NEIGHBOURS = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lossbook.metrics.retrieval import avg_dtp
+from lossbook.metrics.proxies import avg_dtp
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 _SHOWN = 100  # images a class

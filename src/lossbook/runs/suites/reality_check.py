@@ -19,7 +19,8 @@ from torch import Tensor
 
 from lossbook.data import held_out_classes
 from lossbook.heads.euclidean import EuclideanHead
-from lossbook.metrics.retrieval import Distance, retrieval_scores
+from lossbook.metrics.neighbours import Distance
+from lossbook.metrics.retrieval import retrieval_scores
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 

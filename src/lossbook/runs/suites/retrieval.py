@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from lossbook.heads.euclidean import EuclideanHead
-from lossbook.metrics.retrieval import avg_dtp, nmi, retrieval_scores
+from lossbook.metrics.clustering import nmi
+from lossbook.metrics.proxies import avg_dtp
+from lossbook.metrics.retrieval import retrieval_scores
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 # Beyond (Stanford Online Products) papers print recall at other k and no NMI; k-means with so many clusters takes hours.

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lossbook.data.pairs import ImagePairs
 from lossbook.heads.euclidean import EuclideanHead
+from lossbook.metrics.neighbours import Distance
 from lossbook.metrics.pairs import cross_validated_accuracy, draw_pairs, similarities, tar_at_far
-from lossbook.metrics.retrieval import Distance
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 FALSE_ACCEPT_RATES = (0.1, 0.01)

@@ -1,0 +1,42 @@
+r"""Do the clusters of an embedding agree with the classes?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from lossbook.metrics.neighbours import Distance, check_embeddings, points_of
+
+
+class Clustering(NamedTuple):
+    """Agreement of k-means clusters with the classes: NMI in [0, 1], and AMI, whose chance level is 0."""
+
+    nmi: float
+    ami: float
+
+
+def nmi(features: Tensor, labels: Tensor, distance: Distance = "euclidean", seed: int = 0) -> Clustering:
+    r"""The mutual information of the classes and of as many k-means clusters, over the geometric mean of their entropies.
+
+    .. math:: \mathrm{NMI} = \frac{I(Y; C)}{\sqrt{H(Y)\,H(C)}}
+
+    NMI is far from 0 by chance when the classes are many and small; AMI subtracts what chance gives.  scikit-learn's
+    k-means (k-means++, the best of ten starts) on the CPU.
+
+    Args:
+        distance: ``"cosine"`` clusters the features divided by their lengths.
+        seed: of the ten starts.
+
+    Example:
+        >>> nmi(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), torch.tensor([0, 0, 1, 1]))
+        Clustering(nmi=1.0, ami=1.0)
+    """
+    from sklearn.cluster import KMeans  # takes seconds to import, and nothing else here needs it
+    from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+
+    check_embeddings(features, labels)
+    points, classes = points_of(features, distance).double().cpu().numpy(), labels.cpu().numpy()
+    means = KMeans(n_clusters=len(labels.unique()), n_init=10, random_state=seed).fit(points)
+    scores = (normalized_mutual_info_score, adjusted_mutual_info_score)
+    return Clustering(*(float(score(classes, means.labels_, average_method="geometric")) for score in scores))

@@ -1,0 +1,16 @@
+"""The asymmetric loss for one label per sample (Ridnik et al., 2021)."""
+
+from __future__ import annotations
+
+import functools
+
+from lossbook.heads.linear import LinearHead
+from lossbook.losses import baselines
+from lossbook.objectives.objective import Objective
+
+
+def asymmetric(
+    in_features: int, num_classes: int, gamma_positive: float = 0.0, gamma_negative: float = 4.0, smoothing: float = 0.1
+) -> Objective:
+    arguments = {"gamma_positive": gamma_positive, "gamma_negative": gamma_negative, "smoothing": smoothing}
+    return Objective(LinearHead(in_features, num_classes), functools.partial(baselines.asymmetric, **arguments))

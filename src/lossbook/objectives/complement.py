@@ -1,0 +1,48 @@
+"""Losses with the entropy of the complementary classes: complement objective training (Chen et al., 2019) in two steps per
+batch, complement cross entropy (Kim et al., 2021) in one."""
+
+from __future__ import annotations
+
+import functools
+
+from torch import Tensor
+
+from lossbook.heads.linear import LinearHead
+from lossbook.losses.baselines import complement_cross_entropy, complement_entropy
+from lossbook.losses.uniform import cross_entropy
+from lossbook.objectives.objective import Objective
+from lossbook.objectives.onecold import OneColdObjective
+
+
+class ComplementTraining(Objective):
+    """Every batch has one step on the loss and one on the normalised complement entropy, which is maximised and measured
+    (``complement_entropy``)."""
+
+    steps_per_batch = 2
+    turn = 0
+
+    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.turn == 0:
+            return super()._of_logits(logits, labels)
+        entropy = complement_entropy(logits, labels)
+        self.measured["complement_entropy"] = entropy.detach()
+        return -entropy / (logits.shape[1] - 1)
+
+    def after_step(self) -> None:
+        self.turn = (self.turn + 1) % self.steps_per_batch
+
+
+class ComplementTrainingWithOneCold(ComplementTraining, OneColdObjective):
+    """The first step of a batch has the one-cold term, the second has not."""
+
+
+def cot(in_features: int, num_classes: int) -> Objective:
+    return ComplementTraining(LinearHead(in_features, num_classes), cross_entropy)
+
+
+def cot_occe(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Objective:
+    return ComplementTrainingWithOneCold(Objective(LinearHead(in_features, num_classes), cross_entropy), occe_weight)
+
+
+def cce(in_features: int, num_classes: int, balance: float = 1.0) -> Objective:
+    return Objective(LinearHead(in_features, num_classes), functools.partial(complement_cross_entropy, balance=balance))

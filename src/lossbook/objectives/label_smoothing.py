@@ -1,0 +1,13 @@
+"""Cross entropy with smoothed labels (Szegedy et al., 2016)."""
+
+from __future__ import annotations
+
+import functools
+
+from lossbook.heads.linear import LinearHead
+from lossbook.losses import baselines
+from lossbook.objectives.objective import Objective
+
+
+def label_smoothing(in_features: int, num_classes: int, smoothing: float = 0.1) -> Objective:
+    return Objective(LinearHead(in_features, num_classes), functools.partial(baselines.label_smoothing, smoothing=smoothing))

@@ -1,0 +1,190 @@
+"""What holds for every objective in the registry: shapes, gradients, state, precision, mixed images, and what it refuses."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+
+import pytest
+import torch
+from torch import Tensor
+
+from lossbook.objectives import Objective, create_objective, list_objectives
+from lossbook.objectives.registry import OBJECTIVES
+
+FEATURES, CLASSES, BATCH = 8, 5, 10
+COUNTS = torch.tensor([20, 10, 5, 3, 2])
+PAPERS = ("uniform", "bce3s", "multicenter", "warped", "onecold")
+
+# The library's reducer averages over the pairs with a positive loss, which leaves a NaN out.
+DROPS_NAN = {"contrastive"}
+
+every_objective = pytest.mark.parametrize("name", OBJECTIVES)
+
+
+def build(name: str, device: torch.device | str = "cpu") -> tuple[Objective, Tensor, Tensor]:
+    torch.manual_seed(0)
+    objective = create_objective(name, FEATURES, CLASSES, COUNTS).to(device)
+    features = torch.randn(BATCH, FEATURES, device=device)
+    return objective, features, torch.arange(BATCH, device=device) % CLASSES
+
+
+def loss_of(objective: Objective, features: Tensor, labels: Tensor) -> Tensor:
+    """With the same noise each time."""
+    torch.manual_seed(1)
+    return objective(features, labels)
+
+
+# The registry ----------------------------------------------------------------------------------------------------
+
+
+@every_objective
+def test_the_source_is_a_paper_or_a_combination(name):
+    source = list_objectives()[name]
+    assert source in (*PAPERS, "combination") or re.fullmatch(r"\w+( et al\.| and \w+)?, (19|20)\d\d", source)
+
+
+@every_objective
+def test_the_builder_says_which_arguments_it_takes(name):
+    with pytest.raises(TypeError, match=f"objective '{re.escape(name)}' does not take these arguments.*depth"):
+        create_objective(name, FEATURES, CLASSES, COUNTS, depth=3)
+    assert list(inspect.signature(OBJECTIVES[name].build).parameters)[:2] == ["in_features", "num_classes"]
+
+
+# Loss and prediction ---------------------------------------------------------------------------------------------
+
+
+@every_objective
+def test_loss_and_gradients(name, device):
+    objective, features, labels = build(name, device)
+    loss = objective(features.requires_grad_(), labels)
+    assert loss.shape == ()
+    assert loss.isfinite()
+    loss.backward()
+    gradients = [features.grad, *(p.grad for p in objective.parameters() if p.grad is not None)]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert features.grad.abs().sum() > 0
+
+
+@every_objective
+def test_shapes(name, device):
+    objective, features, _ = build(name, device)
+    assert objective.logits(features).shape == (BATCH, CLASSES)
+    assert objective.head.similarities(features).shape == (BATCH, CLASSES)
+    assert objective.head.weight.shape == (CLASSES, FEATURES)
+    assert objective.head.bias is None or objective.head.bias.shape in [(1,), (CLASSES,)]
+    assert objective.threshold().shape in [(), (CLASSES,)]
+    assert not objective.threshold().requires_grad
+
+
+@every_objective
+def test_mixed_images(name):
+    objective, features, labels = build(name)
+    assert objective.mixed(features, labels, labels.roll(1), 0.3).isfinite()
+
+
+@every_objective
+def test_measured_scalars_have_no_gradient(name):
+    objective, features, labels = build(name)
+    for _ in range(objective.steps_per_batch):
+        objective(features, labels)
+        objective.after_step()
+    assert all(value.shape == () and value.isfinite() and not value.requires_grad for value in objective.measured.values())
+
+
+@every_objective
+def test_memory_layout_does_not_matter_and_inputs_are_left_alone(name):
+    objective, features, labels = build(name)
+    twin = copy.deepcopy(objective)
+    turned, strided = features.T.contiguous().T, torch.stack([labels, labels], 1)[:, 0]
+    torch.testing.assert_close(loss_of(twin, turned, strided), loss_of(objective, features, labels))
+    assert torch.equal(turned, features) and torch.equal(features, build(name)[1])
+
+
+@every_objective
+def test_nan_stays_nan(name):
+    objective, features, labels = build(name)
+    features[1, 2] = torch.nan
+    assert loss_of(objective, features, labels).isnan() != (name in DROPS_NAN)
+
+
+# State -----------------------------------------------------------------------------------------------------------
+
+
+@every_objective
+def test_state_dict_round_trip(name):
+    objective, features, labels = build(name)
+    for epoch in range(2):
+        objective.start_epoch(epoch, 2)
+        objective(features, labels)
+        objective.after_step()
+    other = create_objective(name, FEATURES, CLASSES, COUNTS)
+    other.load_state_dict(objective.state_dict())
+    for one in (objective, other):
+        one.eval()
+    torch.testing.assert_close(other.logits(features), objective.logits(features), rtol=0, atol=0)
+
+
+@every_objective
+def test_without_training_nothing_changes(name):
+    objective, features, labels = build(name)
+    objective.eval()
+    before = copy.deepcopy(objective.state_dict())
+    with torch.inference_mode():
+        objective(features, labels)
+        objective.logits(features)
+    assert all(torch.equal(value, before[key]) for key, value in objective.state_dict().items())
+
+
+# Precision -------------------------------------------------------------------------------------------------------
+
+
+@every_objective
+def test_autocast(name, device):
+    objective, features, labels = build(name, device)
+    exact = loss_of(copy.deepcopy(objective), features, labels)
+    with torch.autocast(device.type, torch.bfloat16):
+        value = loss_of(objective, features.requires_grad_(), labels)
+    value.backward()
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, exact, rtol=3e-2, atol=1e-2)
+    assert all(p.grad.dtype == torch.float32 and p.grad.isfinite().all() for p in objective.parameters() if p.grad is not None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bce-nu", "uce", "ce+occe-class", "warped-softmax", "focal+occe", "balanced-softmax"])
+def test_compiled_objectives_are_the_same(name):
+    objective, features, labels = build(name)
+    expected = loss_of(copy.deepcopy(objective), features, labels)
+    compiled = torch.compile(objective, backend="aot_eager")
+    torch.testing.assert_close(compiled(features, labels), expected)
+
+
+# Refused ---------------------------------------------------------------------------------------------------------
+
+
+@every_objective
+@pytest.mark.parametrize(("arguments", "message"), [((0, CLASSES), "in_features >= 1"), ((FEATURES, 1), "num_classes >= 2")])
+def test_wrong_sizes(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        create_objective(name, *arguments, class_counts=torch.ones(arguments[1], dtype=torch.int64))
+
+
+@every_objective
+def test_wrong_labels(name):
+    objective, features, labels = build(name)
+    with pytest.raises(ValueError, match=r"labels within 0\.\.4"):
+        objective(features, labels + 1)
+    with pytest.raises(ValueError, match=r"labels of shape \(10,\)"):
+        objective(features, labels[:-1])
+    with pytest.raises(TypeError, match=r"torch\.int64, got torch\.float32"):
+        objective(features, labels.float())
+
+
+@every_objective
+def test_wrong_features(name):
+    objective, features, labels = build(name)
+    for wrong in (features[:, 1:], features[0], features[:0]):
+        with pytest.raises(ValueError, match=r"features of shape \(B, 8\) with B >= 1, got"):
+            objective(wrong, labels[: len(wrong)])
