@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.data import held_out_classes
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.metrics.retrieval import precision_at_1
+from lossbook.runs.subsets import held_out_classes
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 _CHUNK = 1000  # images at a time: some corruptions work in float32

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
-from lossbook.objectives import Objective
+from lossbook.objectives.objective import Objective
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 # A record holds the K x K pairs of classifier vectors up to so many classes (Fig. 8 has 100).

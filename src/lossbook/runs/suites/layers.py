@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from lossbook.data import resize, to_float
+from lossbook.data.batches import resize, to_float
 from lossbook.metrics.similarity import jacobian_ranks
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 

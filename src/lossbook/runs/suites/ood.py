@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.data import Split, resize, to_float
+from lossbook.data.batches import resize, to_float
+from lossbook.data.dataset import Split
 from lossbook.data.other_sets import others_of
 from lossbook.data.unknown import unknown_for
 from lossbook.heads.dual import DualHead

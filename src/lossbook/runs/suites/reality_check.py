@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.data import held_out_classes
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.metrics.retrieval import Distance, retrieval_scores
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.subsets import held_out_classes
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 FOLDS = 4

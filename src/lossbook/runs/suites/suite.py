@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from lossbook.data.sets import ImageData
+from lossbook.data.dataset import ImageData
 from lossbook.objectives.objective import Objective
 from lossbook.runs.spec import RunSpec
 

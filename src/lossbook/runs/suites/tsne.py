@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from lossbook.data import Split, first_of_each_class
+from lossbook.data.dataset import Split
+from lossbook.data.subsets import first_of_each_class
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 _IMAGES_A_CLASS = 30
