@@ -265,8 +265,8 @@ FILES = {"fashion-mnist": "FashionMNIST/raw/*", "cifar100": "cifar-100-python/*"
 
 def data_faults(work: Path, chance: random.Random, times: int = 3) -> Iterator[dict[str, object]]:
     """Every file of every data set that is here, damaged in every way."""
-    from lossbook.data import load
-    from lossbook.data.sets import DataError, data_dir, without_downloads
+    from lossbook.data.dataset import DataError, data_dir, without_downloads
+    from lossbook.data.load import load
 
     source = data_dir()
     for name, pattern in FILES.items():

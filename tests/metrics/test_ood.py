@@ -6,8 +6,9 @@ import torch
 from scipy.special import logsumexp
 from sklearn.datasets import load_sample_images
 
-from lossbook.data import DATASETS
-from lossbook.data.unknown import UNKNOWN_SETS, photographs
+from lossbook.data.registry import DATASETS
+from lossbook.data.sample_photographs import photographs
+from lossbook.data.unknown_registry import UNKNOWN_SETS
 from lossbook.runs.suites.ood import UNKNOWN
 from lossbook.metrics import auroc, ood
 from lossbook.runs.spec import RunSpec

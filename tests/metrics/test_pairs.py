@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossbook.data.pairs import read_pairs
-from lossbook.data.sets import DataError
+from lossbook.data.dataset import DataError
 from lossbook.runs.suites.verification import verify
 from lossbook.metrics import cross_validated_accuracy, draw_pairs, similarities, tar_at_far
 from lossbook.runs.spec import RunSpec
