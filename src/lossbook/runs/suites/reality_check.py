@@ -76,8 +76,7 @@ def _mean(scores: list[dict[str, float]]) -> dict[str, float]:
 
 
 def measure(outputs: Outputs, *folds: Outputs | None) -> Measured:
-    """``{complete,concatenated,separated,validation}_{MAP@R,R-precision,P@1}``, by the distance that the loss works with;
-    nothing if one of the four trainings diverged."""
+    """Retrieval by the distance that the loss works with; nothing if one of the four trainings diverged."""
     unknown = held_out_classes(outputs.spec)
     if unknown is None:
         raise ValueError("the suite 'reality_check' needs RunSpec.classes: the classes left out are the test classes")
@@ -98,4 +97,18 @@ def measure(outputs: Outputs, *folds: Outputs | None) -> Measured:
     return Measured({f"{setting}_{name}": value for setting, found in scores.items() for name, value in found.items()})
 
 
-SUITE = Suite(measure, further_runs=fold_specs)
+_SETTINGS = {
+    "complete": "the run's own model",
+    "concatenated": "four models side by side",
+    "separated": "four models, mean",
+    "validation": "four models, each on the fold that it has not seen, mean",
+}
+SUITE = Suite(
+    measure,
+    metrics={
+        f"{setting}_{name}": f"{name} of {line}, within [0, 1]; larger is better"
+        for setting, line in _SETTINGS.items()
+        for name in SCORES
+    },
+    further_runs=fold_specs,
+)
