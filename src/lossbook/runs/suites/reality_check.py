@@ -25,6 +25,7 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 FOLDS = 4
 SCORES = ("MAP@R", "R-precision", "P@1")
+_NEEDS_CLASSES = "the suite 'reality_check' needs RunSpec.classes: the classes left out are the test classes"
 
 
 def class_folds(num_classes: int, folds: int = FOLDS) -> list[Tensor]:
@@ -57,6 +58,8 @@ def concatenated(embeddings: Sequence[Tensor], distance: Distance) -> Tensor:
 
 def fold_specs(spec: RunSpec) -> list[RunSpec]:
     """The runs of the four models, the k-th without the k-th fold."""
+    if not spec.classes:
+        raise ValueError(_NEEDS_CLASSES)
     if spec.embedding_size == 0 or spec.embedding_size % FOLDS:
         raise ValueError(f"expected an embedding_size that is a multiple of {FOLDS}, got {spec.embedding_size}")
     specs = []
@@ -79,7 +82,7 @@ def measure(outputs: Outputs, *folds: Outputs | None) -> Measured:
     """Retrieval by the distance that the loss works with; nothing if one of the four trainings diverged."""
     unknown = held_out_classes(outputs.spec)
     if unknown is None:
-        raise ValueError("the suite 'reality_check' needs RunSpec.classes: the classes left out are the test classes")
+        raise ValueError(_NEEDS_CLASSES)
     distance: Distance = "euclidean" if isinstance(outputs.objective.head, EuclideanHead) else "cosine"
     test, validation = [], []
     for fold, model in zip(class_folds(outputs.data.num_classes), folds, strict=True):
