@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.data import lfw_subset
+from sklearn.datasets import load_sample_images
 
 from lossbook.data.dataset import DataError, data_dir, without_downloads
 from lossbook.data.load import load, load_test
@@ -101,3 +102,11 @@ def test_nothing_is_downloaded_where_that_is_forbidden(name, monkeypatch, tmp_pa
     monkeypatch.setenv("LOSSBOOK_DATA", str(tmp_path))
     with without_downloads(), pytest.raises(DataError, match=f"'{name}' .*You can use download=True"):
         unknown_images(name, 32)
+
+
+def test_photographs_are_cut_without_overlap():
+    patches = unknown_images("photographs", 28)
+    assert patches.dtype == torch.uint8
+    assert patches.shape == (2 * (427 // 28) * (640 // 28), 3, 28, 28)
+    image = torch.tensor(load_sample_images().images[0]).permute(2, 0, 1)
+    torch.testing.assert_close(patches[640 // 28 + 2], image[:, 28:56, 56:84])
