@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from benchmarks.measure import DEVICE, Values, compare
-from lossbook.runs import train as training
-from lossbook.data import load, resize, subset, to_float
-from lossbook.data.sets import DataError, without_downloads
+from lossbook.data.batches import resize, to_float
+from lossbook.data.dataset import DataError, without_downloads
+from lossbook.data.load import load
 from lossbook.models import create_model
+from lossbook.runs import train as training
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.subsets import subset
 
 SMALL = RunSpec(dataset="mnist5k", model="cnn", image_size=14, epochs=5, batch_size=100, lr=0.03, suites=())
 RESNET18 = RunSpec(dataset="cifar100", model="resnet18-cifar", epochs=1, batch_size=128, lr=0.05, suites=())

@@ -265,8 +265,8 @@ FILES = {"fashion-mnist": "FashionMNIST/raw/*", "cifar100": "cifar-100-python/*"
 
 def data_faults(work: Path, chance: random.Random, times: int = 3) -> Iterator[dict[str, object]]:
     """Every file of every data set that is here, damaged in every way."""
-    from lossbook.data import load
-    from lossbook.data.sets import DataError, data_dir, without_downloads
+    from lossbook.data.dataset import DataError, data_dir, without_downloads
+    from lossbook.data.load import load
 
     source = data_dir()
     for name, pattern in FILES.items():
@@ -352,7 +352,9 @@ def twice(work: Path, expected: dict[str, object]) -> Iterator[dict[str, object]
             both = [step(folder, *WRITES["train"][0]) for _ in range(2)]
         outputs = [process.communicate()[0] for process in both]
         if what == "step":
-            assert step(folder, "job", "bce3s-001", "_build/executed-runs/quick/bce3s-001.ipynb", "--runs-per-job", "5").wait() == 0
+            assert (
+                step(folder, "job", "bce3s-001", "_build/executed-runs/quick/bce3s-001.ipynb", "--runs-per-job", "5").wait() == 0
+            )
         right = not differences(folder, expected)
         codes = sorted(process.returncode for process in both)
         refused = [output for output in outputs if BUSY in output]

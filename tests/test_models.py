@@ -5,16 +5,23 @@ import sys
 import pytest
 import torch
 
-from lossbook.data import to_float
+from lossbook.data.batches import to_float
 from lossbook.models import LITE_SIDE, MODELS, create_model
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*(name for name in MODELS if name != "identity"), "resnet18-cifar"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_features_have_the_promised_width(name, channels):
     model, num_features = create_model(name, channels)
     size = 32 if name.endswith("-cifar") else 14
     assert model(torch.randn(2, channels, size, size)).shape == (2, num_features)
+
+
+def test_features_pass_through_as_they_are():
+    model, num_features = create_model("identity", 1280)
+    features = torch.randn(2, 1280)
+    assert model(features) is features
+    assert num_features == 1280
 
 
 def test_small_backbones_take_eight_by_eight_images():
@@ -70,5 +77,6 @@ def test_errors():
         create_model("efficientnet_lite0", 2)
     with pytest.raises(ValueError, match="unknown model 'resnet51'; expected one of mlp"):
         create_model("resnet51")
-    with pytest.raises(ValueError, match="'cnn' has no pretrained weights"):
-        create_model("cnn", pretrained=True)
+    for name in ("cnn", "identity"):
+        with pytest.raises(ValueError, match=f"'{name}' has no pretrained weights"):
+            create_model(name, pretrained=True)

@@ -52,14 +52,14 @@ def _chosen(paper: str, table: str) -> tuple[Table, ...]:
 @app.command("list")
 def list_() -> None:
     """Objectives, data sets, and tables with their number of runs at each tier."""
-    from lossbook.data import DATASETS
+    from lossbook.data.registry import DATASETS
     from lossbook.objectives import list_objectives
 
     _print("Objectives", ["name", "source"], [[name, source] for name, source in list_objectives().items()])
     _print(
         "Data sets",
         ["name", "classes", "from"],
-        [[n, str(c), "a package" if b else "LOSSBOOK_DATA"] for n, (_, c, b) in DATASETS.items()],
+        [[name, str(data.num_classes), data.package or "LOSSBOOK_DATA"] for name, data in DATASETS.items()],
     )
     rows = [
         [p.name, t.name, t.title, *(str(len(t.runs(tier))) for tier in TIERS)] for p in PAPERS.values() for t in p.evidence.tables
@@ -75,10 +75,9 @@ def features(
 
     What they were made from is written to _build/results/frozen/features.csv, a row a data set.
     """
-    from lossbook.data.extract import extract_features, record
-    from lossbook.data.features import COUNTS
+    from lossbook.data.extract import CACHES, extract_features, record
 
-    for dataset in datasets or COUNTS:
+    for dataset in datasets or CACHES:
         console.print(f"features of {dataset} are in {extract_features(dataset)}")
         record(dataset, in_project("_build") / "results" / "frozen" / "features.csv")
 
@@ -224,9 +223,9 @@ def doctor() -> None:
     """Versions, device, data found, free disk: what to send with a question."""
     import torch
 
-    from lossbook.data import DATASETS, load
-    from lossbook.data.hashes import COUNTS
-    from lossbook.data.sets import FEATURES, DataError, data_dir, without_downloads
+    from lossbook.data.dataset import DataError, data_dir, without_downloads
+    from lossbook.data.load import load
+    from lossbook.data.registry import DATASETS
 
     rows = [["python", platform.python_version()]]
     for name in ("lossbook", "torch", "torchvision", "timm", "lightning-fabric", "jupyter-book", "papermill", "snakemake"):
@@ -238,35 +237,17 @@ def doctor() -> None:
     rows.append(["device", device])
     rows.append(["LOSSBOOK_DATA", str(data_dir())])
     rows.append(["free disk", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB"])
-    for name, (_, _, bundled) in DATASETS.items():
-        by_hand = "data/README.md says where it comes from" if name in COUNTS else "downloaded when first used"
-        absent = f"not here ({f'lossbook features {FEATURES[name]}' if name in FEATURES else by_hand})"
-        if not bundled and not data_dir().is_dir():
-            rows.append([f"data {name}", absent])
+    for name, dataset in DATASETS.items():
+        if not dataset.is_here():
+            rows.append([f"data {name}", f"not here; {dataset.cure}"])
             continue
         try:
             with without_downloads():
-                data = load(name) if bundled or _looks_present(name) else None
-            rows.append(
-                [
-                    f"data {name}",
-                    f"{len(data.train)} + {len(data.test)} images, verified" if data else absent,
-                ]
-            )
+                data = load(name)
+            rows.append([f"data {name}", f"{len(data.train)} + {len(data.test)} images, verified"])
         except DataError as error:
             rows.append([f"data {name}", str(error)])
     _print("Doctor", ["what", "found"], rows)
-
-
-def _looks_present(name: str) -> bool:
-    """Is there a folder of this data set, or of a relative of it?"""
-    from lossbook.data.features import features_folder
-    from lossbook.data.sets import FEATURES, data_dir
-
-    if name in FEATURES:
-        return features_folder(data_dir(), FEATURES[name]).is_dir()
-    key = name.replace("-", "").rstrip("0123456789")
-    return any(key in path.name.replace("-", "").lower() for path in data_dir().iterdir())
 
 
 def main() -> None:
@@ -274,7 +255,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from lossbook.data.sets import DataError
+        from lossbook.data.dataset import DataError
 
         if not isinstance(error, ValueError | FileNotFoundError | DataError):
             raise

@@ -1,12 +1,14 @@
 """Backbones by name: images (B, C, H, W) to features (B, d).
 
-The small ones of the quick tier are here; ``resnet18-cifar`` is timm's ResNet-18 with the usual stem for 32 x 32
-images; ``efficientnet_lite0`` takes its published ImageNet weights from an ordinary package, so it needs no network;
-``identity`` passes on data that are features already; every other name is timm's own (``resnet50``, ...).
+``MODELS`` names the small ones of the quick tier; ``identity``, which passes on data that are features already; and
+``efficientnet_lite0``, which takes its published ImageNet weights from an ordinary package and so needs no network.
+Every other name is timm's own (``resnet50``, ...); with ``-cifar`` at its end, timm's ResNet gets the usual stem for 32 x 32
+images.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -39,6 +41,10 @@ class _Residual(nn.Module):
         return F.relu(self.body(x) + F.pad(skip, (0, 0, 0, 0, 0, self.new_channels)))
 
 
+def _identity(channels: int) -> tuple[nn.Module, int]:
+    return nn.Identity(), channels
+
+
 def _mlp(channels: int) -> tuple[nn.Module, int]:
     layers = (nn.Flatten(), nn.LazyLinear(128, bias=False), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 64))
     return nn.Sequential(*layers), 64
@@ -54,8 +60,6 @@ def _resnet8(channels: int) -> tuple[nn.Module, int]:
     return nn.Sequential(_convolution(channels, 8, 2), *blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten()), 128
 
 
-_SMALL = {"mlp": _mlp, "cnn": _cnn, "resnet8": _resnet8}
-MODELS = (*_SMALL, "resnet18-cifar", "efficientnet_lite0")
 LITE_SIDE = 96
 
 
@@ -104,21 +108,7 @@ def _efficientnet_lite0(channels: int, pretrained: bool) -> tuple[nn.Module, int
     return _EfficientNetLite0(net), width
 
 
-def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> tuple[nn.Module, int]:
-    """A backbone and its number of features d.
-
-    Raises:
-        ValueError: for a name that neither this file nor timm knows, or weights that do not exist.
-        ImportError: where the packages of ``efficientnet_lite0`` are missing.
-    """
-    if name in _SMALL:
-        if pretrained:
-            raise ValueError(f"{name!r} has no pretrained weights")
-        return _SMALL[name](in_channels)
-    if name == "efficientnet_lite0":
-        return _efficientnet_lite0(in_channels, pretrained)
-    if name == "identity":
-        return nn.Identity(), in_channels
+def _of_timm(name: str, channels: int, pretrained: bool) -> tuple[nn.Module, int]:
     import lossbook._torchvision  # noqa: F401  cures torchvision, which timm imports
 
     # isort: split
@@ -126,9 +116,37 @@ def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> t
 
     timm_name = name.removesuffix("-cifar")
     if not timm.is_model(timm_name):
-        raise ValueError(f"unknown model {name!r}; expected one of {', '.join(MODELS)}, identity or a model name of timm")
-    model = timm.create_model(timm_name, pretrained=pretrained, num_classes=0, in_chans=in_channels)
+        raise ValueError(f"unknown model {name!r}; expected one of {', '.join(MODELS)}, or a model name of timm")
+    model = timm.create_model(timm_name, pretrained=pretrained, num_classes=0, in_chans=channels)
     if name.endswith("-cifar"):
-        model.conv1 = nn.Conv2d(in_channels, model.conv1.out_channels, 3, padding=1, bias=False)
+        model.conv1 = nn.Conv2d(channels, model.conv1.out_channels, 3, padding=1, bias=False)
         model.maxpool = nn.Identity()
     return model, model.num_features
+
+
+# The number of channels to the backbone and its number of features.
+_WITHOUT_WEIGHTS: dict[str, Callable[[int], tuple[nn.Module, int]]] = {
+    "mlp": _mlp,
+    "cnn": _cnn,
+    "resnet8": _resnet8,
+    "identity": _identity,
+}
+# The same, with published weights if asked for.
+_WITH_WEIGHTS: dict[str, Callable[[int, bool], tuple[nn.Module, int]]] = {"efficientnet_lite0": _efficientnet_lite0}
+MODELS = (*_WITHOUT_WEIGHTS, *_WITH_WEIGHTS)
+
+
+def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> tuple[nn.Module, int]:
+    """A backbone and its number of features d.
+
+    Raises:
+        ValueError: for a name that neither this file nor timm knows, or weights that do not exist.
+        ImportError: where the packages of ``efficientnet_lite0`` are missing.
+    """
+    if name in _WITHOUT_WEIGHTS:
+        if pretrained:
+            raise ValueError(f"{name!r} has no pretrained weights")
+        return _WITHOUT_WEIGHTS[name](in_channels)
+    if name in _WITH_WEIGHTS:
+        return _WITH_WEIGHTS[name](in_channels, pretrained)
+    return _of_timm(name, in_channels, pretrained)

@@ -19,10 +19,6 @@ from lossbook.metrics import (
     principal_accuracies,
     samplewise_accuracy,
 )
-from lossbook.runs.spec import RunSpec
-from lossbook.runs.suites import Outputs
-from lossbook.runs.suites.collapse import measure
-from lossbook.runs.train import train
 
 
 def draw(classes=4, dimensions=6, each=5, seed=0, noise=1.0, unequal=False):
@@ -226,39 +222,3 @@ def test_what_the_classifier_metrics_refuse():
         dimensions_needed(torch.ones(3), 0.0)
     with pytest.raises(ValueError, match=r"accuracies \(N \+ 1,\)"):
         dimensions_needed(torch.ones(3, 1), 0.5)
-
-
-# The suite -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("objective", ["ce+occe", "soft-nu", "ce+occe-dual"])
-def test_suite_on_a_run(objective):
-    spec = RunSpec(objective=objective, train_per_class=10, model="mlp", image_size=7, epochs=1, lr=0.03, suites=("collapse",))
-    result = train(spec)
-    assert {"nc1", "nc2", "nc3", "nc4", "fisher", "error", "generalisation_gap", "dimensions_99"} <= set(result.metrics)
-    assert all(math.isfinite(value) for value in result.metrics.values())
-    rows = result.small_tables["independence"]
-    assert [row["dimensions"] for row in rows] == list(range(11))
-    assert rows[-1]["accuracy"] == pytest.approx(1 - result.metrics["error"])
-
-
-def test_suite_of_a_collapsed_model():
-    """Exact collapse through the suite, with a head whose bias is subtracted."""
-    from lossbook.objectives import create_objective
-
-    features, labels, weight, bias = collapsed()
-    objective = create_objective("soft-d", 6, 4).double()
-    objective.head.weight.data, objective.head.bias.data = weight.clone(), bias.clone()
-    missing = dict.fromkeys(("spec", "data", "backbone", "extract", "initial_bias", "unknown_features", "unknown_labels"))
-    values = measure(
-        Outputs(
-            **missing,
-            objective=objective,
-            train_features=features,
-            train_labels=labels,
-            test_features=features,
-            test_labels=labels,
-        )
-    ).metrics
-    for name in ("nc1", "nc2", "nc3", "nc4", "error", "generalisation_gap"):
-        assert values[name] == pytest.approx(0, abs=1e-12)

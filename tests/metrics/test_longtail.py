@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.data import long_tail_counts
+from lossbook.data.subsets import long_tail_counts
 from lossbook.metrics import class_groups, group_accuracy
 
 

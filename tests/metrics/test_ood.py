@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import logsumexp
-from sklearn.datasets import load_sample_images
 
-from lossbook.data import DATASETS
-from lossbook.data.unknown import UNKNOWN_SETS, photographs
 from lossbook.metrics import auroc, ood
-from lossbook.runs.spec import RunSpec
-from lossbook.runs.suites.ood import UNKNOWN
-from lossbook.runs.train import train
 
 CLASSES, WIDTH = 4, 9
 
@@ -236,43 +230,3 @@ def test_what_is_refused(case):
     ):
         with pytest.raises(ValueError, match=message):
             call()
-
-
-# The suite -------------------------------------------------------------------------------------------------------
-
-
-def run(**changes):
-    settings = {"objective": "ce+occe", "train_per_class": 20, "model": "mlp", "image_size": 14, "epochs": 3, "lr": 0.03}
-    return train(RunSpec(**(settings | {"batch_size": 20, "evaluations": ("ood",)} | changes))).metrics
-
-
-def test_suite_on_a_run():
-    values = run()
-    methods = ["msp", "odin", "rmds", "energy", "vim", "knn", "dice", "she", "relation", "scale"]
-    for name in ("digits", "faces", "photographs"):
-        areas = [values[f"ood_{name}_{method}"] for method in methods]
-        assert all(0 <= area <= 1 for area in areas)
-        assert values[f"ood_{name}"] == pytest.approx(sum(areas) / 10)
-    assert values["ood_photographs"] > 0.6  # a photograph is not a digit
-
-
-def test_suite_needs_a_linear_head():
-    with pytest.raises(ValueError, match="needs a linear head, got CosineHead"):
-        run(objective="soft-nu", epochs=1)
-
-
-def test_suite_knows_what_is_unknown(monkeypatch):
-    assert set(UNKNOWN) <= set(DATASETS)
-    assert {name for names in UNKNOWN.values() for name in names} <= {*DATASETS, *UNKNOWN_SETS}
-    assert all(name not in names for name, names in UNKNOWN.items())
-    monkeypatch.delitem(UNKNOWN, "mnist5k")
-    with pytest.raises(ValueError, match="no unknown data sets for 'mnist5k'; expected one of digits"):
-        run(epochs=1)
-
-
-def test_photographs_are_cut_without_overlap():
-    patches = photographs(28)
-    assert patches.dtype == torch.uint8
-    assert patches.shape == (2 * (427 // 28) * (640 // 28), 3, 28, 28)
-    image = torch.tensor(load_sample_images().images[0]).permute(2, 0, 1)
-    torch.testing.assert_close(patches[640 // 28 + 2], image[:, 28:56, 56:84])

@@ -1,4 +1,4 @@
-"""OSCR and AUROC against brute force with ties; the generalisation gap; the suite."""
+"""OSCR and AUROC against brute force with ties; the generalisation gap."""
 
 import math
 
@@ -8,10 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossbook.heads import DualHead
 from lossbook.metrics import auroc, generalisation_gap, oscr
-from lossbook.runs.spec import RunSpec
-from lossbook.runs.train import train
 
 many_ties = st.integers(0, 4).map(lambda x: x / 4)
 any_float = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -107,41 +104,3 @@ def test_what_is_refused():
         oscr(known / 0 * 0, labels, known)
     with pytest.raises(ValueError, match=r"unknown_scores \(M,\)"):
         auroc(torch.rand(3), torch.rand(3, 1))
-
-
-# The suite -------------------------------------------------------------------------------------------------------
-
-
-def run(objective: str, classes=(0, 1, 2, 3)) -> dict[str, float]:
-    spec = RunSpec(
-        objective=objective,
-        classes=classes,
-        train_per_class=20,
-        model="mlp",
-        image_size=7,
-        epochs=2,
-        lr=0.03,
-        batch_size=20,
-        suites=("openset",),
-    )
-    return train(spec).metrics
-
-
-def test_suite_on_a_run():
-    values = run("ce+occe")
-    assert {"error", "oscr", "auroc_msp"} <= set(values)
-    assert 0.5 < values["auroc_msp"] <= 1
-    assert values["oscr"] <= 1 - values["error"]
-
-
-def test_suite_measures_every_prediction_of_a_dual_head():
-    values = run("ce+occe-dual")
-    for name in ("error", "oscr", "auroc_msp"):
-        assert {f"{name}_{prediction}" for prediction in DualHead.predictions} <= set(values)
-        assert values[name] == values[f"{name}_combined"]
-    assert len({values[f"oscr_{prediction}"] for prediction in DualHead.predictions}) == 3
-
-
-def test_suite_needs_unknown_classes():
-    with pytest.raises(ValueError, match=r"needs RunSpec\.classes"):
-        run("ce+occe", classes=())

@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
+from lossbook.data.sets import FEATURES
 
 from lossbook import report
 from lossbook.book import two_tiers as figures
 from lossbook.data import DATASETS
 from lossbook.data.features import COUNTS, features_name
-from lossbook.data.sets import FEATURES
 from lossbook.papers.paper import _frozen, get_paper, papers, papers_at
 from lossbook.papers.results import load_results
 from lossbook.paths import in_project

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lossbook.data import Split
+from lossbook.data.dataset import Split
 from lossbook.heads import LinearHead
 from lossbook.losses import fused, uniform
 from lossbook.models import create_model

@@ -65,7 +65,7 @@ def train_all() -> dict[str, list[str]]:
         if name != "ood_printed":  # its data sets are downloads
             base = suites.get(name, tiny if name in ("layers",) else known)
             specs.append(base.replace(suites=(name,), objective="soft-d" if name in needs_linear else "euclidean-softmax"))
-    specs += [tiny.replace(dataset=name) for name, data in DATASETS.items() if data.bundled]
+    specs += [tiny.replace(dataset=name) for name, data in DATASETS.items() if data.package]
     specs += [tiny.replace(second_phase={"objective": "weight-balancing"})]
 
     executed = {}

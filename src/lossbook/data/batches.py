@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.data.sets import Split
+from lossbook.data.dataset import Split
 
 
 def resize(split: Split, size: int) -> Split:
@@ -98,7 +98,7 @@ def mix_batch(
 ) -> tuple[Tensor, Tensor, float]:
     """A float batch seen in one view: (images, labels of the partners, share of each image's own label).
 
-    The share is drawn once a batch from Beta(alpha, alpha); the partner is another image of the batch.
+    The share is drawn once per batch from Beta(alpha, alpha); the partner is another image of the batch.
     """
     if view == "plain":
         return images, labels, 1.0

@@ -8,62 +8,78 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from lossbook.data.hashes import SHA256
+from lossbook.data.dataset import DataSet, Split, data_dir
+from lossbook.data.feature_names import features_name
 
-BACKBONE = "efficientnet_lite0"
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIDE = 96  # pixels that the backbone sees
 PRECISION = "bfloat16"  # of its convolutions; the pooled features are kept in float16
-CHUNK = 1000  # images a file
-# Data sets whose features can be had: images that train, images that test.  Those without the former are unknown sets.
-COUNTS = {
-    "cifar100": {"train": 50_000, "test": 10_000},
-    "fashion-mnist": {"train": 60_000, "test": 10_000},
-    "omniglot": {"train": 24_345, "test": 8_115},
-    "cifar10": {"test": 10_000},
-    "gtsrb": {"test": 1_500},
-}
+CHUNK = 1000  # images per file
 
 
-def features_name(dataset: str) -> str:
-    """The name under which a run spec asks for the features of a data set."""
-    return f"{dataset}-{BACKBONE}"
+@dataclass(frozen=True)
+class FeatureCache:
+    """The features of one data set's images on disk.
 
-
-def features_hash(dataset: str) -> str:
-    """12 hex digits over the images and labels, the weights, the size of the input and the precision."""
-    images = {part: SHA256[dataset][part] for part in COUNTS[dataset]}
-    settings = [images, WEIGHTS_SHA256, SIDE, PRECISION]
-    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
-
-
-def features_folder(root: Path, dataset: str) -> Path:
-    """Where a data set's features lie below the folder of all data."""
-    return root / "features" / f"{features_name(dataset)}-{features_hash(dataset)}"
-
-
-def chunk_files(root: Path, dataset: str, part: str) -> list[Path]:
-    """The files of the training or the test images, in order."""
-    count = -(-COUNTS[dataset][part] // CHUNK)
-    return [features_folder(root, dataset) / f"{part}-{k:03d}.npz" for k in range(count)]
-
-
-def read_features(root: Path, dataset: str, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, 1280) float32 and labels (n,); a zip archive's own checksums find a damaged file.
-
-    Raises:
-        FileNotFoundError: if they have not been computed, or not all of them.
-        ValueError, zipfile.BadZipFile: for a damaged file, or one with fewer vectors than it should have.
+    Attributes:
+        images: name of the data set.
+        sha256: part -> content hash of the images; an unknown set has the part ``"test"`` only.
+        counts: part -> number of images.
     """
-    chunks = []
-    for path in chunk_files(root, dataset, part):
-        with np.load(path) as file:
-            chunks.append((file["features"], file["labels"]))
-    features, labels = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
-    if len(labels) != COUNTS[dataset][part]:
-        raise ValueError(f"{len(labels):,} {part} vectors, expected {COUNTS[dataset][part]:,}")
-    return features.astype(np.float32), labels
+
+    images: str
+    sha256: dict[str, str]
+    counts: dict[str, int]
+
+    @property
+    def name(self) -> str:
+        """What run specs call these features."""
+        return features_name(self.images)
+
+    @property
+    def cure(self) -> str:
+        """How missing files are made."""
+        return f"compute it: lossbook features {self.images}"
+
+    @property
+    def folder(self) -> str:
+        """Below the folder of all data.  Its hash is over the images and labels, the weights, the size of the input and
+        the precision."""
+        settings = [{part: self.sha256[part] for part in self.counts}, WEIGHTS_SHA256, SIDE, PRECISION]
+        return f"features/{self.name}-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]}"
+
+    def files(self, part: str) -> list[Path]:
+        """The files of the training or the test images, in order."""
+        return [data_dir() / self.folder / f"{part}-{k:03d}.npz" for k in range(-(-self.counts[part] // CHUNK))]
+
+    def read(self, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Features (n, 1280) float32 and labels (n,); a zip archive's own checksums find a damaged file.
+
+        Raises:
+            FileNotFoundError: if they have not been computed, or not all of them.
+            ValueError, zipfile.BadZipFile: for a damaged file, or one with fewer vectors than it should have.
+        """
+        chunks = []
+        for path in self.files(part):
+            with np.load(path) as file:
+                chunks.append((file["features"], file["labels"]))
+        features, labels = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
+        if len(labels) != self.counts[part]:
+            raise ValueError(f"{len(labels):,} {part} vectors, expected {self.counts[part]:,}")
+        return features.astype(np.float32), labels
+
+
+def features_of(cache: FeatureCache, num_classes: int) -> DataSet:
+    """Cached features as a data set that runs can train on."""
+
+    def read(parts: Sequence[str]) -> tuple[Split, ...]:
+        return tuple(Split(*map(torch.from_numpy, cache.read(part))) for part in parts)
+
+    return DataSet(cache.name, num_classes, read, cache.cure, folders=(cache.folder,), counts=cache.counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-FEATURES = "-efficientnet_lite0"  # behind the name of a data set: its cached features
+from lossbook.data.feature_names import are_features, features_name, images_of
 
 # Suite -> what was trained on -> the sets that are unknown to it.
 OTHER_SETS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -29,11 +29,6 @@ OTHER_SETS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def images_of(dataset: str) -> str:
-    """The data set whose images were made into features; an image data set itself."""
-    return dataset.removesuffix(FEATURES)
-
-
 def others_of(suite: str, dataset: str) -> tuple[str, ...]:
     """The image data sets that a suite measures a run against; features are measured against features of the same.
 
@@ -48,6 +43,5 @@ def others_of(suite: str, dataset: str) -> tuple[str, ...]:
 
 def other_sets(dataset: str, suites: Iterable[str]) -> tuple[str, ...]:
     """All sets that some suites read beside the run's own, as the run takes them."""
-    ending = FEATURES if dataset.endswith(FEATURES) else ""
-    names = (name for suite in suites if suite in OTHER_SETS for name in others_of(suite, dataset))
-    return tuple(dict.fromkeys(name + ending for name in names))
+    names = [name for suite in suites if suite in OTHER_SETS for name in others_of(suite, dataset)]
+    return tuple(dict.fromkeys(map(features_name, names) if are_features(dataset) else names))

@@ -1,6 +1,6 @@
 """Image pairs for verification from a folder: ``pairs.csv`` and the pictures that it names.
 
-``pairs.csv`` has one pair a line, the pictures' paths below the folder, 1 for the same person (class) and 0 for two, and
+``pairs.csv`` has one pair per line: the pictures' paths below the folder, 1 for the same person (class) and 0 for two, and
 the fold of the pair::
 
     left,right,same,fold
@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.data.sets import DataError
+from lossbook.data.dataset import DataError
 
 COLUMNS = ("left", "right", "same", "fold")
 
 
 class ImagePairs(NamedTuple):
-    """Two uint8 images a pair, (P, C, H, W) each, whether they show the same class (P,), and the fold (P,)."""
+    """Two uint8 images per pair, (P, C, H, W) each, whether they show the same class (P,), and the fold (P,)."""
 
     left: Tensor
     right: Tensor

@@ -25,7 +25,8 @@ PACKAGE = PACKAGE_DIR.name
 
 # Files that hold a dictionary of literal names and imported entries, and nothing else.
 OBJECTIVES, DATASETS, SUITES = f"{PACKAGE}.objectives.registry", f"{PACKAGE}.data.registry", f"{PACKAGE}.runs.suites.registry"
-REGISTRIES = (OBJECTIVES, DATASETS, SUITES)
+UNKNOWN_SETS = f"{PACKAGE}.data.unknown_registry"
+REGISTRIES = (OBJECTIVES, DATASETS, UNKNOWN_SETS, SUITES)
 _ENGINE = f"{PACKAGE}.runs.train"
 
 
@@ -156,7 +157,7 @@ def _objectives(spec: RunSpec) -> tuple[str, ...]:
 def _modules(objectives: tuple[str, ...], suites: tuple[str, ...], dataset: str) -> frozenset[str]:
     chosen = [_entry(OBJECTIVES, "objective", name) for name in objectives]
     chosen += [_entry(SUITES, "suite", name) for name in suites]
-    data_sets = entries(DATASETS)  # of the paper tier's data sets some have no loader yet, and so no module
+    data_sets = entries(DATASETS) | entries(UNKNOWN_SETS)  # some of the paper tier's have no loader yet, and so no module
     chosen += [data_sets[name] for name in (dataset, *other_sets(dataset, suites)) if name in data_sets]
     return frozenset({_ENGINE}.union(*chosen))
 

@@ -21,12 +21,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from lossbook.data import ImageData, Split, augment_batch, batches, held_out_classes, mix_batch, resize, subset, to_float
+from lossbook.data.batches import augment_batch, batches, mix_batch, resize, to_float
+from lossbook.data.dataset import ImageData, Split
 from lossbook.models import create_model
-from lossbook.objectives import Objective, create_objective
+from lossbook.objectives.create import create_objective
+from lossbook.objectives.objective import Objective
 from lossbook.progress import track
 from lossbook.runs.distributed import all_gather, check_divisible, create_fabric, local_shard, norms_over_whole_batch
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.subsets import held_out_classes, subset
 from lossbook.runs.suites.lookup import get_suite
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 

@@ -47,18 +47,6 @@ def test_files() -> None:
     assert stems == {f"table-{n}" for n in range(1, 8)} | {"fig-2", "fig-4", "fig-5", "fig-10"}
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
-def test_every_file_is_tidy(path: Path) -> None:
-    raw = path.read_bytes()
-    assert b"\r" not in raw and raw.endswith(b"\n") and raw.isascii()
-    frame = load(path.stem)
-    assert set(frame["table"]) == {path.stem.removeprefix("table-")}
-    keys = [c for c in frame if c not in ("value", "std", "note")]
-    assert not frame.duplicated(keys).any()
-    for column in ("value", "std"):
-        assert frame.loc[frame[column] != "", column].str.fullmatch(r"\d+(\.\d+)?").all()
-
-
 @pytest.mark.parametrize(("table", "count"), METHODS.items())
 def test_benchmarks_hold_every_cell(table: str, count: int) -> None:
     frame = load(f"table-{table}")

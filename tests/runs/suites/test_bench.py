@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from lossbook.data import load, resize, unknown
-from lossbook.data.features import features_name
-from lossbook.data.sets import FEATURES
-from lossbook.data.unknown import photographs
-from lossbook.metrics import expected_calibration_error, map_at_r
+from lossbook.data import unknown
+from lossbook.data.batches import resize
+from lossbook.data.feature_names import features_name
+from lossbook.data.load import load
+from lossbook.data.other_sets import OTHER_SETS
+from lossbook.data.sample_photographs import photographs
+from lossbook.metrics.calibration import expected_calibration_error
+from lossbook.metrics.retrieval import map_at_r
 from lossbook.runs.spec import RunSpec
-from lossbook.runs.suites import bench
+from lossbook.runs.suites.bench import SUITE
+from lossbook.runs.suites.registry import SUITES
 from lossbook.runs.train import train
 
 SPEC = RunSpec(
-    dataset="digits", model="mlp", classes=(0, 1, 2, 3, 4, 5), train_per_class=20, epochs=2, lr=0.03, evaluations=("bench",)
+    dataset="digits", model="mlp", classes=(0, 1, 2, 3, 4, 5), train_per_class=20, epochs=2, lr=0.03, suites=("bench",)
 )
 
 
@@ -24,8 +30,8 @@ SPEC = RunSpec(
 def outputs(monkeypatch):
     """What the suite sees, for a spec."""
     seen = []
-    evaluate = bench.evaluate
-    monkeypatch.setattr(bench, "evaluate", lambda given: seen.append(given) or evaluate(given))
+    watched = dataclasses.replace(SUITE, measure=lambda given: seen.append(given) or SUITE.measure(given))
+    monkeypatch.setitem(SUITES, "bench", watched)
 
     def run(**changes):
         metrics = train(SPEC.replace(**changes)).metrics
@@ -68,8 +74,10 @@ def test_without_unknown_classes_there_is_no_retrieval(outputs):
 
 def test_a_run_on_features_is_scored_against_features_of_the_same_sets(outputs, monkeypatch):
     asked = []
-    monkeypatch.setitem(FEATURES, "digits", "cifar100")  # as if the digits were features of CIFAR-100
+    # As if the digits were features of CIFAR-100.
+    monkeypatch.setattr(unknown, "are_features", lambda name: name == "digits")
+    monkeypatch.setitem(OTHER_SETS["bench"], "digits", OTHER_SETS["bench"]["cifar100"])
     monkeypatch.setattr(unknown, "unknown_images", lambda name, size: asked.append(name) or photographs(size))
     _, metrics = outputs()
-    assert asked == [features_name(name) for name in bench._OTHERS["cifar100"]]
+    assert asked == [features_name(name) for name in OTHER_SETS["bench"]["cifar100"]]
     assert 0 <= metrics["ood_knn"] <= 1

@@ -5,13 +5,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lossbook.data import held_out_classes, load
-from lossbook.heads import CosineHead, EuclideanHead
-from lossbook.metrics import precision_at_1
+from lossbook.data.load import load
+from lossbook.heads.euclidean import EuclideanHead
+from lossbook.heads.linear import CosineHead
+from lossbook.metrics.retrieval import precision_at_1
+from lossbook.papers.registry import get_paper
 from lossbook.papers.results import published
 from lossbook.runs.spec import RunSpec
-from lossbook.runs.suites import evaluate
-from lossbook.runs.suites.corruption import CORRUPTIONS, corrupt
+from lossbook.runs.subsets import held_out_classes
+from lossbook.runs.suites.corruption import CORRUPTIONS, corrupt, measure
 
 
 def images(channels: int = 3, count: int = 12, height: int = 33, width: int = 40) -> torch.Tensor:
@@ -23,7 +25,7 @@ def full(value: int, channels: int = 1) -> torch.Tensor:
 
 
 def test_the_nine_of_table_iv():
-    assert ["uncorrupted", *CORRUPTIONS] == published("warped", "IV")["corruption"].drop_duplicates().tolist()
+    assert ["uncorrupted", *CORRUPTIONS] == published(get_paper("warped").evidence, "IV")["corruption"].drop_duplicates().tolist()
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
@@ -117,7 +119,7 @@ def outputs(head, spec: RunSpec):
 def test_suite_measures_with_the_distance_of_the_loss(head, distance):
     spec = RunSpec(dataset="mnist5k", classes=(0, 1, 2, 3, 4, 5, 6))
     given = outputs(head(49, 7), spec)
-    values = evaluate("corruption", given).metrics
+    values = measure(given).metrics
     grey = [name for name in CORRUPTIONS if name != "add-hue-and-saturation"]
     assert list(values) == [f"corrupted_{name}" for name in ("none", *grey)]
     assert values["corrupted_none"] == precision_at_1(given.unknown_features, given.unknown_labels, distance)
@@ -128,4 +130,4 @@ def test_suite_measures_with_the_distance_of_the_loss(head, distance):
 
 def test_suite_needs_unknown_classes():
     with pytest.raises(ValueError, match=r"needs RunSpec\.classes"):
-        evaluate("corruption", outputs(EuclideanHead(49, 10), RunSpec()))
+        measure(outputs(EuclideanHead(49, 10), RunSpec()))

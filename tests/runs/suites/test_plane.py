@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from lossbook.papers.paper import get_paper
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.train import train
 
@@ -17,13 +16,13 @@ SPEC = RunSpec(
     embedding_size=2,
     epochs=2,
     batch_size=25,
-    evaluations=("plane",),
+    suites=("plane",),
 )
 
 
 def test_rows_are_the_images_and_the_proxies():
     result = train(SPEC)
-    rows = result.frames["plane"]
+    rows = result.small_tables["plane"]
     images = [row for row in rows if not row["proxy"]]
     assert [row["label"] for row in rows if row["proxy"]] == list(range(10))
     assert [row["label"] for row in images] == [k for k in range(10) for _ in range(5)]
@@ -39,14 +38,3 @@ def test_rows_are_the_images_and_the_proxies():
 def test_only_the_plane():
     with pytest.raises(ValueError, match=r"embedding_size = 2, got features of 3 dimensions"):
         train(SPEC.replace(embedding_size=3))
-
-
-def test_fig_10_overfits_fashion_mnist_where_it_is_found():
-    table = get_paper("warped").table("fig-10")
-    assert {tier: {spec.dataset for spec in specs} for tier, specs in table.specs.items()} == {
-        "quick": {"mnist5k"},
-        "standard": {"fashion-mnist"},
-    }
-    for plain, warped in table.specs.values():
-        assert plain == warped.replace(objective=plain.objective, objective_args=plain.objective_args)
-        assert plain.embedding_size == 2

@@ -1,23 +1,20 @@
-"""The reality check's protocol: class-disjoint folds, four models, three ways to evaluate; and its claims."""
+"""The reality check's protocol: class-disjoint folds, four models, three ways to evaluate."""
 
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 import reference_retrieval as ref
 import torch
 
-from lossbook.data import held_out_classes, subset
-from lossbook.objectives import create_objective
-from lossbook.papers.paper import get_paper
-from lossbook.papers.warped.experiment import SETTINGS, reality_check
+from lossbook.objectives.create import create_objective
 from lossbook.runs.spec import RunSpec
-from lossbook.runs.suites import Outputs
-from lossbook.runs.suites.reality_check import SCORES, class_folds, concatenated, evaluate, fold_specs
+from lossbook.runs.subsets import held_out_classes, subset
+from lossbook.runs.suites.reality_check import SCORES, class_folds, concatenated, fold_specs, measure
+from lossbook.runs.suites.suite import Outputs
 from lossbook.runs.train import train
 
-PAPER = get_paper("warped")
+SETTINGS = ("complete", "concatenated", "separated", "validation")
 SPEC = RunSpec(
     objective="euclidean-softmax",
     dataset="digits",
@@ -28,7 +25,7 @@ SPEC = RunSpec(
     epochs=1,
     lr=0.03,
     batch_size=20,
-    evaluations=("reality_check",),
+    suites=("reality_check",),
 )
 
 
@@ -73,37 +70,27 @@ def test_concatenation_adds_squared_distances_or_averages_cosines():
         torch.testing.assert_close(concatenated(parts, distance), torch.tensor(expected, dtype=torch.float64))
 
 
-def stand_in(spec: RunSpec, objective: str, models: list[torch.Tensor]) -> Outputs:
-    """Outputs of a model that embeds images by a fixed matrix; ``train_another`` hands out four more."""
-    data = subset(spec)
-    asked: list[RunSpec] = []
+def stand_in(spec: RunSpec, objective: str, matrix: torch.Tensor) -> Outputs:
+    """Outputs of a model that embeds images by a fixed matrix."""
+    data, unknown = subset(spec), held_out_classes(spec)
 
-    def outputs(matrix: torch.Tensor) -> Outputs:
-        def extract(images):
-            return images.flatten(1).double() @ matrix
+    def extract(images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1).double() @ matrix
 
-        unknown = held_out_classes(spec)
-        return Outputs(
-            spec=spec,
-            data=data,
-            backbone=None,
-            extract=extract,
-            objective=create_objective(objective, matrix.shape[1], data.num_classes),
-            initial_bias=None,
-            train_features=None,
-            train_labels=None,
-            test_features=extract(data.test.images),
-            test_labels=data.test.labels,
-            unknown_features=extract(unknown.images),
-            unknown_labels=unknown.labels,
-            train_another=another,
-        )
-
-    def another(fold: RunSpec) -> Outputs:
-        asked.append(fold)
-        return outputs(models[fold_specs(spec).index(fold) + 1])
-
-    return outputs(models[0])
+    return Outputs(
+        spec=spec,
+        data=data,
+        backbone=None,
+        extract=extract,
+        objective=create_objective(objective, matrix.shape[1], data.num_classes),
+        initial_bias=None,
+        train_features=None,
+        train_labels=None,
+        test_features=extract(data.test.images),
+        test_labels=data.test.labels,
+        unknown_features=extract(unknown.images),
+        unknown_labels=unknown.labels,
+    )
 
 
 @pytest.mark.parametrize(("objective", "apart"), [("euclidean-softmax", ref.distance), ("proxy-nca++", ref.cosine_distance)])
@@ -111,10 +98,10 @@ def test_scores_against_longhand(objective, apart):
     """Five fixed random maps in place of five trainings, few images, scores by plain loops."""
     generator = torch.Generator().manual_seed(1)
     models = [torch.randn(64, d, generator=generator, dtype=torch.float64) for d in (8, 2, 2, 2, 2)]
-    outputs = stand_in(SPEC, objective, models)
+    outputs, *folds = (stand_in(SPEC, objective, matrix) for matrix in models)
     few = outputs.data.test.take(torch.arange(0, len(outputs.data.test), 12))
     outputs = dataclasses.replace(outputs, data=dataclasses.replace(outputs.data, test=few))
-    found = evaluate(outputs).metrics
+    found = measure(outputs, *folds).metrics
 
     unknown = held_out_classes(SPEC)
     labels = unknown.labels.tolist()
@@ -150,8 +137,8 @@ def test_a_run_trains_the_four_folds_and_stays_what_it_was():
     result = train(SPEC)
     assert set(result.metrics) >= {f"{part}_{name}" for part in SETTINGS for name in SCORES}
     assert all(0 <= result.metrics[f"{part}_{name}"] <= 1 for part in SETTINGS for name in SCORES)
-    alone = train(SPEC.replace(evaluations=("retrieval",)))
-    after = train(SPEC.replace(evaluations=("reality_check", "retrieval")))
+    alone = train(SPEC.replace(suites=("retrieval",)))
+    after = train(SPEC.replace(suites=("reality_check", "retrieval")))
     assert result.curves == alone.curves
     assert result.metrics["complete_MAP@R"] == alone.metrics["unknown_MAP@R"]
     assert after.metrics.items() >= alone.metrics.items()
@@ -162,99 +149,17 @@ def test_separated_scores_are_those_of_the_folds_runs():
     result = train(SPEC)
     validation = []
     for spec in fold_specs(SPEC):
-        outside = train(spec.replace(evaluations=("retrieval",))).metrics
+        outside = train(spec.replace(suites=("retrieval",))).metrics
         assert outside["diverged"] == 0
         validation.append(outside["unknown_MAP@R"])  # of the fold and the unknown classes together: more to confuse
     assert result.metrics["validation_MAP@R"] > np.mean(validation)
 
 
 def test_a_fold_that_diverges_leaves_the_scores_out():
-    outputs = dataclasses.replace(
-        stand_in(SPEC, "euclidean-softmax", [torch.ones(64, 2).double()] * 5), train_another=lambda spec: None
-    )
-    assert evaluate(outputs).metrics == {}
+    outputs = stand_in(SPEC, "euclidean-softmax", torch.ones(64, 2).double())
+    assert measure(outputs, outputs, None, outputs, outputs).metrics == {}
 
 
 def test_a_run_on_all_classes_is_refused():
     with pytest.raises(ValueError, match=r"needs RunSpec\.classes"):
         train(SPEC.replace(classes=()))
-
-
-# Table VI and its claims ------------------------------------------------------------------------------------------
-
-
-def test_quick_splits_leave_every_digit_out_once():
-    specs = PAPER.table("VI").specs["quick"]
-    unknown = [tuple(sorted(set(range(10)) - set(spec.classes))) for spec in specs]
-    assert sorted({digit for pair in unknown for digit in pair}) == list(range(10))
-    assert len(set(unknown)) == 5
-    assert all(unknown.count(pair) == 3 for pair in unknown)
-
-
-@pytest.mark.parametrize("tier", ["quick", "standard", "paper"])
-def test_every_tier_can_be_folded(tier):
-    for spec in PAPER.table("VI").specs[tier]:
-        for fold in fold_specs(spec):
-            assert fold.batch_classes <= len(fold.classes)
-            if tier != "quick":
-                assert fold.embedding_size == 128
-
-
-@pytest.fixture
-def made() -> pd.DataFrame:
-    """Table VI with scores that method, setting and split alone decide."""
-    rows = []
-    for spec in PAPER.table("VI").runs("quick"):
-        level = {"warped-softmax": 0.7, "euclidean-softmax": 0.6, "proxy-nca++": 0.5}[spec.objective] + 0.01 * min(spec.classes)
-        values = {
-            f"{part}_{name}": level + {"complete": 0.05, "concatenated": 0.1}.get(part, 0.0)
-            for part in SETTINGS
-            for name in SCORES
-        }
-        rows.append(
-            {
-                "table": "VI",
-                "objective": spec.objective,
-                "seed": 0,
-                "dataset": "mnist5k",
-                "classes": " ".join(map(str, spec.classes)),
-            }
-            | {"then_epochs": np.nan}
-            | values
-        )
-    frame = pd.DataFrame(rows)
-    for metric in (*("recall@1", "recall@2", "recall@4", "recall@8"), *SCORES, "NMI", "AMI"):
-        frame[f"unknown_{metric}"] = frame[f"unknown_{metric}_cosine"] = np.nan
-    return frame
-
-
-def verdict(name, frame):
-    return next(claim for claim in PAPER.claims if claim.id == name).check(frame)
-
-
-def test_one_row_a_run_and_setting(made):
-    rows = reality_check(made)
-    assert len(rows) == 15 * 4
-    assert set(rows["setting"]) == {"complete", "ensemble", "aggregate", "validation"}
-    ensemble = rows[(rows["setting"] == "ensemble") & (rows["method"] == "warped-softmax")]
-    assert ensemble["MAP@R"].tolist() == pytest.approx([0.82, 0.8, 0.8, 0.8, 0.8])
-
-
-@pytest.mark.parametrize(
-    ("claim", "effect"),
-    [
-        ("warped-reality-euclidean", 10),
-        ("warped-reality-nca", 20),
-        ("warped-ensemble-best", 5),
-        ("warped-complete-aggregate", 5),
-    ],
-)
-def test_claims_compare_split_by_split(made, claim, effect):
-    found = verdict(claim, made)
-    assert (found.word, found.seeds) == ("reproduced", 5)
-    assert found.effect == pytest.approx(effect)
-
-
-def test_the_validation_score_decides_no_claim(made):
-    made["validation_MAP@R"] = np.where(made["objective"] == "proxy-nca++", 9.0, 0.0)
-    assert verdict("warped-reality-nca", made).effect == pytest.approx(20)

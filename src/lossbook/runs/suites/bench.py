@@ -1,6 +1,6 @@
 """What the cross-paper comparison asks of every head alike: calibration, retrieval, other data sets.
 
-The chapters' suites have more scores, but some of them need a linear head; these need logits and features only.
+The papers' suites have more scores, but some of them need a linear head; these need logits and features only.
 """
 
 from __future__ import annotations
@@ -22,15 +22,8 @@ _NEIGHBOURS = 50
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``ece``: calibration of the softmax of the logits; ``ece_sigmoid``: of the sigmoid of the largest logit, which is
-    what a BCE has trained.
-    ``ood_msp``, ``ood_knn``: AUROC of the test images against those of other data sets, mean over the sets, by the largest
-    softmax probability (the logits) and by the distance to the 50th training feature (the features).  A run on features
-    is scored against features of the same other data sets.
-    ``recall@1``, ``MAP@R``: among the test images of classes that training never saw, if there are any, by the distance
-    that the head works with: Euclidean for distances to proxies, cosine for all others.
-    ``avg_dtp``: mean distance of the test images to their proxies, Euclidean heads only.
-    """
+    """Retrieval is by the distance that the head works with: Euclidean for distances to proxies, cosine for all others.
+    A run on features is scored against features of the same other data sets."""
     head, test, labels = outputs.objective.head, outputs.test_features, outputs.test_labels
     euclidean = isinstance(head, EuclideanHead)
     logits = _logits(outputs, test)
@@ -67,4 +60,17 @@ def _out_of_distribution(outputs: Outputs, logits: Tensor) -> dict[str, float]:
     return {name: sum(found) / len(found) for name, found in areas.items()}
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "ece": "expected calibration error of the softmax of the logits, within [0, 1]; smaller is better",
+        "ece_sigmoid": "the same of the sigmoid of the largest logit, which is what a BCE has trained",
+        "ood_msp": "AUROC of the test images against other data sets by the largest softmax probability, mean over the sets,"
+        " within [0, 1]; larger is better",
+        "ood_knn": "the same by the distance to the 50th nearest training feature",
+        "recall@1": "share of held-out classes' test images whose nearest neighbour has their class, within [0, 1]; larger is"
+        " better; only where RunSpec.classes leaves some out",
+        "MAP@R": "mean average precision at R among the same, within [0, 1]; larger is better",
+        "avg_dtp": "mean Euclidean distance of the test images to their class's proxy; Euclidean heads only",
+    },
+)

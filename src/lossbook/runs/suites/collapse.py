@@ -12,12 +12,8 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``nc1`` to ``nc4`` and ``fisher`` on the training images, as neural collapse is a property of training;
-    ``fisher_test``, the ``error`` and the ``dimensions_*`` that restore 80, 90 and 99 % of the accuracy on the test images.
-    The frame ``independence`` has the accuracy after each number of principal directions (Fig. 5a).
-
-    Of a dual head, ``nc2`` to ``nc4`` are the cross entropy head's.
-    """
+    """``nc1`` to ``nc4`` and ``fisher`` are taken on the training images, as neural collapse is a property of training.
+    Of a dual head, ``nc2`` to ``nc4`` are the cross entropy head's."""
     objective = outputs.objective
     with torch.no_grad():
         train, test = (objective.logits(features) for features in (outputs.train_features, outputs.test_features))
@@ -40,4 +36,24 @@ def measure(outputs: Outputs) -> Measured:
     return Measured(values, {"independence": rows})
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "nc1": "within-class against between-class variability of the training features, within [0, inf]; 0 is full collapse",
+        "nc2": "distance of the classifier vectors to a simplex of equal angles, within [0, 1.41]; 0 is full collapse",
+        "nc3": "how far the classifier vectors are from dual to the centred class means, within [0, 2]; 0 is full collapse",
+        "nc4": "squared length of the logits of the features' mean, bias included, at least 0; 0 is full collapse",
+        "fisher": "Fisher's ratio of the training features, scatter between over scatter within classes, within [0, inf]; larger"
+        " is better separated",
+        "fisher_test": "the same of the test features",
+        "error": "share of wrong predictions on the test images, within [0, 1]; smaller is better",
+        "generalisation_gap": "accuracy on the training less accuracy on the test images, within [-1, 1]; smaller is better",
+        "dimensions_80": "principal directions of the test logits that restore 80 % of the accuracy; more means more independent",
+        "dimensions_90": "the same for 90 %",
+        "dimensions_99": "the same for 99 %",
+    },
+    small_tables={
+        "independence": "one row per number of principal directions kept (`dimensions`): the `accuracy` on the test images"
+        " (Fig. 5a)"
+    },
+)

@@ -2,7 +2,7 @@
 
 The paper names the corruptions of a library, not their strengths; those here are fixed fractions of the image's size and
 range.  Every image gets a draw of its own, with a fixed seed: the same corrupted images for every run.  Torchvision's
-transforms draw once a batch, so only its colour functions are of use here; the rest are a few tensor operations each.
+transforms draw once per batch, so only its colour functions are of use here; the rest are a few tensor operations each.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.data import held_out_classes
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.metrics.retrieval import precision_at_1
+from lossbook.runs.subsets import held_out_classes
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 _CHUNK = 1000  # images at a time: some corruptions work in float32
@@ -27,7 +27,7 @@ def _to_uint8(images: Tensor) -> Tensor:
 
 
 def _pixels(images: Tensor) -> Tensor:
-    """A uniform draw a pixel, the same for its channels: (n, 1, H, W)."""
+    """One uniform draw per pixel, the same for its channels: (n, 1, H, W)."""
     return torch.rand(len(images), 1, *images.shape[-2:])
 
 
@@ -133,10 +133,8 @@ def corrupt(name: str, images: Tensor) -> Tensor:
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``corrupted_<name>``: recall@1 among the corrupted images, queries and gallery alike, and ``corrupted_none`` for
-    comparison; by Euclidean distance for losses of distances to proxies, by cosine for all others.  Grey images have no
-    hue: that corruption is left out for them.
-    """
+    """Retrieval is by Euclidean distance for losses of distances to proxies, by cosine for all others.  Grey images have no
+    hue, so that corruption is left out for them."""
     unknown = held_out_classes(outputs.spec)
     if unknown is None:
         raise ValueError("the suite 'corruption' needs RunSpec.classes: the classes left out are the unknown ones")
@@ -149,4 +147,10 @@ def measure(outputs: Outputs) -> Measured:
     return Measured(values)
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "corrupted_<corruption>": "recall@1 among the held-out classes' test images, queries and gallery both corrupted, within"
+        " [0, 1]; larger is better; `none` for the images as they are",
+    },
+)

@@ -1,7 +1,4 @@
-"""What the `multicenter` chapter measures on the test images: accuracy, and how much of a class' inner structure is left.
-
-``purity`` needs classes that were merged from others (``RunSpec.groups``).
-"""
+"""Accuracy on the test images, and how much of a class's inner structure is left in their features (`multicenter`)."""
 
 from __future__ import annotations
 
@@ -13,8 +10,7 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``feature_norm`` and ``center_norm`` are mean lengths; ``sigma`` is the mean standard deviation of a sub-centre in
-    one direction, so that the logit of a sub-centre has a noise of about ``sigma * feature_norm``."""
+    """``purity`` needs classes that were merged from others, ``sigma`` a head with sub-centres."""
     head, features, labels = outputs.objective.head, outputs.test_features, outputs.test_labels
     with torch.no_grad():
         logits = outputs.objective.logits(features)
@@ -35,7 +31,7 @@ def measure(outputs: Outputs) -> Measured:
 
 
 def _class_rows(outputs: Outputs, logits: torch.Tensor) -> list[dict[str, float]]:
-    """One row a class."""
+    """One row per class."""
     rows = []
     for label in outputs.test_labels.unique().tolist():
         chosen = outputs.test_labels == label
@@ -53,4 +49,23 @@ def _class_rows(outputs: Outputs, logits: torch.Tensor) -> list[dict[str, float]
     return rows
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "accuracy": "share of right predictions, within [0, 1]; larger is better",
+        "diversity": "mean cosine distance of two samples of a class, mean over the classes, within [0, 2]; 0 where every class"
+        " points in one direction",
+        "within_share": "share of the features' variance within the classes, within [0, 1]; 0 for collapsed classes",
+        "effective_rank": "in how many directions the samples of a class spread, mean over the classes, at least 1",
+        "feature_norm": "mean length of a feature",
+        "center_norm": "mean length of a centre, a row of the head's weight",
+        "purity": "share of samples in the commonest sub-class of their k-means cluster, within (0, 1], about a half by chance;"
+        " larger means sub-classes still apart; only where classes were merged (RunSpec.groups)",
+        "sigma": "mean standard deviation of a sub-centre in one direction, so that the noise of its logit is about sigma times"
+        " feature_norm; heads with sub-centres only",
+    },
+    small_tables={
+        "classes": "one row per `class`: number of test `images`, `accuracy`, `diversity`, `effective_rank` and, where classes"
+        " were merged, `purity`, as above"
+    },
+)

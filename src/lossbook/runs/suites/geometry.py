@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
-from lossbook.objectives import Objective
+from lossbook.objectives.objective import Objective
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 # A record holds the K x K pairs of classifier vectors up to so many classes (Fig. 8 has 100).
@@ -20,13 +20,7 @@ def _classifier_vectors(objective: Objective, in_features: int) -> Tensor:
 
 
 def measure(outputs: Outputs) -> Measured:
-    """Mean (the measure's name) and standard deviation (``..._std``) over the classes, on training and test images.
-
-    ``feature_separability`` is Eq. 15 as printed, ``global_separability`` the same centred on the global mean;
-    ``pair_separability_std`` and ``_min`` are over the pairs of classifier vectors (Eq. 36).  The classes are all there
-    are, so the deviation is the population's.  Frames: one row a class; one row a pair of classes
-    (up to 100 classes).
-    """
+    """The classes are all there are, so deviations over them are the population's."""
     weight = _classifier_vectors(outputs.objective, outputs.train_features.shape[1])
     columns: dict[str, Tensor] = {}
     parts = {
@@ -59,4 +53,28 @@ def _pairs(matrix: Tensor) -> list[dict[str, float]]:
     ]
 
 
-SUITE = Suite(measure)
+_MEASURES = {
+    "compactness_train": "mean cosine of two training samples of a class, 50 at a right angle, 100 if equal; larger is better",
+    "feature_separability_train": "Eq. 15 as printed on training images, from 0 to 100; near 50 whatever the features are",
+    "global_separability_train": "the same with features and class means centred on the global mean; larger is better separated",
+    "compactness_test": "as compactness_train, on test images",
+    "feature_separability_test": "as feature_separability_train, on test images",
+    "global_separability_test": "as global_separability_train, on test images",
+    "classifier_separability": "Eq. 13 of the classifier vectors, from 0 to 100; 50 K / (K - 1) for K vectors at equal angles",
+}
+SUITE = Suite(
+    measure,
+    metrics={
+        **{name: f"{line}; mean over the classes" for name, line in _MEASURES.items()},
+        **{f"{name}_std": f"standard deviation of {name} over the classes" for name in _MEASURES},
+        "pair_separability_std": "standard deviation over the pairs of classifier vectors of Eq. 36, times 100",
+        "pair_separability_min": "the smallest of them, from 0 to 100",
+    },
+    small_tables={
+        "geometry": "one row per `class`: number of training `images` and "
+        + ", ".join(f"`{name}`" for name in _MEASURES)
+        + ", as above",
+        "separability": "one row per pair of classes (`row`, `column`), up to 100 classes: the `separability` of their classifier"
+        " vectors within [0, 1] (Eq. 36)",
+    },
+)

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from lossbook.data import resize, to_float
+from lossbook.data.batches import resize, to_float
 from lossbook.metrics.similarity import jacobian_ranks
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
@@ -16,13 +16,7 @@ _BINS = 60
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``rank_<k>``: mean rank of the Jacobian of the k-th layer's output with respect to the image, over some test images;
-    ``rank_logits``: of the logits.
-
-    ``complement_spread``: the standard deviation of an image's complementary logits, over the distance of their mean to
-    the logit of the label (both averaged over the test images): 0 where all complementary logits are equal.
-    The frame ``activations`` has the histogram of both kinds of logits (Fig. 11).
-    """
+    """The layers of a small backbone are those of its sequence that have a weight matrix or a convolution."""
     if not isinstance(outputs.backbone, nn.Sequential):
         raise ValueError(f"the suite 'layers' needs a sequential backbone (mlp, cnn, resnet8), got {outputs.spec.model}")
     return Measured(_ranks(outputs) | _spread(outputs), {"activations": _histogram(outputs)})
@@ -70,4 +64,15 @@ def _histogram(outputs: Outputs) -> list[dict[str, float]]:
     ]
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "rank_logits": "mean rank of the logits' Jacobian with respect to the image, over some test images",
+        "rank_<layer>": "the same of a layer's output; layers count from 1",
+        "complement_spread": "standard deviation of an image's complementary logits over the distance of their mean to"
+        " the label's logit, both averaged over the test images, at least 0; 0 where all complementary logits are equal",
+    },
+    small_tables={
+        "activations": "one row per bin from `left` to `right`: density of the `label`'s logits and of the `others` (Fig. 11)"
+    },
+)

@@ -9,7 +9,7 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``accuracy_all``, ``accuracy_many``, ``accuracy_medium``, ``accuracy_few`` on the test images; one row a class."""
+    """Predictions are those of the largest logit."""
     labels, num_classes = outputs.test_labels, outputs.data.num_classes
     counts = torch.bincount(outputs.train_labels, minlength=num_classes)
     with torch.no_grad():
@@ -22,4 +22,16 @@ def measure(outputs: Outputs) -> Measured:
     return Measured({f"accuracy_{name}": value for name, value in values.items()}, {"accuracies": rows})
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "accuracy_all": "share of right predictions on the test images, within [0, 1]; larger is better",
+        "accuracy_many": "the same of the classes with more than 100 training images",
+        "accuracy_medium": "the same of the classes with 20 to 100",
+        "accuracy_few": "the same of the classes with fewer than 20",
+    },
+    small_tables={
+        "accuracies": "one row per `class`: number of training `images`, `group` (0 many, 1 medium, 2 few), `accuracy` on the"
+        " test images"
+    },
+)

@@ -7,8 +7,8 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``unknown_*`` of the suite ``retrieval``: among the test images of the classes that ``RunSpec.classes`` leaves out,
-    by Euclidean distance of the raw features and, with ``_cosine`` at the end, by cosine."""
+    """The part ``unknown`` of the suite ``retrieval``: among the test images of the classes that ``RunSpec.classes`` leaves
+    out."""
     if outputs.unknown_features is None:
         raise ValueError("the suite 'neighbours' needs RunSpec.classes: it searches among the classes left out")
     values: dict[str, float] = {}
@@ -18,4 +18,21 @@ def measure(outputs: Outputs) -> Measured:
     return Measured(values)
 
 
-SUITE = Suite(measure)
+_SCORES = {
+    "recall@1": "share of queries with one of their class as the nearest neighbour",
+    "recall@2": "share of queries with one of their class among the 2 nearest neighbours",
+    "recall@4": "share of queries with one of their class among the 4 nearest neighbours",
+    "recall@8": "share of queries with one of their class among the 8 nearest neighbours",
+    "P@1": "precision at 1, equal to recall@1",
+    "R-precision": "share of a query's class among as many neighbours as the class has other images, mean over the queries",
+    "MAP@R": "mean average precision at R",
+}
+SUITE = Suite(
+    measure,
+    metrics={
+        f"unknown_{name}{ending}": f"{line}, among the held-out classes' test images by {distance} distance, within [0, 1];"
+        " larger is better"
+        for distance, ending in (("Euclidean", ""), ("cosine", "_cosine"))
+        for name, line in _SCORES.items()
+    },
+)

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.data import Split, resize, to_float
+from lossbook.data.batches import resize, to_float
+from lossbook.data.dataset import Split
 from lossbook.data.other_sets import others_of
 from lossbook.data.unknown import unknown_for
 from lossbook.heads.dual import DualHead
@@ -22,12 +23,8 @@ _CHUNK = 500
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``ood_<set>_<method>``: the AUROC of the test images against another data set's; ``ood_<set>``: its mean over the
-    ten methods (Table 4); ``error`` on the test images.
-
-    A run on features is scored against features of the same other data sets; ODIN's step is then made in the features.
-    Needs a linear head; of a dual head, the cross entropy's.
-    """
+    """A run on features is scored against features of the same other data sets; ODIN's step is then made in the features.
+    The scores need a linear head; of a dual head, they take the cross entropy's."""
     return Measured(measure_against(outputs, others_of("ood", outputs.spec.dataset)))
 
 
@@ -80,4 +77,10 @@ def _odin(outputs: Outputs, weight: Tensor, bias: Tensor, images: Tensor) -> Ten
     return torch.cat(parts)
 
 
-SUITE = Suite(measure)
+METRICS = {
+    "error": "share of wrong predictions on the test images, within [0, 1]; smaller is better",
+    "ood_<set>": "AUROC of the test images against an unknown set, mean over the ten scores, within [0, 1]; larger is better"
+    " (Table 4)",
+    "ood_<set>_<score>": "the same by one score: msp, odin, rmds, energy, vim, knn, dice, she, relation, scale",
+}
+SUITE = Suite(measure, METRICS)

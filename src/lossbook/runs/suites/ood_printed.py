@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lossbook.data.other_sets import others_of
-from lossbook.runs.suites.ood import measure_against
+from lossbook.runs.suites.ood import METRICS, measure_against
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
@@ -12,4 +12,4 @@ def measure(outputs: Outputs) -> Measured:
     return Measured(measure_against(outputs, others_of("ood_printed", outputs.spec.dataset)))
 
 
-SUITE = Suite(measure)
+SUITE = Suite(measure, METRICS)

@@ -15,11 +15,8 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``error`` on the known classes, ``oscr`` and ``auroc_msp`` with the maximum softmax probability as the score.
-
-    A dual head is measured for all its predictions, with ``_ce``, ``_occe`` and ``_combined`` behind the names; without
-    suffix it is the objective's own.  The combined prediction is a score by itself and sees no softmax.
-    """
+    """The score is the largest softmax probability.  A dual head is measured for all its predictions; the names without a
+    part are its objective's own.  The combined prediction is a score by itself and sees no softmax."""
     if outputs.unknown_features is None:
         raise ValueError("the suite 'openset' needs RunSpec.classes: the classes left out are the unknown ones")
     known, unknown, labels = outputs.test_features, outputs.unknown_features, outputs.test_labels
@@ -46,4 +43,16 @@ def _measure(known: Tensor, unknown: Tensor, labels: Tensor) -> dict[str, float]
     }
 
 
-SUITE = Suite(measure)
+_PARTS = {"": "", "_ce": " by the cross entropy head", "_occe": " by the one-cold head", "_combined": " by both heads together"}
+SUITE = Suite(
+    measure,
+    metrics={
+        f"{name}{part}": f"{line.format(whose)}{'; dual heads only' if part else ''}"
+        for part, whose in _PARTS.items()
+        for name, line in {
+            "error": "share of wrong predictions on the known classes{}, within [0, 1]; smaller is better",
+            "oscr": "area under the open-set classification rate curve{}, within [0, 1]; larger is better",
+            "auroc_msp": "AUROC of known against unknown classes by the largest probability{}, within [0, 1]; larger is better",
+        }.items()
+    },
+)

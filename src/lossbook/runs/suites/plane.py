@@ -7,15 +7,11 @@ import torch
 from lossbook.metrics.proxies import avg_dtp
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
-_SHOWN = 100  # images a class
+_SHOWN = 100  # images per class
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``plane``: a row an image (the first hundred of each class) and a row a proxy, with ``x``, ``y``, ``label`` and
-    ``proxy`` (0 or 1).
-    ``gap``: mean distance between the classes' means.  ``spread``: mean distance of the images to their class's mean.
-    ``to_proxy``: mean distance of the images to their class's proxy (AvgDTP).
-    """
+    """Distances are Euclidean, in the unit of the embedding."""
     features, labels, proxies = outputs.train_features, outputs.train_labels, outputs.objective.head.weight.detach()
     if features.shape[1] != 2:
         raise ValueError(f"the suite 'plane' needs RunSpec.embedding_size = 2, got features of {features.shape[1]} dimensions")
@@ -35,4 +31,15 @@ def measure(outputs: Outputs) -> Measured:
     return Measured(metrics, {"plane": rows})
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "gap": "mean distance between the classes' means; larger is further apart",
+        "spread": "mean distance of the training images to their class's mean; smaller is more compact",
+        "to_proxy": "mean distance of the training images to their class's proxy (AvgDTP)",
+    },
+    small_tables={
+        "plane": "one row per training image (the first hundred of each class) and per `proxy` (0 or 1): its place (`x`, `y`) and"
+        " `label`"
+    },
+)

@@ -17,15 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.data import held_out_classes
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.metrics.neighbours import Distance
 from lossbook.metrics.retrieval import retrieval_scores
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.subsets import held_out_classes
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 FOLDS = 4
 SCORES = ("MAP@R", "R-precision", "P@1")
+_NEEDS_CLASSES = "the suite 'reality_check' needs RunSpec.classes: the classes left out are the test classes"
 
 
 def class_folds(num_classes: int, folds: int = FOLDS) -> list[Tensor]:
@@ -58,6 +59,8 @@ def concatenated(embeddings: Sequence[Tensor], distance: Distance) -> Tensor:
 
 def fold_specs(spec: RunSpec) -> list[RunSpec]:
     """The runs of the four models, the k-th without the k-th fold."""
+    if not spec.classes:
+        raise ValueError(_NEEDS_CLASSES)
     if spec.embedding_size == 0 or spec.embedding_size % FOLDS:
         raise ValueError(f"expected an embedding_size that is a multiple of {FOLDS}, got {spec.embedding_size}")
     specs = []
@@ -77,11 +80,10 @@ def _mean(scores: list[dict[str, float]]) -> dict[str, float]:
 
 
 def measure(outputs: Outputs, *folds: Outputs | None) -> Measured:
-    """``{complete,concatenated,separated,validation}_{MAP@R,R-precision,P@1}``, by the distance that the loss works with;
-    nothing if one of the four trainings diverged."""
+    """Retrieval by the distance that the loss works with; nothing if one of the four trainings diverged."""
     unknown = held_out_classes(outputs.spec)
     if unknown is None:
-        raise ValueError("the suite 'reality_check' needs RunSpec.classes: the classes left out are the test classes")
+        raise ValueError(_NEEDS_CLASSES)
     distance: Distance = "euclidean" if isinstance(outputs.objective.head, EuclideanHead) else "cosine"
     test, validation = [], []
     for fold, model in zip(class_folds(outputs.data.num_classes), folds, strict=True):
@@ -99,4 +101,18 @@ def measure(outputs: Outputs, *folds: Outputs | None) -> Measured:
     return Measured({f"{setting}_{name}": value for setting, found in scores.items() for name, value in found.items()})
 
 
-SUITE = Suite(measure, further_runs=fold_specs)
+_SETTINGS = {
+    "complete": "the run's own model",
+    "concatenated": "four models side by side",
+    "separated": "four models, mean",
+    "validation": "four models, each on the fold that it has not seen, mean",
+}
+SUITE = Suite(
+    measure,
+    metrics={
+        f"{setting}_{name}": f"{name} of {line}, within [0, 1]; larger is better"
+        for setting, line in _SETTINGS.items()
+        for name in SCORES
+    },
+    further_runs=fold_specs,
+)

@@ -17,11 +17,7 @@ _PAIRS = 10_000
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``rejection_*``: known against unknown by the largest bias-free metric and one threshold, which is chosen on the
-    known training images (``_train``), learned by the loss (``_learned``), or the best possible one (``_best``).
-    ``open_accuracy``: known images accepted and classified right plus unknown ones rejected, at the ``_train`` threshold.
-    ``verification``: same or different class for pairs of *unknown* images by cosine, threshold chosen on known pairs.
-    """
+    """One threshold rejects: it is the best possible one, chosen on the known training images, or learned by the loss."""
     if outputs.unknown_features is None:
         raise ValueError("the suite 'rejection' needs RunSpec.classes: the classes left out are the unknown ones")
     head = outputs.objective.head
@@ -62,4 +58,18 @@ def _pairs(features: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, 
     return (unit[first[index]] * unit[second[index]]).sum(1), same[index]
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "rejection_best": "share of known and unknown test images told apart by the best threshold on the largest similarity,"
+        " within [0, 1]; larger is better",
+        "rejection_train": "the same by the threshold that is best for A_Uni on the known training images",
+        "auroc": "AUROC of known against unknown test images by the largest similarity, within [0, 1]; larger is better",
+        "open_accuracy": "share of known images accepted and classified right plus unknown ones rejected, at the threshold of"
+        " rejection_train, within [0, 1]; larger is better",
+        "rejection_learned": "as rejection_best, by the threshold that the loss has learned; losses with one threshold only",
+        "verification": "share of right decisions, same class or not, for pairs of unknown images by cosine, with a threshold"
+        " chosen on known pairs, within [0, 1]; larger is better",
+        "verification_best": "the same with the best threshold for the unknown pairs",
+    },
+)

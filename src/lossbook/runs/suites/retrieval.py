@@ -14,12 +14,8 @@ _FEW_KS, _MANY_KS = (1, 2, 4, 8), (1, 10, 100, 1000)
 
 
 def measure(outputs: Outputs) -> Measured:
-    """``unknown_*``: test images of the classes that ``RunSpec.classes`` leaves out, the paper's setting, if there are any;
-    ``known_*``: test images of the trained classes.  Each with ``recall@{1,2,4,8}``, ``P@1``, ``R-precision``, ``MAP@R``,
-    ``NMI`` and ``AMI`` by Euclidean distance of the raw features, and with ``_cosine`` at the end by cosine.
-    Of more than a thousand classes ``recall@{1,10,100,1000}``, and neither ``NMI`` nor ``AMI``.
-    ``train_avg_dtp`` (as Table III) and ``known_avg_dtp``: the mean distance to the true class's proxy, Euclidean heads only.
-    """
+    """Distances are those of the raw features and of the features divided by their lengths.  The part ``unknown`` is the
+    paper's setting."""
     parts = {"known": (outputs.test_features, outputs.test_labels)}
     if outputs.unknown_features is not None:
         parts["unknown"] = (outputs.unknown_features, outputs.unknown_labels)
@@ -39,4 +35,30 @@ def measure(outputs: Outputs) -> Measured:
     return Measured(values)
 
 
-SUITE = Suite(measure)
+_RECALLS = {f"recall@{k}": f"share of queries with one of their class among the {k} nearest" for k in _FEW_KS}
+_RECALLS |= {f"recall@{k}": f"the same among the {k} nearest; only for more than 1,000 classes" for k in _MANY_KS if k > 1}
+_SCORES = _RECALLS | {
+    "P@1": "precision at 1, equal to recall@1",
+    "R-precision": "share of a query's class among as many neighbours as the class has other images, mean over the queries",
+    "MAP@R": "mean average precision at R",
+    "NMI": "normalised mutual information of the classes and as many k-means clusters, far from 0 by chance; not for more than"
+    " 1,000 classes",
+    "AMI": "the same adjusted for chance, which is 0; not for more than 1,000 classes",
+}
+_PARTS = {
+    "known": "test images of the trained classes",
+    "unknown": "test images of the classes that RunSpec.classes leaves out, if there are any",
+}
+SUITE = Suite(
+    measure,
+    metrics={
+        **{
+            f"{part}_{name}{ending}": f"{line}; {images}, {distance} distance, at most 1; larger is better"
+            for part, images in _PARTS.items()
+            for distance, ending in (("Euclidean", ""), ("cosine", "_cosine"))
+            for name, line in _SCORES.items()
+        },
+        "train_avg_dtp": "mean distance of the training images to their class's proxy (Table III); Euclidean heads only",
+        "known_avg_dtp": "the same of the test images",
+    },
+)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from lossbook.data.sets import ImageData
+from lossbook.data.dataset import ImageData
 from lossbook.objectives.objective import Objective
 from lossbook.runs.spec import RunSpec
 
@@ -56,9 +56,11 @@ class Suite:
         measure: the outputs of the run, and of each of ``further_runs`` (None if that diverged), to what was measured.
         metrics: every number's name -> what it is, in one line.  Part of a name in angle brackets (``rank_<layer>``) stands
             for a word that depends on the run.
+        small_tables: every small table's name -> what its rows are, in one line, the columns in backticks.
         further_runs: the runs that must be trained as well, for a suite that compares several models.
     """
 
     measure: Callable[..., Measured]
     metrics: dict[str, str] = field(default_factory=dict)
+    small_tables: dict[str, str] = field(default_factory=dict)
     further_runs: Callable[[RunSpec], list[RunSpec]] | None = None

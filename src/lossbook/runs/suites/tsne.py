@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from lossbook.data import Split, first_of_each_class
+from lossbook.data.dataset import Split
+from lossbook.data.subsets import first_of_each_class
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
-_IMAGES_A_CLASS = 30
+_IMAGES_PER_CLASS = 30
 
 
 def measure(outputs: Outputs) -> Measured:
-    """Frame ``tsne`` of a run with seed 0: one row an image, the first 30 test images of every class.
+    """Nothing but of a run with seed 0.
 
     It is scikit-learn's t-SNE of the unit features (so that distances are angles, as compactness measures them), started
     from their principal components.
@@ -20,7 +21,7 @@ def measure(outputs: Outputs) -> Measured:
         return Measured({})  # small tables are kept of the first seed only, and t-SNE takes longer than the training
     from sklearn.manifold import TSNE
 
-    counts = torch.full((outputs.data.num_classes,), _IMAGES_A_CLASS)
+    counts = torch.full((outputs.data.num_classes,), _IMAGES_PER_CLASS)
     chosen = first_of_each_class(Split(outputs.test_features, outputs.test_labels), counts)
     features = torch.nn.functional.normalize(chosen.images).numpy()
     tsne = TSNE(init="pca", perplexity=min(30, len(features) / 4), max_iter=500, random_state=0, n_jobs=1)
@@ -29,4 +30,9 @@ def measure(outputs: Outputs) -> Measured:
     return Measured({}, {"tsne": [{"x": x, "y": y, "label": label} for x, y, label in zip(*columns, strict=True)]})
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    small_tables={
+        "tsne": "one row per test image (the first 30 of each class), runs of seed 0 only: its place (`x`, `y`) and `label`"
+    },
+)

@@ -44,4 +44,12 @@ def measure(outputs: Outputs) -> Measured:
     return Measured(verification_scores(scores, pairs.same, pairs.fold))
 
 
-SUITE = Suite(measure)
+SUITE = Suite(
+    measure,
+    metrics={
+        "pair_accuracy": "share of right decisions, same class or not, for pairs of held-out classes, mean over ten folds whose"
+        " threshold is chosen on the others, within [0, 1]; larger is better",
+        "TAR@0.1": "share of accepted same-class pairs where a tenth of the others is accepted, within [0, 1]; larger is better",
+        "TAR@0.01": "the same where a hundredth of the others is accepted",
+    },
+)

@@ -1,0 +1,31 @@
+"""Which images a run trains and tests on."""
+
+import pytest
+import torch
+
+from lossbook.data.load import load
+from lossbook.data.subsets import long_tail_counts
+from lossbook.runs.spec import RunSpec
+from lossbook.runs.subsets import held_out_classes, subset
+
+
+def test_subset_applies_few_images_and_a_long_tail():
+    data = subset(RunSpec(dataset="digits", train_per_class=50, imbalance=10.0))
+    counts = torch.bincount(data.train.labels)
+    assert torch.equal(counts, long_tail_counts(50, 10, 10.0))
+    assert len(data.test) == len(load("digits").test)
+
+
+def test_groups_merge_classes_and_keep_what_they_were():
+    data = subset(RunSpec(dataset="digits", groups=((0, 7), (3, 2), (5,))))
+    assert data.num_classes == 3
+    pairs = {tuple(pair) for pair in torch.stack([data.test.labels, data.test.fine], 1).tolist()}
+    assert pairs == {(0, 0), (0, 7), (1, 3), (1, 2), (2, 5)}
+    with pytest.raises(ValueError, match="at least two different classes"):
+        subset(RunSpec(dataset="digits", groups=((0, 7), (7,))))
+
+
+def test_classes_that_are_held_out():
+    assert held_out_classes(RunSpec(dataset="digits")) is None
+    rest = held_out_classes(RunSpec(dataset="digits", classes=tuple(range(8))))
+    assert rest.labels.unique().tolist() == [0, 1]
