@@ -1,4 +1,4 @@
-"""What ``make benchmarks`` wrote, for the page of the book: one CSV per suite, one row per comparison, with its goals if it has any."""
+"""What ``make benchmarks`` wrote, for the page of the book: one CSV per suite, one row per comparison, with its goals."""
 
 from __future__ import annotations
 
