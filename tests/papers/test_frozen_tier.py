@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
-from lossbook.data.sets import FEATURES
 
 from lossbook import report
 from lossbook.book import two_tiers as figures
-from lossbook.data import DATASETS
-from lossbook.data.features import COUNTS, features_name
+from lossbook.data.extract import CACHES
+from lossbook.data.feature_names import are_features
+from lossbook.data.registry import DATASETS
 from lossbook.papers.paper import _frozen, get_paper, papers, papers_at
 from lossbook.papers.results import load_results
 from lossbook.paths import in_project
@@ -43,7 +43,7 @@ def test_other_tiers_have_all_claims():
 
 def test_runs_train_on_features_only_and_from_a_known_set():
     specs = [spec for paper in papers().values() for table in paper.tables for spec in table.runs("frozen")]
-    assert {spec.dataset for spec in specs} == set(FEATURES) <= set(DATASETS)
+    assert {spec.dataset for spec in specs} == {name for name in DATASETS if are_features(name)}
     assert {spec.model for spec in specs} == {"identity"}
     # The reality check trains four models of a quarter of the size.
     assert {spec.embedding_size for spec in specs if spec.evaluations != ("reality_check",)} == {128}
@@ -52,9 +52,10 @@ def test_runs_train_on_features_only_and_from_a_known_set():
 
 def test_features_of_the_runs_are_described():
     described = pd.read_csv(in_project("results") / "frozen" / "features.csv")
-    assert described["data set"].tolist() == [features_name(name) for name in COUNTS]
+    assert described["data set"].tolist() == [cache.name for cache in CACHES.values()]
     assert described.set_index("images")[["train vectors", "test vectors"]].T.to_dict() == {
-        name: {"train vectors": counts.get("train", 0), "test vectors": counts["test"]} for name, counts in COUNTS.items()
+        name: {"train vectors": cache.counts.get("train", 0), "test vectors": cache.counts["test"]}
+        for name, cache in CACHES.items()
     }
 
 

@@ -239,6 +239,7 @@ def test_a_data_set(package):  # noqa: F811
     [
         ("objectives/registry.py", "newcomer"),
         ("data/registry.py", "newcomer"),
+        ("data/unknown_registry.py", "newcomer"),
         ("runs/suites/registry.py", "newcomer"),
     ],
 )

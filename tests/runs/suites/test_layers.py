@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lossbook.data.sets import Split
+from lossbook.data.dataset import Split
 from lossbook.models import create_model
 from lossbook.objectives.create import create_objective
 from lossbook.runs.spec import RunSpec
