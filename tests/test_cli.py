@@ -86,7 +86,7 @@ def test_doctor_downloads_nothing_when_half_a_data_set_is_there(tmp_path, monkey
     output = _run("doctor")
     for name in ("fashion-mnist", "cifar100", "omniglot"):
         assert f"'{name}' in" in output
-    assert output.count("data/README.md says where it comes from") == 5  # nobody downloads ImageNet and the like
+    assert output.count("data/README.md") == 5  # nobody downloads ImageNet and the like
 
 
 def test_a_wrong_table_lists_the_known_ones():

@@ -34,7 +34,9 @@ ResultsDir = Annotated[str, typer.Option(help="folder of results; the committed 
 
 
 def _print(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    grid = RichTable(*columns, title=title, title_justify="left")
+    grid = RichTable(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        grid.add_column(column, no_wrap=number == 0)  # names stay on one line, texts fold
     for row in rows:
         grid.add_row(*row)
     console.print(grid)

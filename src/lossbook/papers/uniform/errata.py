@@ -9,7 +9,7 @@ import torch
 
 from lossbook.losses import uniform as losses
 from lossbook.metrics.uniformity import uniform_accuracy
-from lossbook.objectives.uniform import OBJECTIVES
+from lossbook.objectives.uniform import bce_u, uce
 from lossbook.papers.erratum import Erratum, Rows, holds
 from lossbook.papers.results import published
 from lossbook.papers.uniform.read import EVIDENCE
@@ -81,7 +81,7 @@ def bias_sign() -> Rows:
     b = published(EVIDENCE, "fig-2").query("metric == 'learned_bias'").set_index("loss")["value"]
     t = _wide("II", ["model", "phase", "loss"]).loc[("resnet50", "fine-tuning"), "threshold"]
     linear, cosine = t["bce-u"] - b["bce-u"], t["bce-nu"] + b["bce-nu"]
-    objective = OBJECTIVES["bce-u"](in_features=2, num_classes=3)
+    objective = bce_u(in_features=2, num_classes=3)
     with torch.no_grad():
         objective.head.bias.fill_(-0.08)
     return [
@@ -103,9 +103,9 @@ def forty_and_fifty() -> Rows:
 
 def uce_name() -> Rows:
     bias = published(EVIDENCE, "I").set_index("loss")["bias"]
-    uce = OBJECTIVES["uce"](in_features=4, num_classes=5).head.bias
+    start = uce(in_features=4, num_classes=5).head.bias
     return [
-        holds("UCE has one bias", uce.numel() == 1),
+        holds("UCE has one bias", start.numel() == 1),
         holds(
             "Table I: L_bce-nu has one bias, L_bce-nd one per class", (bias["bce-nu"], bias["bce-nd"]) == ("unified", "diverse")
         ),
