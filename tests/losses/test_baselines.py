@@ -148,7 +148,7 @@ def test_bad_arguments():
     for call, message in (
         (lambda: baselines.label_smoothing(*batch, 1.1), r"smoothing within \[0, 1\], got 1.1"),
         (lambda: baselines.complement_cross_entropy(*batch, -1.0), "balance >= 0, got -1"),
-        (lambda: baselines.focal(*batch, torch.ones(3)), r"one a sample, \(2,\), got \(3,\)"),
+        (lambda: baselines.focal(*batch, torch.ones(3)), r"one per sample, \(2,\), got \(3,\)"),
         (lambda: baselines.asymmetric(*batch, -1.0), "gamma_positive >= 0"),
         (lambda: baselines.cyclical_focal(*batch, 1.2), r"share within \[0, 1\]"),
         (lambda: baselines.cyclical_share(3, 3), "0 <= epoch < epochs"),

@@ -160,5 +160,5 @@ def test_bad_arguments():
         uniform.uce(logits, labels, margin=-0.1)
     with pytest.raises(ValueError, match=r"got 0\.4 and 0"):
         uniform.uce(logits, labels, scale=0)
-    with pytest.raises(ValueError, match=r"bias of shape \(5,\), one a class, got \(1,\)"):
+    with pytest.raises(ValueError, match=r"bias of shape \(5,\), one per class, got \(1,\)"):
         uniform.bce_di(logits, torch.zeros(1), labels)

@@ -186,15 +186,6 @@ def test_no_matrix_of_all_pairs_is_made():
     assert compactness(features, labels).tolist() == pytest.approx([100.0] * 10)
 
 
-def test_features_that_need_a_gradient_are_left_alone():
-    features, labels = draw()
-    features = features.float().requires_grad_()
-    copy = features.detach().clone()
-    for values in (compactness(features, labels), feature_separability(features, labels), classifier_separability(features)):
-        assert not values.requires_grad
-    assert torch.equal(features, copy)
-
-
 # Input ------------------------------------------------------------------------------------------------------------
 
 

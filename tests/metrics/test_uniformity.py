@@ -186,18 +186,8 @@ def test_what_is_refused(measure):
     for position in [(0, 0), (1, 2)]:  # a positive metric, a negative one
         metrics = torch.zeros(2, 3)
         metrics[position] = torch.nan
-        with pytest.raises(ValueError, match="metrics without NaN"):
+        with pytest.raises(ValueError, match="similarities without NaN"):
             measure(metrics, labels)
-
-
-def test_the_input_is_left_alone(device):
-    metrics, labels = torch.randn(20, 4, device=device), torch.arange(20, device=device) % 4
-    copies = metrics.clone(), labels.clone()
-    three_accuracies(metrics, labels)
-    class_ranges(metrics, labels)
-    draw_metric_matrix(metrics, labels)
-    assert torch.equal(metrics, copies[0])
-    assert torch.equal(labels, copies[1])
 
 
 @pytest.mark.parametrize("elements", [1, 7, 12, 50])
@@ -207,15 +197,6 @@ def test_chunks_do_not_change_the_result(elements, monkeypatch, device):
     monkeypatch.setattr(uniformity, "_CHUNK_ELEMENTS", elements)
     assert torch.equal(split_similarities(metrics, labels)[0], positive)
     assert torch.equal(split_similarities(metrics, labels)[1], negative)
-
-
-def test_memory_layout_does_not_matter():
-    metrics, labels = torch.randn(23, 5), torch.arange(23) % 5
-    assert three_accuracies(metrics.T.contiguous().T, labels) == three_accuracies(metrics, labels)
-
-
-def test_metrics_that_need_a_gradient():
-    assert three_accuracies(torch.eye(3, requires_grad=True), torch.arange(3)) == (1, 1, 1)
 
 
 # The metric matrix, S.I ------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import reference as ref
+import reference_uniformity as ref
 import torch
 from hypothesis import given
 from hypothesis import strategies as st

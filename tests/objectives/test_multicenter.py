@@ -5,7 +5,7 @@ import reference_multicenter as ref
 import torch
 import torch.nn.functional as F
 
-from lossbook.data import mix_batch
+from lossbook.data.batches import mix_batch
 from lossbook.losses.multicenter import additive_angular_margin, gaussian_kl, large_margin, multicenter_cross_entropy
 from lossbook.objectives import create_objective
 

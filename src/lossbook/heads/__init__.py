@@ -1,4 +1,4 @@
-"""Heads: features (B, d) to class metrics (B, N), one file a kind; the names below are the public ones."""
+"""Heads: features (B, d) to logits (B, N), one file per kind; the names below are the public ones."""
 
 from lossbook.heads.dual import DualHead
 from lossbook.heads.euclidean import EuclideanHead

@@ -21,8 +21,8 @@ class DualHead(nn.Module):
 
     .. math:: y_{\text{comb}, i} = \operatorname{softmax}(z)_i - \frac{\hat{\bar y}_i}{\max_j \hat{\bar y}_j} \in [-1, 1]
 
-    ``weight``, ``bias``, ``metrics`` and ``threshold`` are those of the head that predicts; a combined prediction has
-    no bias to take away: ``weight`` and ``bias`` are the first head's then, and the threshold is 0.
+    ``weight``, ``bias``, ``similarities`` and ``threshold`` are those of the head that predicts.  A combined prediction has
+    no bias of its own: ``weight`` and ``bias`` are the first head's then, and the threshold is 0.
 
     Example:
         >>> head = DualHead(in_features=4, num_classes=3)
@@ -60,7 +60,7 @@ class DualHead(nn.Module):
         return logits.softmax(1) - (other.amin(1, keepdim=True) - other).exp()
 
     def similarities(self, features: Tensor) -> Tensor:
-        """Bias-free class metrics, (B, d) -> (B, N); the combined prediction itself where that is the prediction."""
+        """Bias-free similarities, (B, d) -> (B, N); for a combined prediction the prediction itself."""
         return self(features) if self.prediction == "combined" else self._predicting.similarities(features)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -37,12 +37,12 @@ class _Distances(torch.autograd.Function):
 
 
 class EuclideanHead(Head):
-    r"""Minus the Euclidean distances to one proxy a class, Sec. III of `warped`; nothing is squared or normalised:
+    r"""Minus the Euclidean distances to one proxy per class, Sec. III of `warped`; nothing is squared or normalised:
 
     .. math:: c_j(x) = -d_j(x) = -\|x - p_j\|
 
     The proxies are ``weight``, normally distributed at the start (``kaiming_normal_``).  There is no bias.  Half
-    precision is computed in float32, and float32 is what comes back.  Distances take (B, N) memory, as do their
+    precision is computed and returned in float32.  Distances take (B, N) memory, as do their
     gradients, and keep their relative precision when an embedding nearly meets its proxy.
 
     Example:

@@ -1,8 +1,8 @@
-r"""Linear and cosine heads: features (B, d) to class metrics (B, N).
+r"""Linear and cosine heads: features (B, d) to logits (B, N).
 
 Two sign conventions, as printed in Table I of the `uniform` paper: a linear head *adds* its bias, a cosine head
-*subtracts* it.  ``head.similarities(features)`` is free of the bias, ``head(features)`` has it (the logits), and
-``head.threshold()`` translates the bias into the threshold that it puts on the bias-free metrics.
+*subtracts* it.  ``head.similarities(features)`` has no bias, ``head(features)`` has it (the logits), and
+``head.threshold()`` is the threshold on the similarities at which a logit is 0.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def forward(self, features: Tensor) -> Tensor:
-        """Class metrics with the bias, (B, d) -> (B, N)."""
-        metrics = self.similarities(features)
-        return metrics if self.bias is None else metrics + self.bias_sign * self.bias
+        """Logits, the similarities with the bias: (B, d) -> (B, N)."""
+        similarities = self.similarities(features)
+        return similarities if self.bias is None else similarities + self.bias_sign * self.bias
 
     def threshold(self) -> Tensor:
-        """The threshold on the bias-free metrics that the bias stands for: a scalar, or (N,) for a diverse bias."""
+        """The threshold on the similarities that the bias stands for: a scalar, or (N,) for a diverse bias."""
         if self.bias is None:
             return self.weight.new_zeros(())
         return (-self.bias_sign * self.bias.detach()).squeeze()
@@ -110,11 +110,11 @@ class LinearHead(Head):
     bias_sign = +1
 
     def similarities(self, features: Tensor) -> Tensor:
-        """Bias-free class metrics, (B, d) -> (B, N)."""
+        """Bias-free similarities, (B, d) -> (B, N)."""
         return F.linear(features, self.weight)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Class metrics with the bias; a diverse bias joins the matrix product."""
+        """Logits; a diverse bias is added within the matrix product."""
         if self.bias is not None and self.bias.numel() == self.weight.shape[0]:
             return F.linear(features, self.weight, self.bias)
         return super().forward(features)
@@ -158,7 +158,7 @@ class CosineHead(Head):
         self.scale = float(scale)
 
     def similarities(self, features: Tensor) -> Tensor:
-        """Bias-free class metrics, (B, d) -> (B, N), within [-scale, scale]."""
+        """Bias-free similarities, (B, d) -> (B, N), within [-scale, scale]."""
         return self.scale * F.linear(unit_vectors(features), unit_vectors(self.weight))
 
     def extra_repr(self) -> str:

@@ -44,7 +44,7 @@ def sample_subcenters(weight: Tensor, log_var: Tensor, noise: Tensor, sigma_scal
 
 
 class _SampledCenters(Head):
-    """A class centre and K sub-centres a class, drawn anew for every training batch; the class centre alone otherwise.
+    """A class centre and K sub-centres per class, drawn anew for every training batch; the class centre alone otherwise.
 
     The generator, if given, lives on the weight's device; without one the noise comes from torch's default generator.
     """
@@ -85,11 +85,11 @@ class _SampledCenters(Head):
         return self.sigma_scale * (0.5 * self.log_var.detach()).exp()
 
     def center_logits(self, features: Tensor, centers: Tensor) -> Tensor:
-        """Metrics to every centre, (B, d) and (C, K+1, d) -> (B, C, K+1)."""
+        """Similarities to every centre, (B, d) and (C, K+1, d) -> (B, C, K+1)."""
         raise NotImplementedError
 
     def forward(self, features: Tensor) -> Tensor:
-        """In training (B, C, K+1), metrics to all centres; in evaluation (B, C), those to the class centres."""
+        """In training (B, C, K+1), similarities to all centres; in evaluation (B, C), those to the class centres."""
         return self.center_logits(features, self.centers()) if self.training else self.similarities(features)
 
     def extra_repr(self) -> str:
@@ -125,7 +125,7 @@ class MultiCenterHead(_SampledCenters):
     """
 
     def similarities(self, features: Tensor) -> Tensor:
-        """Metrics to the class centres, (B, d) -> (B, C)."""
+        """Similarities to the class centres, (B, d) -> (B, C)."""
         return F.linear(features, self.weight)
 
     def center_logits(self, features: Tensor, centers: Tensor) -> Tensor:

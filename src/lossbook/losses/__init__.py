@@ -1,1 +1,1 @@
-"""Losses: class metrics and labels to a scalar, one file a paper."""
+"""Losses: logits and labels to a scalar, one file per paper."""

@@ -26,7 +26,7 @@ def _log_probabilities(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _log_of_the_rest(log_p: Tensor, own: Tensor) -> Tensor:
-    """log(1 - p_c), (B,), as the log-sum of the others: exact where p_c rounds to 1, and its gradient is finite there."""
+    """log(1 - p_c), (B,), as the log-sum of the others.  It stays exact where p_c rounds to 1, and so does its gradient."""
     return log_p.scatter(1, own, -torch.inf).logsumexp(1)
 
 
@@ -58,7 +58,7 @@ def negative_log(logits: Tensor, labels: Tensor) -> Tensor:
 
     .. math:: L = -\frac{1}{N-1} \sum_{j \neq c} \log(1 - p_j)
 
-    The original draws one complementary label a sample; this is its expectation, the mean over all of them.
+    The original draws one complementary label per sample; this loss is the expectation, the mean over all of them.
 
     Args:
         logits: (B, N).
@@ -72,7 +72,7 @@ def negative_log(logits: Tensor, labels: Tensor) -> Tensor:
         tensor(0.6931)
     """
     log_p, own = _log_probabilities(logits, labels)
-    # Only the largest probability can exceed 1/2 and lose its complement to rounding; it is masked before the exponential.
+    # Only the largest probability can exceed 1/2, where 1 - p loses digits: it is masked here and its complement set below.
     top = log_p.detach().argmax(1, keepdim=True)
     log_rest = torch.log1p(-log_p.scatter(1, top, -torch.inf).exp())
     log_rest = log_rest.scatter(1, top, _log_of_the_rest(log_p, top).unsqueeze(1))
@@ -85,7 +85,7 @@ def complement_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     .. math:: H = -\sum_{j \neq c} q_j \log q_j, \qquad q_j = \frac{p_j}{1 - p_c}
 
     A value to be maximised.  Complement objective training alternates between cross entropy and :math:`-H/(N-1)`,
-    two optimizer steps a batch.
+    two optimizer steps per batch.
 
     Args:
         logits: (B, N).
@@ -143,7 +143,7 @@ def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 2.0) -> Tensor
     log_p, own = _log_probabilities(logits, labels)
     gamma = torch.as_tensor(gamma, dtype=log_p.dtype, device=log_p.device)
     if gamma.ndim and gamma.shape != labels.shape:
-        raise ValueError(f"expected one gamma, or one a sample, ({labels.numel()},), got {tuple(gamma.shape)}")
+        raise ValueError(f"expected one gamma, or one per sample, ({labels.numel()},), got {tuple(gamma.shape)}")
     log_own = log_p.gather(1, own).squeeze(1)
     log_base = torch.where(gamma >= 0, _log_of_the_rest(log_p, own), log_own.exp().log1p())
     return -((gamma.abs() * log_base).exp() * log_own).mean()
@@ -152,7 +152,7 @@ def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 2.0) -> Tensor
 def asymmetric(
     logits: Tensor, labels: Tensor, gamma_positive: float = 0.0, gamma_negative: float = 4.0, smoothing: float = 0.1
 ) -> Tensor:
-    r"""The asymmetric loss for one label a sample (Ridnik et al., 2021): two focal exponents on smoothed labels.
+    r"""The asymmetric loss for one label per sample (Ridnik et al., 2021): two focal exponents on smoothed labels.
 
     .. math:: L = -\left(1 - \varepsilon + \frac{\varepsilon}{N}\right) (1 - p_c)^{\gamma_+} \log p_c
                   - \frac{\varepsilon}{N} \sum_{j \neq c} p_j^{\gamma_-} \log p_j
@@ -246,7 +246,7 @@ def calibration_bins(confidences: Tensor, correct: Tensor, bins: int) -> tuple[T
     starts = torch.searchsorted(member, torch.arange(1, bins, device=ordered.device))
     edges = (ordered[starts - 1] + ordered[starts]) / 2
     over = ordered.double() - correct[order].double()
-    # index_add_ is deterministic where that is asked for; a floating-point cumsum on CUDA is not.
+    # index_add_ has a deterministic form on CUDA; a cumsum of floating-point numbers has none.
     sums = torch.zeros(bins, dtype=torch.float64, device=ordered.device).index_add_(0, member, over)
     return edges, (sums / torch.bincount(member)).to(edges.dtype)
 
@@ -263,11 +263,11 @@ def adafocal_gammas(
 
     .. math:: \gamma_b \leftarrow \gamma_b\, e^{\pm\lambda (\text{confidence}_b - \text{accuracy}_b)}
 
-    with + for a positive and - for a negative exponent; one closer to zero than ``switch`` goes on from the other
-    side, at ``-switch`` or ``switch``; the result is clipped to [``lowest``, ``highest``].
+    with + for a positive and - for a negative exponent; an exponent closer to zero than ``switch`` jumps to the
+    other side, to ``-switch`` or ``switch``; the result is clipped to [``lowest``, ``highest``].
 
     Args:
-        gammas: (bins,), none of them 0.
+        gammas: (bins,), each different from 0.
         gaps: (bins,) from :func:`calibration_bins`.
         rate: :math:`\lambda > 0`.
 

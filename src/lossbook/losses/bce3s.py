@@ -6,7 +6,7 @@ sample's class, :math:`K` the number of classes, :math:`n_k` the training images
 projection of the feature, :math:`z_*^{(j)}` the bank's projection of class :math:`j`.
 
 Joint and contrastive terms are sums over the classes and means over the batch, uniform terms means over the classes.
-Half precision is computed in float32, and float32 is what comes back.  All raise ``ValueError`` / ``TypeError`` for a
+Half precision is computed and returned in float32.  All raise ``ValueError`` / ``TypeError`` for a
 wrong shape, dtype or label.
 """
 
@@ -28,7 +28,10 @@ Resampling = Literal["sample", "batch"]
 
 
 def check_class_counts(class_counts: Tensor) -> None:
-    """Counts must be (K,) with at least one image of every class.  (Compared on the CPU only: elsewhere it would wait.)"""
+    """Counts must be (K,) with at least one image of every class.
+
+    The number of images is checked on the CPU only: elsewhere the check would wait for the device.
+    """
     if class_counts.ndim != 1 or len(class_counts) < 2:
         raise ValueError(f"expected class counts of shape (K,) with K >= 2 classes, got {tuple(class_counts.shape)}")
     if class_counts.device.type == "cpu" and not torch.compiler.is_compiling() and int(class_counts.min()) < 1:
@@ -37,7 +40,7 @@ def check_class_counts(class_counts: Tensor) -> None:
 
 def _check_per_class(name: str, values: Tensor | None, logits: Tensor) -> None:
     if values is not None and values.shape != logits.shape[1:]:
-        raise ValueError(f"expected {name} of shape ({logits.shape[1]},), one a class, got {tuple(values.shape)}")
+        raise ValueError(f"expected {name} of shape ({logits.shape[1]},), one per class, got {tuple(values.shape)}")
 
 
 def _batch_mean(losses: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
@@ -48,12 +51,12 @@ def _batch_mean(losses: Tensor, labels: Tensor, class_weights: Tensor | None) ->
 
 
 def joint_bce(logits: Tensor, labels: Tensor, keep: Tensor | None = None, class_weights: Tensor | None = None) -> Tensor:
-    r"""BCE-based joint learning with negative re-sampling, Eq. 3; with weights a class, Eq. 35.
+    r"""BCE-based joint learning with negative re-sampling, Eq. 3; with weights per class, Eq. 35.
 
     .. math:: L^{(sc)}_{bce} = \omega_k \Big[ \log(1 + e^{-c_k}) + \sum_{j \neq k,\, j \in \text{keep}} \log(1 + e^{c_j}) \Big]
 
-    The gradient is :math:`\partial L / \partial c_j = \omega_k (\sigma(c_j) - [j = k])` for every class kept: no class
-    sees another one's metric.
+    The gradient is :math:`\partial L / \partial c_j = \omega_k (\sigma(c_j) - [j = k])` for every class kept: it depends on
+    no other class's logit.
 
     Args:
         logits: :math:`c_j`, (B, K).
@@ -80,7 +83,7 @@ def joint_bce(logits: Tensor, labels: Tensor, keep: Tensor | None = None, class_
 
 
 def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    r"""CE-based joint learning, Eqs. 1 and 22; with weights a class, Eq. 26.
+    r"""CE-based joint learning, Eqs. 1 and 22; with weights per class, Eq. 26.
 
     .. math:: L^{(sc)}_{ce} = -\omega_k \log \frac{e^{c_k}}{\sum_j e^{c_j}}
 
@@ -194,10 +197,10 @@ def contrastive_bce(projections: Tensor, labels: Tensor, bank: Tensor, tau: floa
     Args:
         projections: :math:`z`, (B, p).
         labels: (B,), int64.
-        bank: :math:`z_*`, one projection a class, (K, p); gets no gradient.
+        bank: :math:`z_*`, one projection per class, (K, p); gets no gradient.
         tau: temperature, positive.
-        seen: bool (K,); the others' entries of the bank are not set yet, and their terms, positive ones too, are left
-            out.  None = all seen.
+        seen: bool (K,), the classes whose entry of the bank is set.  The terms of the others, positive ones too, are
+            left out.  None = all seen.
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -219,9 +222,10 @@ def contrastive_ce(projections: Tensor, labels: Tensor, bank: Tensor, tau: float
     Args:
         projections: :math:`z`, (B, p).
         labels: (B,), int64.
-        bank: :math:`z_*`, one projection a class, (K, p); gets no gradient.
+        bank: :math:`z_*`, one projection per class, (K, p); gets no gradient.
         tau: temperature, positive.
-        seen: bool (K,); the others are left out of the denominator, and a sample of such a class adds 0.
+        seen: bool (K,), the classes whose entry of the bank is set.  The others are left out of the denominator, and a
+            sample of such a class adds 0.  None = all seen.
 
     Returns:
         Scalar in [0, inf), in nats.

@@ -1,7 +1,8 @@
 r"""Losses for long-tailed data that stand beside `bce3s` in its tables, from the papers that it compares itself with.
 
-:math:`c_j` is the logit of class :math:`j`, :math:`k` the sample's class, :math:`n_j \ge 1` the training images of class
-:math:`j`, :math:`K` the number of classes.  Means over the batch; half precision is computed in float32.
+:math:`c_j` is the logit of class :math:`j`, :math:`k` the sample's class, :math:`n_j \ge 1` the number of training images of
+class :math:`j`, :math:`K` the number of classes.  Every loss takes the mean over the batch; half precision is computed in
+float32.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Losses of *Generating Multi-Center Classifier via Conditional Gaussian Distribution* (`multicenter`).
 
-Notation: :math:`z_{c,0}` is the metric of a sample to the centre of class :math:`c`, :math:`z_{c,k}` to its sub-centre
-:math:`k = 1 \dots K`; :math:`y` is the label.  Logits have shape (B, C, K+1), the class centre at index 0, so that no
-label is ever multiplied by K + 1.  Half precision is computed in float32, and float32 is what comes back.
+Notation: :math:`z_{c,0}` is the similarity of a sample and the centre of class :math:`c`, :math:`z_{c,k}` that with its
+sub-centre :math:`k = 1 \dots K`; :math:`y` is the label.  Logits have shape (B, C, K+1), the class centre at index 0, so that no
+label is ever multiplied by K + 1.  Half precision is computed and returned in float32.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _check_center_logits(logits: Tensor, labels: Tensor) -> None:
 
 
 def _own(logits: Tensor, labels: Tensor) -> Tensor:
-    """Metrics to the centres of the own class, (B, C, K+1) -> (B, K+1)."""
+    """The entries of the own class, (B, C, K+1) -> (B, K+1)."""
     index = labels[:, None, None].expand(-1, 1, logits.shape[2])
     return logits.gather(1, index).squeeze(1)
 
@@ -51,7 +51,7 @@ def multicenter_cross_entropy(logits: Tensor, labels: Tensor, center_weight: flo
     0.5, 0.2, 0.2 and 0.1 spread over all) is ``center_weight=5/9, label_smoothing=0.1``.
 
     Args:
-        logits: metrics to all centres, (B, C, K+1), the class centre at index 0.  With K = 0 this is the ordinary
+        logits: similarities to all centres, (B, C, K+1), the class centre at index 0.  With K = 0 this is the ordinary
             cross entropy, whatever ``center_weight``.
         labels: (B,), int64.
         center_weight: :math:`\alpha` within [0, 1], the class centre's share of the label.
@@ -104,7 +104,7 @@ def gaussian_kl(log_var: Tensor) -> Tensor:
     if log_var.ndim != 2 or log_var.shape[0] < 1:
         raise ValueError(f"expected log_var of shape (C, d), got {tuple(log_var.shape)}")
     log_var = at_least_float32(log_var)
-    return 0.5 * (log_var.expm1() - log_var).sum(1).mean()  # expm1: near 0 the sum is a difference of equal numbers
+    return 0.5 * (log_var.expm1() - log_var).sum(1).mean()  # expm1, as near 0 the terms cancel
 
 
 def large_margin(cosines: Tensor, margin: int) -> Tensor:

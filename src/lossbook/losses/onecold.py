@@ -64,7 +64,7 @@ def one_cold_cross_entropy(logits: Tensor, labels: Tensor, targets: Tensor | Non
     check_logits_labels(logits, labels)
     log_anti = (-at_least_float32(logits)).log_softmax(1)
     if targets is None:
-        # The own class is left out, not subtracted: its term is large where the sample is classified well.
+        # The own term is left out of the sum.  Subtracting it would cost digits: it is large where the sample is classified well.
         return -log_anti.scatter(1, labels.unsqueeze(1), 0.0).sum(1).mean() / (logits.shape[1] - 1)
     _check_targets(targets, logits)
     return -(targets * log_anti).sum(1).mean()

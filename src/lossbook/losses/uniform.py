@@ -1,8 +1,8 @@
 r"""Losses of *Rediscovering BCE Loss for Uniform Classification* (`uniform`): softmax, BCE and what lies between.
 
-Notation: :math:`c_j` is the metric of a sample to class :math:`j` (a logit, unitless), :math:`y` its label,
-:math:`N` the number of classes.  Every loss sums over the classes and takes the mean over the batch; half
-precision is computed in float32, and float32 is what comes back.  Nothing is exponentiated outside a stable function.
+Notation: :math:`c_j` is the logit of a sample for class :math:`j` (the paper says *metric*), :math:`y` its label,
+:math:`N` the number of classes.  Every loss sums over the classes and takes the mean over the batch; half precision is
+computed and returned in float32.  Nothing is exponentiated outside a stable function.
 
 All raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see :func:`check_logits_labels`.
 """
@@ -18,29 +18,29 @@ from torch import Tensor
 from lossbook.losses.checks import check_logits_labels
 from lossbook.precision import at_least_float32
 
-# Above it softplus returns its argument.  The default of 20 would cost float64 its last seven digits.
+# Above this value softplus returns its argument.  torch's default, 20, would cost float64 its last seven digits.
 _SOFTPLUS_THRESHOLD = 60.0
 
 
-def _label_metric(logits: Tensor, labels: Tensor) -> Tensor:
-    """The positive metrics, (B, 1)."""
+def _own_logit(logits: Tensor, labels: Tensor) -> Tensor:
+    """The logits of the own classes, (B, 1)."""
     return logits.gather(1, labels.unsqueeze(1))
 
 
 def binary_terms(logits: Tensor, labels: Tensor) -> Tensor:
     """The terms of a binary cross entropy, (B, N): softplus(-c_y) in the label's column, softplus(c_j) in the others."""
     negatives = F.softplus(logits, threshold=_SOFTPLUS_THRESHOLD)
-    positive = F.softplus(-_label_metric(logits, labels), threshold=_SOFTPLUS_THRESHOLD)
+    positive = F.softplus(-_own_logit(logits, labels), threshold=_SOFTPLUS_THRESHOLD)
     return negatives.scatter_(1, labels.unsqueeze(1), positive)
 
 
 def naive(logits: Tensor, labels: Tensor) -> Tensor:
-    r"""The naive loss, Eq. 27: the mean negative metric minus the positive one.
+    r"""The naive loss, Eq. 27: the mean logit of the other classes minus that of the own class.
 
     .. math:: L = -c_y + \frac{1}{N-1} \sum_{j \neq y} c_j
 
     Args:
-        logits: class metrics (B, N), any real number.
+        logits: (B, N), any real number.
         labels: (B,), int64.
 
     Returns:
@@ -52,7 +52,7 @@ def naive(logits: Tensor, labels: Tensor) -> Tensor:
     """
     check_logits_labels(logits, labels)
     logits = at_least_float32(logits)
-    positive = _label_metric(logits, labels).squeeze(1)
+    positive = _own_logit(logits, labels).squeeze(1)
     negatives = (logits.sum(1) - positive) / (logits.shape[1] - 1)
     return (negatives - positive).mean()
 
@@ -63,7 +63,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     .. math:: L = -\log \frac{e^{c_y}}{\sum_j e^{c_j}}
 
     Args:
-        logits: class metrics (B, N).
+        logits: (B, N).
         labels: (B,), int64.
 
     Returns:
@@ -83,10 +83,10 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     .. math:: L = \log(1 + e^{-c_y}) + \sum_{j \neq y} \log(1 + e^{c_j})
                 = \operatorname{softplus}(-c_y) + \sum_{j \neq y} \operatorname{softplus}(c_j)
 
-    The gradient is :math:`\partial L / \partial c_j = \sigma(c_j) - [j = y]`: no class sees another.
+    The gradient is :math:`\partial L / \partial c_j = \sigma(c_j) - [j = y]`: it depends on no other class's logit.
 
     Args:
-        logits: class metrics with their bias (B, N).
+        logits: (B, N), with their bias.
         labels: (B,), int64.
 
     Returns:
@@ -122,25 +122,25 @@ def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0
     return binary_cross_entropy(logits.scatter_add(1, labels.unsqueeze(1), shift), labels)
 
 
-def bce_di(metrics: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
-    r"""N binary cross entropies, each with its own unified bias, Eq. 63: the sample's own class lends its bias to all.
+def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
+    r"""N binary cross entropies, each with its own unified bias, Eq. 63: a sample's similarities are all
+    compared with the bias of its own class.
 
     .. math:: L = \log(1 + e^{b_y - c_y}) + \sum_{j \neq y} \log(1 + e^{c_j - b_y})
 
-    "Slightly complex" in the paper; it is one gather.
-
     Args:
-        metrics: bias-free class metrics (B, N).
-        bias: :math:`b`, one threshold a class, (N,).
+        similarities: (B, N), without a bias.
+        bias: :math:`b`, one threshold per class, (N,).
         labels: (B,), int64.
 
     Returns:
-        Scalar in [0, inf), in nats; equal to :func:`binary_cross_entropy` of ``metrics - b`` when all biases are equal.
+        Scalar in [0, inf), in nats; equal to :func:`binary_cross_entropy` of
+        ``similarities - b`` when all biases are equal.
     """
-    check_logits_labels(metrics, labels)
-    if bias.shape != metrics.shape[1:]:
-        raise ValueError(f"expected a bias of shape ({metrics.shape[1]},), one a class, got {tuple(bias.shape)}")
-    return binary_cross_entropy(at_least_float32(metrics) - bias[labels].unsqueeze(1), labels)
+    check_logits_labels(similarities, labels)
+    if bias.shape != similarities.shape[1:]:
+        raise ValueError(f"expected a bias of shape ({similarities.shape[1]},), one per class, got {tuple(bias.shape)}")
+    return binary_cross_entropy(at_least_float32(similarities) - bias[labels].unsqueeze(1), labels)
 
 
 def _check_bounds(num_classes: int, lower: float, upper: float) -> None:
@@ -150,7 +150,7 @@ def _check_bounds(num_classes: int, lower: float, upper: float) -> None:
 
 def stationary_bias(num_classes: int, lower: float, upper: float) -> float:
     r"""The bias of a perfectly trained ``bce-u``, Eq. 45 of Corollary 1: positives at B = ``upper``, negatives at
-    A = ``lower``, bias subtracted (metric - b).
+    A = ``lower``, bias subtracted (similarity - b).
 
     .. math:: b = \log \frac{(N-2) e^A + \sqrt{(N-2)^2 e^{2A} + 4 (N-1) e^{A+B}}}{2}
 
@@ -189,14 +189,14 @@ def bce_at(bias: float, num_classes: int, lower: float, upper: float) -> float:
 
 def separable_classes(lower: float, upper: float) -> float:
     r"""Condition (42): the stationary bias lies inside (A, B) exactly when :math:`N < (e^{B-A} + 3)/2`; this is the
-    right side (infinite where it would overflow)."""
+    right side (infinite where the exponential would overflow)."""
     gap = upper - lower
     return (math.exp(gap) + 3) / 2 if gap < 700 else math.inf
 
 
 def etf_lower_bound(num_classes: int, scale: float) -> float:
-    r"""The lowest metric that N class vectors reach together on a cosine head: :math:`-\gamma/(N-1)`, the simplex ETF
-    (Corollary 1 assumes :math:`-\gamma`, which three or more vectors cannot reach at once)."""
+    r"""The lowest similarity that all pairs of N class vectors can have at once on a cosine head: :math:`-\gamma/(N-1)`,
+    that of the simplex ETF.  (Corollary 1 assumes :math:`-\gamma`, which three or more vectors cannot reach at once.)"""
     if num_classes < 2 or scale <= 0:
         raise ValueError(f"expected num_classes >= 2 and scale > 0, got {num_classes} and {scale}")
     return -scale / (num_classes - 1)

@@ -2,10 +2,10 @@ r"""The losses of `warped`: softmax cross entropies of Euclidean distances.
 
 Notation: :math:`d_j = \|e - p_j\|` is the distance of an embedding to the proxy of class :math:`j` (not squared,
 nothing normalised), :math:`y` the embedding's label, :math:`T` the temperature, which *multiplies* as in the paper's
-Eq. 8.  Every loss takes the mean over the batch; half precision is computed in float32, and float32 is what comes back.
+Eq. 8.  Every loss takes the mean over the batch; half precision is computed and returned in float32.
 
 All losses raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see :func:`check_logits_labels`, and
-``ValueError`` for negative distances (a head's ``metrics`` are minus its distances).
+``ValueError`` for negative distances (a head's ``similarities`` are minus its distances).
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ def _check(distances: Tensor, labels: Tensor, temperature: float) -> None:
     check_logits_labels(distances, labels)
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    # On the CPU only, as the range of the labels: elsewhere it would cost a synchronisation a step.
+    # Checked on the CPU only, as the range of the labels: elsewhere the check would cost a synchronisation per step.
     if distances.device.type == "cpu" and not torch.compiler.is_compiling() and bool((distances < 0).any()):
-        raise ValueError(f"expected distances >= 0, got {distances.min().item():g}: a Euclidean head's metrics are minus them")
+        raise ValueError(
+            f"expected distances >= 0, got {distances.min().item():g}; a Euclidean head's similarities are minus them"
+        )
 
 
 def euclidean_softmax(distances: Tensor, labels: Tensor, temperature: float = 1.0) -> Tensor:

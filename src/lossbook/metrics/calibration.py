@@ -1,4 +1,4 @@
-"""Does a confidence mean what it says?"""
+"""Are confidences the frequencies at which the predictions are right?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def expected_calibration_error(confidences: Tensor, correct: Tensor, bins: int =
     Args:
         confidences: (M,), the probability of the predicted class, within [0, 1].
         correct: (M,) bool, whether the prediction was right.
-        bins: how many.
+        bins: their number.
 
     Returns:
         Within [0, 1]; 0 is calibrated.

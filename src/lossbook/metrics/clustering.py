@@ -29,10 +29,11 @@ def nmi(features: Tensor, labels: Tensor, distance: Distance = "euclidean", seed
         seed: of the ten starts.
 
     Example:
+        >>> import torch
         >>> nmi(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), torch.tensor([0, 0, 1, 1]))
         Clustering(nmi=1.0, ami=1.0)
     """
-    from sklearn.cluster import KMeans  # takes seconds to import, and nothing else here needs it
+    from sklearn.cluster import KMeans  # imported late, as it takes seconds
     from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
     check_embeddings(features, labels)

@@ -3,7 +3,7 @@ r"""How far is a classifier collapsed?  Neural collapse, Fisher's ratio and the 
 ``features`` (M, d) with ``labels`` (M,) are the penultimate layer's outputs, ``weight`` (K, d) and ``bias`` the linear
 classifier on them.  :math:`h_k` is the mean feature of class :math:`k`, :math:`h_G` the mean of the class means: every
 class counts the same, as in Appendix A.9, where all classes have equally many samples.  Everything is computed in float64,
-of which only the class means and a chunk of the features are held at a time.
+of which only the class means and one chunk of the features are held.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _class_means(features: Tensor, labels: Tensor, num_classes: int | None = Non
 
 
 def _residuals(features: Tensor, means: Tensor, member: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features less their class mean in float64 and their classes, a chunk of rows at a time."""
+    """Features less their class mean in float64, and their classes, chunk by chunk."""
     for rows, own in zip(features.detach().split(_CHUNK_ROWS), member.split(_CHUNK_ROWS), strict=True):
         yield rows.double() - means[own], own
 
@@ -207,16 +207,18 @@ def principal_accuracies(logits: Tensor, labels: Tensor) -> Tensor:
         [0.5, 0.75, 1.0, 1.0]
     """
     check_logits_labels(logits, labels)
+    if not bool(logits.isfinite().all()):
+        raise ValueError("expected finite logits; did the training diverge?")
     exact = logits.detach().double()
     mean = exact.mean(0)
     directions = torch.linalg.eigh((exact - mean).T @ (exact - mean)).eigenvectors.flip(1)
     coordinates = (exact - mean) @ directions
     kept = mean.expand_as(exact).clone()
     right = [(kept.argmax(1) == labels).double().mean()]
-    for k in range(exact.shape[1] - 1):  # one matrix (M, N), updated in place: no (M, N, N)
+    for k in range(exact.shape[1] - 1):  # one matrix (M, N) is updated in place
         kept.addr_(coordinates[:, k], directions[:, k])
         right.append((kept.argmax(1) == labels).double().mean())
-    right.append((exact.argmax(1) == labels).double().mean())  # all directions, without their rounding
+    right.append((exact.argmax(1) == labels).double().mean())  # all directions: the logits themselves, without rounding
     return torch.stack(right).cpu()
 
 

@@ -21,7 +21,7 @@ def _check(features: Tensor, labels: Tensor) -> None:
         raise TypeError(f"expected floating-point features, got {features.dtype}")
     if labels.shape != features.shape[:1] or labels.dtype != torch.int64:
         raise ValueError(
-            f"expected {len(features)} labels of dtype torch.int64, one a sample, got {tuple(labels.shape)} of {labels.dtype}"
+            f"expected {len(features)} labels of dtype torch.int64, one per sample, got {tuple(labels.shape)} of {labels.dtype}"
         )
     if not bool(features.isfinite().all()):
         raise ValueError("expected finite features; did the training diverge?")
@@ -149,7 +149,7 @@ def subcluster_purity(features: Tensor, labels: Tensor, fine: Tensor, seed: int 
         if len(names) > 1 and len(features[chosen].unique(dim=0)) >= len(names):
             found = KMeans(len(names), n_init=10, random_state=seed).fit_predict(features[chosen].numpy())
             clusters = torch.as_tensor(found, dtype=torch.int64)
-        else:  # a class of one sub-class, or of too few different features to be split
+        else:  # one sub-class, or too few different features to split
             clusters = torch.zeros_like(own)
         counts = torch.bincount(clusters * len(names) + own, minlength=len(names) ** 2)
         right += int(counts.view(len(names), len(names)).amax(1).sum())

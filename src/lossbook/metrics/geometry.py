@@ -1,7 +1,7 @@
 r"""How compact are the classes, how far apart are they?  The measures of `bce3s` (Eqs. 13-19, 36), exact and linear in n.
 
 No n x n matrix is made: over unit vectors the sum of all cosines is a squared length,
-:math:`\sum_{i, i'} u_i^\top u_{i'} = \|\sum_i u_i\|^2`.  Sums are taken in float64, a chunk of rows at a time.  A zero
+:math:`\sum_{i, i'} u_i^\top u_{i'} = \|\sum_i u_i\|^2`.  Sums are taken in float64, chunk by chunk.  A zero
 vector has cosine 0 with everything.
 """
 

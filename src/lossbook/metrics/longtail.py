@@ -37,7 +37,7 @@ def group_accuracy(logits: Tensor, labels: Tensor, class_counts: Tensor, many: i
     Args:
         logits: of the test images, (n, K); the first of equal largest ones is the prediction.
         labels: (n,), int64.
-        class_counts: training images a class, (K,).
+        class_counts: training images per class, (K,).
         many: classes with more training images are "many".
         few: classes with fewer training images are "few"; the others are "medium".
 

@@ -23,13 +23,14 @@ from lossbook.metrics.ordering import lexsort
 
 Distance = Literal["euclidean", "cosine"]
 
-# Queries at a time; fewer where their products would have more entries than these, or their candidates might be more.
+# Queries per chunk: at most these, and fewer where their products or their candidates would exceed the two other numbers.
 _CHUNK_ROWS, _CHUNK_ELEMENTS, _CANDIDATES = 1024, 3 << 23, 1 << 22
-# Entries of the float64 distances at a time: with sorted copies, indices and masks they take 24 to 72 bytes an entry.
+# Entries of float64 distances held at a time; sorted copies, indices and masks add up to 24 to 72 bytes per entry.
 _EXACT_ELEMENTS = 1 << 22
-# Wide groups cost candidates, narrow ones maxima: their width in roots of samples / k, and how many join in a larger one.
+# Group width trades candidates to re-rank against maxima to compute.  It is given in roots of samples / k; the second number
+# says how many groups make a larger one.
 _WIDTH, _JOINED = 0.35, 8
-# Pairs whose float64 differences are taken at a time.
+# Pairs whose float64 differences are held at a time.
 _PAIRS = 512
 
 
@@ -55,7 +56,7 @@ def points_of(features: Tensor, distance: Distance) -> Tensor:
     points = features.detach().double()
     length = torch.linalg.vector_norm(points, dim=1, keepdim=True)
     unit = points / length.masked_fill(length == 0, 1)
-    # A zero feature has cosine 0 with every direction: it gets one of its own.
+    # A zero feature has cosine 0 with every direction, so it gets a dimension of its own.
     return torch.cat([unit, (length == 0).to(unit)], 1)
 
 
@@ -69,27 +70,27 @@ def _rounding(dimensions: int, dtype: torch.dtype) -> float:
     """More than the error of a product :math:`x^T y - |y|^2/2 - c` in the unit ball, c at most 0.6, summed up in ``dtype``.
 
     Of dimensions + 3 terms, whose sizes add up to 2.1 at most, and of the points' own rounding: in the worst case one unit
-    a term; 8 times the root of that many is exceeded once in 10^13 products (Higham and Mary, 2019).
+    per term; 8 times the root of that many is exceeded once in 10^13 products (Higham and Mary, 2019).
     """
     terms = dimensions + 5
     return 2.1 * min(terms, 8 * terms**0.5) * torch.finfo(dtype).eps / 2
 
 
 def _farness(products: Tensor) -> Tensor:
-    """The bits of negative floats: integers that are the larger, the smaller the float, and that a CPU compares faster."""
+    """The bits of negative floats as integers: they grow as the float falls, and a CPU compares them faster."""
     return products.view({2: torch.int16, 4: torch.int32, 8: torch.int64}[products.element_size()])
 
 
 class _Screen:
     """Finds candidates through a matrix product in ``dtype``: the larger :math:`x^T y - |y|^2/2`, the nearer is y to x.
-    Less a little more than :math:`|x|^2/2` it is negative, minus half the squared distance.
+    A little more than :math:`|x|^2/2` is subtracted, which makes it negative: about minus half the squared distance.
 
     Args:
         unit: points in the unit ball.
         half: their :math:`|y|^2/2`.
         k: neighbours wanted.
-        dtype: of the product; a coarser one than that of ``unit`` costs more candidates.
-        rows: queries at a time, at most.
+        dtype: of the product; a coarser one than that of ``unit`` leaves more candidates.
+        rows: the most queries per call.
 
     The table's columns stand in groups (column c in group c mod ``groups``), and these in a few larger ones: a query has
     k points no farther than the k nearest minima of the larger groups.
@@ -100,7 +101,7 @@ class _Screen:
         self.unit, self.half, self.k = unit, half, k
         rounded = unit.to(dtype)
         lost = torch.linalg.vector_norm(unit - rounded, dim=1).double()
-        most = samples // (k + 1)  # so large may groups be that k of them hold another point than the query
+        most = samples // (k + 1)  # with larger groups fewer than k might hold a point besides the query
         width = max(1, min(round(_WIDTH * (samples / k) ** 0.5), most))
         joined = max(1, min(_JOINED, most // width))
         self.larger = -(-samples // (width * joined))
@@ -112,13 +113,13 @@ class _Screen:
         missing = (rest - self.table[:samples, -2]).abs().amax()
         self.table[samples:, -3] = -torch.inf
         # x'y' - xy = x'(y' - y) + (x' - x)y for the rounded x', y'; |y| is at most 1, and |x'| at most 1 + |x' - x|.
-        summed = _rounding(dimensions, torch.promote_types(dtype, torch.float32))  # bfloat16 is summed up in float32
+        summed = _rounding(dimensions, torch.promote_types(dtype, torch.float32))  # products of bfloat16 are summed in float32
         self.error = lost + (1 + lost) * lost.amax() + missing + summed
-        self.own = (1 + 2 * torch.finfo(dtype).eps) * (half + self.error)  # rounded to dtype, still more than |x|^2/2
+        self.own = (1 + 2 * torch.finfo(dtype).eps) * (half + self.error)  # more than |x|^2/2 even after rounding to dtype
         self.buffer = self.table.new_empty(rows, len(self.table))
 
     def products(self, query: Tensor) -> Tensor:
-        """Minus half the squared distances of the points ``query`` (rows,) to all, but for a constant a row: all negative."""
+        """Minus half the squared distances of the points ``query`` (rows,) to all, up to a constant per row: all negative."""
         queries = self.table[query]
         queries[:, -3:-1], queries[:, -1] = 1, -self.own[query]
         return torch.mm(queries, self.table.T, out=self.buffer[: len(query)])
@@ -127,7 +128,7 @@ class _Screen:
         """All that may be among the k nearest of the points ``query`` (rows,), unless they are too many.
 
         Returns:
-            Rows of ``query``, in order; columns; products, but for a constant a row; and which rows have not too many, (rows,).
+            Rows of ``query``, in order; columns; products, up to a constant per row; and which rows have few enough, (rows,).
         """
         rows = len(query)
         products = self.products(query)
@@ -136,7 +137,7 @@ class _Screen:
         minima = farness.view(rows, -1, self.groups).amin(1)
         nearest = minima.view(rows, -1, self.larger).amin(1).topk(self.k, dim=1, largest=False, sorted=False).values
         least = nearest.amax(1).view(products.dtype).double()
-        # Rounding a product to dtype keeps the order: it counts once, in the k-th largest.
+        # Rounding a product to dtype keeps the order, so its error counts once, in the k-th largest.
         least = least - least.abs() * (torch.finfo(products.dtype).eps / 2) - 2 * self.error[query]
         farthest = _farness(least.to(products.dtype)).unsqueeze(1)
         place = (minima <= farthest).flatten().nonzero().squeeze(1)
@@ -148,7 +149,7 @@ class _Screen:
         columns = len(self.table)
         group = torch.arange(0, columns, self.groups, device=row.device)
         member = ((row * (columns - self.groups) + place).unsqueeze(1) + group).flatten()
-        # index_select takes a fourth of the time of farness[member].
+        # index_select takes a quarter of the time of farness[member].
         near = farness.view(-1).index_select(0, member).view(-1, len(group)) <= farthest[row]
         member = member[near.flatten().nonzero().squeeze(1)]
         row = member // columns
@@ -168,15 +169,15 @@ def _products(x: Tensor, y: Tensor, row: Tensor, column: Tensor) -> Tensor:
 
 
 class _Search:
-    """The k nearest other points, exactly: a coarse product, for queries that it leaves undecided a precise one, for the
-    rest all distances."""
+    """The k nearest other points, exactly: by a coarse product, then a precise one for the queries that it leaves undecided,
+    then all distances for the rest."""
 
     def __init__(self, points: Tensor, k: int) -> None:
         samples, dimensions = points.shape
         self.points, self.k = points, k
         candidates = samples // 16 + round(2 * (samples * k) ** 0.5)
         self.rows = max(1, min(_CHUNK_ELEMENTS // samples, _CANDIDATES // candidates, _CHUNK_ROWS, samples))
-        # A faster product of float32 would have a larger error.
+        # Other settings than "highest" make float32 products faster and less precise than the bound on the error assumes.
         dtype = torch.float32 if torch.get_float32_matmul_precision() == "highest" else torch.float64
         # Without AVX-512 a CPU multiplies bfloat16 more slowly than float32.
         coarse = points.device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512"
@@ -210,7 +211,7 @@ class _Search:
         first = torch.searchsorted(row, torch.arange(len(query), device=row.device)).unsqueeze(1)
         nearest = first + torch.arange(self.k, device=row.device)
         possible = value >= (value[nearest[:, -1]] - 2 * self.error)[row]
-        # Where products are too close to tell, the columns come in the order of their distances.
+        # Where two products differ by less than their error, the exact distances decide the order.
         close = (row[1:] == row[:-1]) & (value[:-1] - value[1:] <= 2 * self.error) & possible[1:]
         before, after = F.pad(close, (1, 0)), F.pad(close, (0, 1))
         doubt = (before | after).nonzero().squeeze(1)
@@ -232,7 +233,7 @@ def _exact_neighbours(points: Tensor, query: Tensor, k: int) -> Tensor:
     """The k nearest other points of the points ``query`` (rows,) by distances to all of them: (rows, k)."""
     found, points = [], points.double()
     for part in query.split(max(1, _EXACT_ELEMENTS // len(points))):
-        # Not through a matrix product: equal points get equal distances whatever the chunk, and small ones stay exact.
+        # Without a matrix product: equal points then have equal distances in every chunk, and small distances stay exact.
         distances = torch.cdist(points[part], points, compute_mode="donot_use_mm_for_euclid_dist")
         distances.scatter_(1, part.unsqueeze(1), torch.inf)
         found.append(_smallest(distances, k))
@@ -240,8 +241,8 @@ def _exact_neighbours(points: Tensor, query: Tensor, k: int) -> Tensor:
 
 
 def _smallest(distances: Tensor, k: int) -> Tensor:
-    """Columns of the k < M smallest entries of every row, in order, equal entries by column: (rows, k)."""
-    values, columns = distances.topk(k + 1, largest=False)  # three times as fast as sorting, but ties come in any order
+    """Columns of the k < M smallest entries of every row, in order; equal entries come by column: (rows, k)."""
+    values, columns = distances.topk(k + 1, largest=False)  # three times as fast as sorting, but with ties in any order
     columns = columns[:, :k]
     tied = (values[:, 1:] == values[:, :-1]).any(1)
     columns[tied] = distances[tied].sort(dim=1, stable=True).indices[:, :k]

@@ -1,6 +1,6 @@
 r"""Post-hoc out-of-distribution scores (Sec. 3.4 of `onecold`): the ten methods of its Tables 7 and 8.
 
-Every function returns one score a sample, (B,): **larger means more likely known**.  They need no training, only
+Every function returns one score per sample, (B,): **larger means more likely known**.  They need no training, only
 features (B, d), the linear classifier ``weight`` (N, d) and ``bias`` (N,), and what the training images gave.
 :math:`z` are logits, :math:`p` their softmax, :math:`h` features.
 """
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Elements of a similarity matrix held at a time: 4 Mi floats, which the allocator can use again.
+# Elements of a similarity matrix held at a time: buffers of 4 Mi floats, which the allocator uses again.
 _CHUNK_ELEMENTS = 1 << 22
 # Rows whose float64 copies exist at a time.
 _CHUNK_ROWS = 4096
@@ -147,7 +147,7 @@ def vim(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor, 
 def knn(features: Tensor, train_features: Tensor, neighbours: int = 50) -> Tensor:
     r"""Minus the distance to the k-th nearest training feature, both of length 1 (Sun et al., 2022).
 
-    The distances are never held for all pairs at once.
+    The distances are computed chunk by chunk.
     """
     _check(features, train_features)
     if not 1 <= neighbours <= len(train_features):
@@ -214,7 +214,7 @@ def relation(
     .. math:: \sum_m \left[r_m > \tau\right] r_m^{\kappa}, \qquad
               r_m = \max(0, \cos(h, h^{(m)})) \; p^\top p^{(m)}
 
-    The edges are never held for all pairs at once.
+    The edges are computed chunk by chunk.
 
     Args:
         features: (B, d), with their logits (B, N).

@@ -66,7 +66,7 @@ def auroc(known_scores: Tensor, unknown_scores: Tensor) -> float:
         >>> auroc(torch.tensor([0.9, 0.5]), torch.tensor([0.5, 0.1]))
         0.875
     """
-    from sklearn.metrics import roc_auc_score  # takes long to import, and nothing else here needs it
+    from sklearn.metrics import roc_auc_score  # imported late, as it takes seconds
 
     known, unknown = _scores("known_scores", known_scores), _scores("unknown_scores", unknown_scores)
     scores = torch.cat([known, unknown])

@@ -1,4 +1,4 @@
-"""Sorting by several keys, with floats as the integers of the same order: on a CPU ten times as fast as torch's own sort."""
+"""Sorting by several keys, with floats as integers of the same order, which a CPU sorts ten times as fast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def _integers(values: Tensor) -> Tensor:
-    """Integers in the order of float32 or float64 values without NaN: the bits, negative ones turned round."""
+    """Integers in the order of float32 or float64 values without NaN: the bits, with negative ones reversed."""
     bits = (values + 0.0).view(torch.int64 if values.dtype == torch.float64 else torch.int32)  # -0.0 becomes 0.0
     return torch.where(bits < 0, bits ^ torch.iinfo(bits.dtype).max, bits)
 

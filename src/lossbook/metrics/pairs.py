@@ -28,7 +28,7 @@ class Pairs(NamedTuple):
 def draw_pairs(labels: Tensor, folds: int = 10, per_fold: int = 300, seed: int = 0) -> Pairs:
     """Random different pairs for verification, in every fold as many of the same class as of two classes.
 
-    No sample is in two folds.  Where there are at least two classes a fold, no class is either, as in LFW.
+    No sample is in two folds.  Where there are at least two classes per fold, no class is in two folds either, as in LFW.
 
     Args:
         labels: (M,) classes, any integers.
@@ -69,9 +69,11 @@ def similarities(left: Tensor, right: Tensor, distance: Distance = "euclidean") 
         >>> similarities(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 0.0]])).tolist()
         [-5.0]
     """
-    if left.ndim != 2 or left.shape != right.shape:
-        raise ValueError(f"expected two embeddings a pair, (P, d) each, got {tuple(left.shape)} and {tuple(right.shape)}")
-    left, right = left.double(), right.double()
+    if left.ndim != 2 or left.shape != right.shape or not len(left):
+        raise ValueError(
+            f"expected two embeddings per pair, (P, d) each with P >= 1, got {tuple(left.shape)} and {tuple(right.shape)}"
+        )
+    left, right = left.detach().double(), right.detach().double()
     if distance == "euclidean":
         return -torch.linalg.vector_norm(left - right, dim=1)
     if distance == "cosine":
@@ -126,7 +128,7 @@ def tar_at_far(scores: Tensor, same: Tensor, far: float) -> float:
     """
     if not 0 <= far < 1:
         raise ValueError(f"expected a false accept rate within [0, 1), got {far}")
-    threshold_accuracy(scores, same, 0.0)  # refuses wrong shapes, a mask that is not boolean, NaN
+    threshold_accuracy(scores, same, 0.0)  # checks shapes and dtypes
     others = scores[~same].sort(descending=True).values
     if len(others) in (0, len(scores)):
         raise ValueError("expected pairs of the same class and of two classes")

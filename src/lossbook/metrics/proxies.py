@@ -23,8 +23,9 @@ def avg_dtp(features: Tensor, labels: Tensor, proxies: Tensor) -> float:
         >>> avg_dtp(torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([0, 1]), torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
         3.0
     """
-    if features.ndim != 2 or proxies.ndim != 2 or features.shape[1] != proxies.shape[1] or labels.shape != features.shape[:1]:
+    fit = features.ndim == proxies.ndim == 2 and features.shape[1] == proxies.shape[1] and labels.shape == features.shape[:1]
+    if not fit or not len(features):
         shapes = ", ".join(str(tuple(x.shape)) for x in (features, labels, proxies))
-        raise ValueError(f"expected features (M, d), labels (M,) and proxies (N, d), got {shapes}")
+        raise ValueError(f"expected features (M, d), labels (M,) with M >= 1 and proxies (N, d), got {shapes}")
     apart = features.detach().double() - proxies.detach().double()[labels]
     return torch.linalg.vector_norm(apart, dim=1).mean().item()

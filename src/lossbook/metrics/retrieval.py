@@ -39,7 +39,7 @@ def _relevant(features: Tensor, labels: Tensor, depth: int) -> tuple[Tensor, Ten
 
 
 def _matches(features: Tensor, group: Tensor, distance: Distance, depth: int) -> Iterator[tuple[slice, Tensor]]:
-    """Which of a query's nearest neighbours have its class: a chunk of queries and (rows, depth) at a time."""
+    """Which of a query's nearest neighbours have its class: chunks of queries, and (rows, depth) each."""
     start = 0
     for neighbours in neighbours_in_chunks(points_of(features, distance), depth):
         rows = slice(start, start + len(neighbours))
@@ -74,7 +74,7 @@ def _mean(values: Tensor, counted: Tensor) -> float:
 def recall_at_k(
     features: Tensor, labels: Tensor, ks: Sequence[int] = (1, 2, 4, 8), distance: Distance = "euclidean"
 ) -> dict[int, float]:
-    r"""The share of queries with a sample of their class among the k nearest, every k in one pass.
+    r"""The share of queries with a sample of their class among the k nearest, for all k in one pass.
 
     .. math:: \mathrm{Recall@}k = \frac1M \sum_i \left[\exists\, j \in \mathrm{NN}_k(i): y_j = y_i\right]
 

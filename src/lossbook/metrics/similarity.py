@@ -82,7 +82,7 @@ def jacobian_ranks(
     wide = outputs < inputs[0].numel()
     jacobian = torch.func.jacrev(flat) if wide else torch.func.jacfwd(flat)
     ranks = []
-    for sample in inputs.detach():  # one Jacobian at a time: a batch of them would not fit
+    for sample in inputs.detach():  # one by one, as the Jacobians of a batch would not fit
         matrix = jacobian(sample).detach().reshape(outputs, -1)
         singular = torch.linalg.svdvals(matrix)
         ranks.append((singular > threshold * (singular.max() if relative else 1)).sum())

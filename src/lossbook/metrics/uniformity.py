@@ -1,11 +1,11 @@
-r"""How uniform is a classification?  The three accuracies of `uniform`, exact, and the pictures behind them.
+r"""How uniform is a classification?  The three accuracies of `uniform`, exact, and the ranges behind them.
 
-``metrics`` (M, N) holds the class metric of every sample to every class, ``labels`` (M,) the classes.  A sample's
-*positive* metric is the one to its own class, the largest other one its *negative* metric, and a threshold t
-classifies it when positive > t >= negative (Eq. 7: a tie of positive and negative is a miss).
+``similarities`` (M, N) holds the similarity of every sample to every class (the paper says *metric*; logits serve as well),
+``labels`` (M,) the classes.  A sample's *positive* similarity is the one to its own class, the largest other one its
+*negative* similarity, and a threshold t classifies it when positive > t >= negative (Eq. 7: a tie of both is a miss).
 
-Everything runs on the tensor's own device.  No M x N copy is made: rows are reduced a chunk at a time, and what is
-sorted afterwards has length M.
+Everything runs on the tensor's own device.  No M x N copy is made: rows are reduced chunk by chunk, and only vectors of
+length M are sorted.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from torch import Tensor
 from lossbook.losses.checks import check_logits_labels
 from lossbook.metrics.ordering import lexsort
 
-# Elements copied at a time when the own class is masked: they stay in the cache, and the copies share one buffer.
+# Elements per chunk that is copied to mask the own class: a chunk stays in the cache, and all share one buffer.
 _CHUNK_ELEMENTS = 1 << 20
 
 
-def split_similarities(metrics: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The positive and the largest negative metric of each sample.
+def split_similarities(similarities: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The positive and the negative similarity of each sample.
 
     Returns:
         ``(positive, negative)``, each (M,), float32 or wider.
 
     Raises:
-        ValueError: for a wrong shape, a label out of range, or NaN in the metrics.
+        ValueError: for a wrong shape, a label out of range, or NaN in the similarities.
     """
-    check_logits_labels(metrics, labels)
-    metrics = metrics.detach()
+    check_logits_labels(similarities, labels)
+    similarities = similarities.detach()
     own = labels.unsqueeze(1)
-    rows = max(1, _CHUNK_ELEMENTS // metrics.shape[1])
-    positive, negative = metrics.new_empty(len(metrics), 1), metrics.new_empty(len(metrics))
-    buffer = torch.empty_like(metrics[:rows])
-    parts = (tensor.split(rows) for tensor in (metrics, own, positive, negative))
+    rows = max(1, _CHUNK_ELEMENTS // similarities.shape[1])
+    positive, negative = similarities.new_empty(len(similarities), 1), similarities.new_empty(len(similarities))
+    buffer = torch.empty_like(similarities[:rows])
+    parts = (tensor.split(rows) for tensor in (similarities, own, positive, negative))
     for chunk, index, value, largest in zip(*parts, strict=True):
         copy = buffer[: len(chunk)].copy_(chunk)
         torch.gather(copy, 1, index, out=value)
         torch.amax(copy.scatter_(1, index, -torch.inf), 1, out=largest)
     positive = positive.squeeze(1)
     if bool(torch.maximum(positive, negative).isnan().any()):
-        raise ValueError("expected metrics without NaN; did the training diverge?")
-    if metrics.dtype in (torch.float16, torch.bfloat16):
+        raise ValueError("expected similarities without NaN; did the training diverge?")
+    if similarities.dtype in (torch.float16, torch.bfloat16):
         return positive.float(), negative.float()
     return positive, negative
 
 
-def samplewise_accuracy(metrics: Tensor, labels: Tensor) -> float:
-    r"""A_SW, Eq. 11: the share of samples whose positive metric exceeds all their negative ones.
+def samplewise_accuracy(similarities: Tensor, labels: Tensor) -> float:
+    r"""A_SW, Eq. 11: the share of samples whose positive similarity exceeds their negative one.
 
     .. math:: A_{SW} = \frac1M \sum_m \left[c_{y_m} > \max_{j \neq y_m} c_j\right]
 
@@ -62,12 +62,12 @@ def samplewise_accuracy(metrics: Tensor, labels: Tensor) -> float:
         >>> samplewise_accuracy(torch.tensor([[2.0, 1.0], [0.5, 0.5]]), torch.tensor([0, 1]))  # a tie is a miss
         0.5
     """
-    positive, negative = split_similarities(metrics, labels)
+    positive, negative = split_similarities(similarities, labels)
     return (positive > negative).double().mean().item()
 
 
 def _sweep(positive: Tensor, negative: Tensor, group: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Raise a threshold past both ends of every interval [negative, positive), one group after the other.
+    """Raise a threshold past both ends of every interval [negative, positive), group by group.
 
     A sample is classified by the thresholds in its interval, so the number of classified samples goes up by one at a
     start and down by one at an end.  At equal values the ends come first: an empty interval is never counted, and no
@@ -82,21 +82,21 @@ def _sweep(positive: Tensor, negative: Tensor, group: Tensor | None = None) -> t
     return order, torch.where(order < len(positive), -1, 1).cumsum(0)
 
 
-def uniform_accuracy(metrics: Tensor, labels: Tensor) -> tuple[float, float]:
+def uniform_accuracy(similarities: Tensor, labels: Tensor) -> tuple[float, float]:
     r"""A_Uni and its threshold, Eqs. 13-16: the largest share of samples that one threshold classifies, exactly.
 
     .. math:: A_{Uni} = \max_t \frac1M \sum_m \left[c_{y_m} > t \ge \max_{j \neq y_m} c_j\right]
 
     Returns:
-        ``(accuracy, threshold)``: accuracy within [0, 1]; the threshold in the metrics' unit is the middle of the
+        ``(accuracy, threshold)``: accuracy within [0, 1]; the threshold in the similarities' unit is the middle of the
         optimal interval (the lowest one, where several are optimal), NaN when no sample can be classified.
 
     Example:
-        >>> metrics = torch.tensor([[3.0, 1.0], [0.0, 2.0], [1.5, 0.0]])
-        >>> uniform_accuracy(metrics, torch.tensor([0, 1, 0]))
+        >>> similarities = torch.tensor([[3.0, 1.0], [0.0, 2.0], [1.5, 0.0]])
+        >>> uniform_accuracy(similarities, torch.tensor([0, 1, 0]))
         (1.0, 1.25)
     """
-    positive, negative = split_similarities(metrics, labels)
+    positive, negative = split_similarities(similarities, labels)
     order, classified = _sweep(positive, negative)
     first = classified.argmax()
     best = classified[first].item()
@@ -105,12 +105,12 @@ def uniform_accuracy(metrics: Tensor, labels: Tensor) -> tuple[float, float]:
     low = negative[order[first] - len(negative)]
     high = torch.where((positive > negative) & (positive > low), positive, torch.inf).min()
     middle = low + (high - low) / 2
-    # Between two neighbouring floats there is no middle, and an infinite end has none either: the start is optimal too.
+    # Two neighbouring floats, or an infinite end, have no middle.  The start of the interval is optimal too.
     threshold = middle if bool(middle.isfinite()) and bool(middle < high) else low
     return best / labels.numel(), threshold.item()
 
 
-def classwise_uniform_accuracy(metrics: Tensor, labels: Tensor) -> float:
+def classwise_uniform_accuracy(similarities: Tensor, labels: Tensor) -> float:
     r"""A_CW, Eqs. 18-22: each class has a threshold of its own for the samples of the class.
 
     .. math:: A_{CW} = \frac1M \sum_i \max_{t_i} \sum_{m: y_m = i} \left[c_i > t_i \ge \max_{j \neq i} c_j\right]
@@ -118,9 +118,9 @@ def classwise_uniform_accuracy(metrics: Tensor, labels: Tensor) -> float:
     Returns:
         Within [0, 1]; a class without samples adds nothing.  A_Uni <= A_CW <= A_SW (Eq. 26).
     """
-    positive, negative = split_similarities(metrics, labels)
+    positive, negative = split_similarities(similarities, labels)
     order, classified = _sweep(positive, negative, labels)
-    best = torch.zeros(metrics.shape[1], dtype=classified.dtype, device=classified.device)
+    best = torch.zeros(similarities.shape[1], dtype=classified.dtype, device=classified.device)
     best = best.scatter_reduce(0, labels.repeat(2)[order], classified, "amax")
     return best.sum().item() / labels.numel()
 
@@ -132,8 +132,9 @@ class Dominance(NamedTuple):
     global_dominant: bool
 
 
-def draw_metric_matrix(metrics: Tensor, labels: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """The metric matrix E of Eq. S.1: one random sample a class; E[j, i] is the metric of class i's sample to class j.
+def draw_metric_matrix(similarities: Tensor, labels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The metric matrix E of Eq. S.1: one random sample per class; E[j, i] is the similarity of class i's
+    sample to class j.
 
     Returns:
         (N, N) tensor, classes in rows and samples in columns.
@@ -141,13 +142,13 @@ def draw_metric_matrix(metrics: Tensor, labels: Tensor, generator: torch.Generat
     Raises:
         ValueError: if a class has no sample.
     """
-    check_logits_labels(metrics, labels)
+    check_logits_labels(similarities, labels)
     order = torch.randperm(labels.numel(), generator=generator).to(labels.device)
-    picked = torch.full((metrics.shape[1],), -1, device=labels.device)
+    picked = torch.full((similarities.shape[1],), -1, device=labels.device)
     picked[labels[order]] = order
     if bool((picked < 0).any()):
         raise ValueError(f"class {int((picked < 0).nonzero()[0])} has no sample: every class needs one")
-    return metrics[picked].T
+    return similarities[picked].T
 
 
 def metric_matrix_dominance(matrix: Tensor) -> Dominance:
@@ -161,7 +162,7 @@ def metric_matrix_dominance(matrix: Tensor) -> Dominance:
 
 
 class ClassRanges(NamedTuple):
-    """Ends of the metrics' ranges a class, each (N,); NaN for a class without samples."""
+    """Ends of the ranges of each class's similarities, each (N,); NaN for a class without samples."""
 
     positive_min: Tensor
     positive_max: Tensor
@@ -169,39 +170,39 @@ class ClassRanges(NamedTuple):
     negative_max: Tensor
 
 
-def class_ranges(metrics: Tensor, labels: Tensor, negatives: Literal["type1", "type2"] = "type1") -> ClassRanges:
+def class_ranges(similarities: Tensor, labels: Tensor, negatives: Literal["type1", "type2"] = "type1") -> ClassRanges:
     """The ranges of Figs. 2 and 3, over the samples that are classified sample-wise.
 
     Args:
-        negatives: ``"type1"``: the metrics of class i's samples to the other classes; ``"type2"``: the metrics of the
-            other classes' samples to class i.
+        negatives: ``"type1"``: the similarities of class i's samples to the other classes; ``"type2"``: those of the other
+            classes' samples to class i.
     """
-    positive, negative = split_similarities(metrics, labels)
-    correct = positive > negative
-    metrics, labels, positive = metrics.detach()[correct], labels[correct], positive[correct]
+    positive, negative = split_similarities(similarities, labels)
+    correct, classes = positive > negative, similarities.shape[1]
+    values, labels, positive = similarities.detach()[correct], labels[correct], positive[correct]
     own = labels.unsqueeze(1)
-    high, low = metrics.scatter(1, own, -torch.inf), metrics.scatter(1, own, torch.inf)
+    high, low = values.scatter(1, own, -torch.inf), values.scatter(1, own, torch.inf)
     if negatives == "type1":
-        negative_max, negative_min = _by_class(high.amax(1), labels, high, "amax"), _by_class(low.amin(1), labels, low, "amin")
+        negative_min = _by_class(low.amin(1), labels, classes, "amin")
+        negative_max = _by_class(high.amax(1), labels, classes, "amax")
     elif negatives == "type2":
-        others = (labels.numel() - labels.bincount(minlength=metrics.shape[1])) == 0
-        bottom, top = metrics.new_full((1, metrics.shape[1]), -torch.inf), metrics.new_full((1, metrics.shape[1]), torch.inf)
-        negative_max = torch.cat([high, bottom]).amax(0).masked_fill(others, torch.nan)
-        negative_min = torch.cat([low, top]).amin(0).masked_fill(others, torch.nan)
+        no_others = (labels.numel() - labels.bincount(minlength=classes)) == 0
+        bottom, top = values.new_full((1, classes), -torch.inf), values.new_full((1, classes), torch.inf)
+        negative_min = torch.cat([low, top]).amin(0).masked_fill(no_others, torch.nan)
+        negative_max = torch.cat([high, bottom]).amax(0).masked_fill(no_others, torch.nan)
     else:
         raise ValueError(f"negatives must be 'type1' or 'type2', got {negatives!r}")
-    return ClassRanges(
-        _by_class(positive, labels, metrics, "amin"), _by_class(positive, labels, metrics, "amax"), negative_min, negative_max
-    )
+    positive_min, positive_max = (_by_class(positive, labels, classes, reduce) for reduce in ("amin", "amax"))
+    return ClassRanges(positive_min, positive_max, negative_min, negative_max)
 
 
-def _by_class(values: Tensor, labels: Tensor, metrics: Tensor, reduce: str) -> Tensor:
-    empty = torch.full((metrics.shape[1],), torch.nan, dtype=values.dtype, device=values.device)
+def _by_class(values: Tensor, labels: Tensor, num_classes: int, reduce: str) -> Tensor:
+    empty = torch.full((num_classes,), torch.nan, dtype=values.dtype, device=values.device)
     return empty.scatter_reduce(0, labels, values, reduce, include_self=False)
 
 
 class Overlap(NamedTuple):
-    """Fig. 2: where the positive and the negative metrics overlap, in the metrics' unit."""
+    """Fig. 2: where the positive and the negative similarities overlap, in their unit."""
 
     positive_min_mean: float
     positive_min_std: float
@@ -210,13 +211,13 @@ class Overlap(NamedTuple):
 
     @property
     def width(self) -> float:
-        """Mean of the maximum negative less mean of the minimum positive metric; negative when they are apart."""
+        """Mean of the largest negative less mean of the smallest positive similarity; negative where they are apart."""
         return self.negative_max_mean - self.positive_min_mean
 
 
-def overlap(metrics: Tensor, labels: Tensor) -> Overlap:
-    """Means and standard deviations over the classes of the minimum positive and the maximum negative metric."""
-    ranges = class_ranges(metrics, labels)
+def overlap(similarities: Tensor, labels: Tensor) -> Overlap:
+    """Means and standard deviations over the classes of the smallest positive and the largest negative similarity."""
+    ranges = class_ranges(similarities, labels)
     seen = ~ranges.positive_min.isnan()
     low, high = ranges.positive_min[seen].double(), ranges.negative_max[seen].double()
     if low.numel() < 2:

@@ -23,7 +23,7 @@ def threshold_accuracy(scores: Tensor, positive: Tensor, threshold: float) -> fl
     .. math:: \frac1M \sum_m \left[(s_m > t) = p_m\right]
 
     Args:
-        scores: (M,) similarities or largest metrics; larger means more likely positive.
+        scores: (M,) similarities of pairs, or the largest similarity of each sample; larger means more likely positive.
         positive: (M,) bool: same class (verification), known class (rejection).
         threshold: in the scores' unit.
 
@@ -50,7 +50,7 @@ def verification_accuracy(scores: Tensor, positive: Tensor) -> tuple[float, floa
     per_value[0].scatter_add_(0, inverse, (~positive).long())
     per_value[1].scatter_add_(0, inverse, positive.long())
     rejected_right, rejected_wrong = per_value.cumsum(1)
-    # Threshold = values[k]: all scores up to values[k] are rejected.  The first column accepts everything.
+    # The threshold values[k] rejects all scores up to values[k].  The first column accepts everything.
     right = torch.cat([rejected_right.new_zeros(1), rejected_right - rejected_wrong]) + positive.sum()
     if values[0] == -torch.inf:
         right[0] = -1  # no threshold accepts -inf

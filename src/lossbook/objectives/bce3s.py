@@ -132,8 +132,8 @@ class TripartiteObjective(Objective):
         enters, counts once.  A mixed image is of no class, so the bank is left alone.
 
         The authors' code averages the joint terms of a plain, a mixup and a cutmix view, which
-        ``RunSpec.views = ("plain", "mixup", "cutmix")`` does too, and sums two contrastive terms: with views the
-        contrastive term is a mean here, so their weight is twice ``lambda_ss``.
+        ``RunSpec.views = ("plain", "mixup", "cutmix")`` does too, and sums two contrastive terms.  With views the
+        contrastive term here is a mean, so the weight of the authors' is twice ``lambda_ss``.
         """
         return self._loss(features, ((share, labels), (1 - share, partners)))
 

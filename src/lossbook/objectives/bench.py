@@ -89,7 +89,7 @@ class EuclideanBinaryObjective(Objective):
         return self.loss(self.temperature * (self.head.bias - distances), labels)
 
     def logits(self, features: Tensor) -> Tensor:
-        """What the loss sees of an image whose label is not known: T (r - d), (B, d) -> (B, N)."""
+        """The loss's logits for an image without a label: T (r - d), (B, d) -> (B, N)."""
         return self.temperature * self.head(features)
 
 

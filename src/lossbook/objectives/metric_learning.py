@@ -17,7 +17,7 @@ from lossbook.objectives.objective import Objective
 
 
 def _losses():
-    from pytorch_metric_learning import losses  # takes a second to import, and no other objective needs it
+    from pytorch_metric_learning import losses  # imported late, as it takes a second
 
     return losses
 
@@ -25,7 +25,7 @@ def _losses():
 class _Borrowed:
     """A loss module whose only parameter is replaced by the head's weight at every call.
 
-    It is no ``nn.Module`` itself, so its own parameter is neither trained nor stored.
+    This class is no ``nn.Module``, so the loss module's own parameter is neither trained nor stored.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -37,7 +37,7 @@ class _Borrowed:
         return self._turned(self.module.get_parameter(self.name).detach())
 
     def _turned(self, weight: Tensor) -> Tensor:
-        """(N, d) to the module's own layout, or back: ``proxies`` are (N, d), ``W`` is (d, N)."""
+        """From (N, d) to the module's own layout, or back: ``proxies`` are (N, d), ``W`` is (d, N)."""
         return weight.T if self.name == "W" else weight
 
     def __call__(self, weight: Tensor, features: Tensor, labels: Tensor) -> Tensor:

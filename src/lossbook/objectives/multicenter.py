@@ -86,13 +86,13 @@ class MultiCenterObjective(Objective):
 class LargeMarginObjective(MultiCenterObjective):
     """With L-Softmax's margin on the own class' logits.
 
-    L-Softmax does not train with its full margin from the start; here the margin grows from nothing to its full size
-    over the first half of the training.
+    L-Softmax does not train with its full margin from the start, so the margin grows from nothing to its full size over the
+    first half of the training.
     """
 
     def __init__(self, *args: Any, margin: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        large_margin(torch.zeros(1), margin)  # refuses a wrong margin
+        large_margin(torch.zeros(1), margin)  # raises for a wrong margin
         self.margin = margin
         self.margin_share = 1.0
 

@@ -1,22 +1,22 @@
 r"""Head and loss in one pass, for many classes: the logits (B, N) of a batch never exist.
 
-A head of :math:`N` class vectors and the loss of its logits take three matrix products, :math:`6 B N d` flops; what lies
-between them (logits, targets, terms, their gradients) is (B, N) each time.  Here the loss *and* its gradients are formed
-in the forward, and the backward hands them over.
+A head of :math:`N` class vectors and the loss of its logits take three matrix products, :math:`6 B N d` flops.  Everything
+between the products (logits, targets, terms, their gradients) is a (B, N) tensor.  Here the forward forms the loss *and* its
+gradients, and the backward hands them over.
 
 - The terms of a binary cross entropy see one class each, so blocks of classes suffice (``binary``; on CUDA
   ``binary_triton``).
 - A softmax needs the sums over all classes first: groups of samples, each with one (N, group) buffer of at most a quarter
   of the weight's size, worked through in blocks of classes that fit a cache (``softmax``).
 
-What the logits are is a matter of its own: inner products and cosines (``products``), Euclidean distances
+Further modules say what the logits are: inner products and cosines (``products``), Euclidean distances
 (``distances``), inner products with sampled sub-centres (``subcenters``).  ``autograd`` hands a loss and its gradients to
 torch, ``blocks`` cuts classes and samples and multiplies.
 
 All losses take the mean over the batch, are those of the functions they are named after up to the order of the sums (a
 relative 1e-5 in float32, 1e-12 in float64) and compute half precision in float32; under autocast the operands of the
-products are rounded to its type.  A gradient that nobody needs is not formed, none at all under ``torch.no_grad``.
-``create_graph=True`` is refused, and ``torch.compile`` breaks the graph here.
+products are rounded to its type.  Gradients that autograd does not ask for are not formed, under ``torch.no_grad`` none at all.
+``create_graph=True`` is an error, and ``torch.compile`` breaks the graph at these functions.
 
 All raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see
 :func:`~lossbook.losses.checks.check_logits_labels`.
@@ -28,8 +28,8 @@ from torch import Tensor, nn
 
 from lossbook.heads.linear import CosineHead, Head
 
-# From this many classes on the objectives take these functions.  At this number one pass saves memory, and time too under a
-# binary cross entropy; below it only costs time; at 100,000 it saves both under a softmax as well (benchmarks/fused.py).
+# From this number of classes on the objectives use these functions.  Here they save memory, and under a binary cross entropy
+# time too; with fewer classes they cost time, and with 100,000 they save time under a softmax as well (benchmarks/fused.py).
 LARGE = 10_000
 
 

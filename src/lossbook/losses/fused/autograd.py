@@ -15,7 +15,7 @@ Form = Callable[..., tuple[tuple[Tensor, ...], Gradients]]
 
 class _OnePass(torch.autograd.Function):
     """The loss and its gradients from one call of ``form``; the first backward takes the gradients with it, so that they
-    exist once.  Another one, through a retained graph, forms them anew."""
+    exist once.  A second backward, through a retained graph, forms them anew."""
 
     @staticmethod
     def forward(ctx: Any, form: Form, *inputs: Tensor | None) -> tuple[Tensor, ...]:

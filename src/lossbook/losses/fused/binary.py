@@ -1,4 +1,4 @@
-r"""Binary cross entropy of a linear or cosine head in one pass: the terms see one class each, so blocks of classes suffice."""
+r"""Binary cross entropy of a linear or cosine head in one pass: each term depends on one class, so blocks of classes suffice."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def binary_terms_(
         products: (n, B), float32 or float64.
         rows: (1, B), the row of a sample's own class.
         inside: (B,) bool, whether the sample's own class is in the block.
-        gain, bias: one a class, (n, 1) and (n,), or None.
+        gain, bias: one per class, (n, 1) and (n,), or None.
         sample_bias: (B,) or None.
         margin: of the own class, in the logits' unit.
 
@@ -50,7 +50,7 @@ def binary_terms_(
         logits.add_(sample_bias)
     own = logits.gather(0, rows)
     logits.scatter_(0, rows, torch.where(inside, margin - own, own))
-    total = F.softplus(logits, threshold=60.0).sum()  # see losses/uniform.py
+    total = F.softplus(logits, threshold=60.0).sum()  # the threshold of losses/uniform.py
     if not gradients:
         return total, None, None
     slopes = logits.sigmoid_()
@@ -132,7 +132,7 @@ def binary_cross_entropy(
         labels: :math:`y`, (B,), int64.
         bias: :math:`b`, which is added: (N,), or (1,) for all classes.
         scale: :math:`\gamma > 0` for scaled cosines, None for inner products.
-        sample_bias: :math:`a`, one a sample, (B,).
+        sample_bias: :math:`a`, one per sample, (B,).
         margin: :math:`m`, in the logits' unit.
 
     Returns:

@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-_CLASSES, _SAMPLES = 32, 128  # of a tile
+_CLASSES, _SAMPLES = 32, 128  # size of a tile
 
 
 @triton.jit
@@ -55,7 +55,7 @@ def _binary_terms(
         # log(1 + small) without its rounding: exact where 1 + small is 1.
         one_more = 1.0 + small
         log = tl.where(one_more == 1.0, small, tl.log(one_more) * (small / tl.where(one_more == 1.0, 1.0, one_more - 1.0)))
-        # Not maximum(): it may drop a NaN.
+        # A where, as maximum() may drop a NaN.
         terms = tl.where(logits < 0.0, 0.0, logits) + log
         total += tl.sum(tl.where(where, terms, 0.0), 1)
         if gradients:

@@ -48,8 +48,8 @@ def blocks(length: int, size: int) -> Iterator[slice]:
 
 
 def block_size(device: torch.device, samples: int) -> int:
-    """Classes a block: on the CPU its logits, 4 MiB in float32, fit the last cache, and fewer classes would make slower
-    products; on a GPU they keep it busy."""
+    """Classes per block.  On the CPU the logits of a block, 4 MiB in float32, fit the last cache, and fewer classes would make
+    slower products; on a GPU a block is large enough to keep it busy."""
     return 16_384 if device.type == "cuda" else min(4_096, max(128, 2**20 // samples))
 
 
@@ -75,5 +75,5 @@ def check(features: Tensor, weight: Tensor, labels: Tensor) -> None:
     if features.device != weight.device:
         raise ValueError(f"expected features and weight on one device, got {features.device} and {weight.device}")
     check_logits_labels(features.new_empty((1, 1)).expand(len(features), len(weight)), labels)
-    if labels.is_cuda:  # nothing is gathered by the labels here that would notice
+    if labels.is_cuda:  # no gather by the labels follows that would fail
         torch._assert_async(((labels >= 0) & (labels < len(weight))).all())

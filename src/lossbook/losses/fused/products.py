@@ -36,13 +36,13 @@ class Products:
         wide = {"dtype": precision.wide, "device": features.device}
         needs_features, needs_weight, needs_bias = needs
         self.features_gradient = torch.zeros(features.shape, **wide) if needs_features else None
-        # Groups of samples add up to it, in float32 or wider.
+        # Several groups of samples add to it, so it is float32 or wider then.
         dtype = weight.dtype if groups == 1 else precision.wide
         self.weight_gradient = torch.empty(weight.shape, dtype=dtype, device=weight.device) if needs_weight else None
         self.bias_gradient = torch.zeros(len(weight), **wide) if needs_bias else None
 
     def restart(self) -> None:
-        """Called before every pass over the blocks."""
+        """Called before every pass over the blocks; nothing to do here."""
 
     def rows(self, block: slice) -> Tensor:
         return self.precision.operand(self.weight[block])
@@ -86,7 +86,7 @@ class Products:
                 pulled = torch.empty(target.shape, dtype=self.wide, device=target.device)
                 product_into(gradient, features, pulled, factor=self.share)
                 rows = rows.to(self.wide)
-                # A pull along the vector changes its length only, and the cosine not at all.
+                # The part of the gradient along the vector would change its length only, on which no cosine depends.
                 along = (pulled * rows).sum(1, keepdim=True) * self._inverse_lengths(rows).square()
                 pulled.addcmul_(rows, along, value=-1)
                 target.add_(pulled) if add else target.copy_(pulled)
@@ -105,7 +105,7 @@ class Products:
 def prepared(
     features: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None, scale: float | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Checked: the features, unit vectors for cosines, and the bias, one a class."""
+    """Checked: the features, unit vectors for cosines, and the bias, one per class."""
     check(features, weight, labels)
     if bias is not None and bias.shape not in ((1,), weight.shape[:1]):
         raise ValueError(f"expected a bias of shape (1,) or ({len(weight)},), got {tuple(bias.shape)}")

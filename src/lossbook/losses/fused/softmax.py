@@ -91,7 +91,7 @@ class Softmax:
         at_own[0] -= self.one_cold / (source.length - 1)
         source.restart()
         for block in blocks(source.length, source.size):
-            z, gradient = logits[block], None  # the last block's gradient is free now
+            z, gradient = logits[block], None  # frees the last block's gradient
             if self.cross_entropy:
                 gradient = (z - sums.log_sum).exp_().mul_(self.cross_entropy)
             if self.one_cold:
@@ -127,7 +127,7 @@ def softmax_form(
         if any(needs):
             goal.pull(source, group, logits, sums)
     cross_entropy, one_cold = (parts / len(inputs[0])).to(source.wide)
-    # A part that is not asked for is not finite.
+    # A part with weight 0 was not computed and is infinite.
     loss = sum(weight * part for weight, part in ((goal.cross_entropy, cross_entropy), (goal.one_cold, one_cold)) if weight)
     return (loss, cross_entropy, one_cold, torch.cat(own)), source.gradients(inputs[0])
 

@@ -16,7 +16,7 @@ from lossbook.losses.fused.softmax import Softmax, softmax_form
 
 
 class _Sampled(Products):
-    """Inner products with a class centre and K sub-centres a class, one after the other, drawn a block at a time.
+    """Inner products with a class centre and K sub-centres per class, one after the other, drawn block by block.
 
     Every pass draws the noise anew from the same state of the generator, and leaves the generator where one draw would
     have: the whole batch meets the same sub-centres, and no (C, K, d) tensor exists.
@@ -37,7 +37,7 @@ class _Sampled(Products):
         self.log_var, self.sigma_scale, self.state = log_var, sigma_scale, state
         self.log_var_gradient = torch.empty_like(log_var) if needs[2] else None
         self.centers = num_subcenters + 1
-        # The CPU's generator makes normal numbers 16 at a time: blocks of 16 classes draw what one draw of all would.
+        # The CPU's generator makes normal numbers 16 at a time, so blocks of 16 classes give the numbers of one draw of all.
         self.size = self.centers * max(16, self.size // self.centers // 16 * 16)
         self.length = self.centers * len(weight)
         self.generator = torch.Generator(weight.device)
@@ -135,7 +135,7 @@ def multicenter_cross_entropy(
         return source
 
     sources: list[_Sampled] = []
-    # One group: every group would draw the noise twice more.
+    # One group, as each further group would draw the noise twice more.
     groups = [slice(0, len(features))]
     form = functools.partial(softmax_form, build=build, goal=goal, groups=groups)
     loss = one_pass(form, features, weight, log_var)[0]
