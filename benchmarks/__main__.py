@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks import fused, geometry, losses, ood, proxies, retrieval, training, uniform_accuracy
-from lossbook.paths import in_project
 from lossbook.files import write_atomically
+from lossbook.paths import in_project
 
 SUITES = {
     "losses": losses.run,

@@ -16,12 +16,12 @@ import torch
 
 from benchmarks.measure import DEVICE, elapsed, processor
 from benchmarks.training import ON_GPU, RESNET18, metered, why_not
-from lossbook.runs import train as training
-from lossbook.paths import in_project
+from lossbook.files import write_atomically
 from lossbook.papers.onecold.read import EVIDENCE
 from lossbook.papers.results import published
+from lossbook.paths import in_project
+from lossbook.runs import train as training
 from lossbook.runs.spec import RunSpec
-from lossbook.files import write_atomically
 
 # The schedule of `uniform`'s standard tier.
 SPEC = RESNET18.replace(epochs=60, augment=("shift", "flip"), warmup_epochs=3.0, suites=("uniformity",))
