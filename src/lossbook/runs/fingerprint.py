@@ -125,8 +125,12 @@ def entries(registry: str) -> dict[str, frozenset[str]]:
     Raises:
         ValueError: if the file holds anything but imports and one dictionary with literal keys.
     """
-    tree = _source(source_file(registry)).tree
-    modules = imported(tree)
+    return _entries(registry, _source(source_file(registry)))
+
+
+@functools.cache
+def _entries(registry: str, source: _Source) -> dict[str, frozenset[str]]:
+    tree, modules = source.tree, imported(source.tree)
     found = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     if len(found) != 1 or not isinstance(found[0], ast.Assign | ast.AnnAssign) or not isinstance(found[0].value, ast.Dict):
         raise ValueError(f"{registry} must hold imports and one dictionary, nothing else")
