@@ -2,7 +2,7 @@
 #
 # A job is a batch of runs in one execution of notebooks/run; a page is one execution of its notebook.  What makes a
 # step run again is a hash (parameters), never a file's time: notebooks are `ancient`, and code, specs, published
-# tables and committed results enter as fingerprints.  No rule assumes one machine: all go through files below _build/.
+# tables and committed results enter as fingerprints.  No rule assumes one machine: rules exchange nothing but files below _build/.
 
 import sys
 

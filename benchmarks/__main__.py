@@ -1,4 +1,4 @@
-"""Run the benchmarks, print a table and write one CSV a suite: ``python -m benchmarks [SUITE ...] [--quick]``.
+"""Run the benchmarks, print a table and write one CSV per suite: ``python -m benchmarks [SUITE ...] [--quick]``.
 
 Every suite runs in a process of its own: what the memory allocator saw before decides whether a large block costs page
 faults, which made one comparison four times slower after another suite.
@@ -33,7 +33,7 @@ SHOWN += ["ours_mib", "peer_mib", "value_error", "items/s"]
 
 def main() -> None:
     """Run the suites that are named, or all."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks, one CSV a suite.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks, one CSV per suite.")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"some of {', '.join(SUITES)}; default: all")
     parser.add_argument("--quick", action="store_true", help="skip the cases that take minutes")
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks"), help="folder of the CSV files (%(default)s)")

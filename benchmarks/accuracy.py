@@ -2,7 +2,7 @@
 
 Measured as airbench does (data/published/airbench): a fixed schedule, the mean accuracy of several runs, and the seconds
 on the clock of the training alone, from images on the device to the last step.  A short run before the first warms up.
-Writes ``accuracy.csv``, one row a run; needs a GPU and CIFAR-100.
+Writes ``accuracy.csv``, one row per run; needs a GPU and CIFAR-100.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Head and loss in one pass beside torch.nn.functional, with the goals; and at small N, where the pass has none.
+"""Head and loss in one pass beside torch.nn.functional, with its goals, and at small N, where it has no goals.
 
 The objectives are those of the registry, which take the one pass from ``lossbook.losses.fused.LARGE`` classes on.
-Where the values of ``occe`` are 1e-3 apart, it is the peer that float32 leads astray: against float64 ours is right to 1e-6.
+The values of ``occe`` differ by 1e-3 because the peer loses digits in float32: against float64, ours are right to 1e-6.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lossbook.objectives import create_objective
 BINARY_GOAL, SOFTMAX_GOAL = (0.80, 0.55), (1.00, 0.85)
 GOALS = {name: BINARY_GOAL if name.startswith(("bce", "uce")) else SOFTMAX_GOAL for name in CASES}
 GOALS |= {"occe": SOFTMAX_GOAL, "ce+occe": SOFTMAX_GOAL}
-# Of the Triton kernel, beside the products alone.
+# Goal of the Triton kernel beside the products alone.
 PRODUCTS_GOAL = {"time": 1.25} if DEVICE.type == "cuda" else None
 
 

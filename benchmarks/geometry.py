@@ -49,7 +49,7 @@ def _cka_by_kernels(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _grows(name: str, measure: Callable[[Tensor, Tensor], Tensor], repeated: Callable[[Tensor], Tensor]) -> dict[str, Any]:
-    """A measure of every sample ``TIMES`` times beside that of every sample once."""
+    """A measure with every sample repeated ``TIMES`` times, beside the same measure with every sample once."""
     features, labels = _draw(LINEAR_SAMPLES)
     more = features.repeat(TIMES, 1), labels.repeat(TIMES)
     return compare(
@@ -65,7 +65,7 @@ def _grows(name: str, measure: Callable[[Tensor, Tensor], Tensor], repeated: Cal
 
 
 def _compactness_of_copies(once: Tensor) -> Tensor:
-    """What copies make of the compactness: of a class's n^2 - n pairs with other samples, and n with themselves (100)."""
+    """The compactness of the repeated samples: a class has n^2 - n pairs of other samples and n of a sample with itself (100)."""
     size = LINEAR_SAMPLES // CLASSES
     every = (once * (size**2 - size) + 100 * size) / size**2
     size_of_copies = TIMES * size

@@ -1,7 +1,7 @@
 """Each objective's forward and backward pass beside what one would write with torch.nn.functional alone.
 
 The value error is the distance of the two, not ours from the truth: binary_cross_entropy_with_logits takes a negative's
-loss as c - (c - log(1 + e^c)), which loses the small ones (``uce`` at N = 100,000: a relative 8e-5; float64 agrees with us).
+loss as c - (c - log(1 + e^c)), which loses small values (``uce`` at N = 100,000: a relative 8e-5; float64 agrees with us).
 """
 
 from __future__ import annotations

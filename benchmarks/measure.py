@@ -1,7 +1,7 @@
 """One comparison: time, memory and values of ours beside a peer's, on one thread.
 
-A *side* takes a meter, does what it likes before, and everything that counts inside ``with meter:``; it returns the
-values to compare.  The two sides take steps_per_batch, so that a slow spell of the machine hits both.
+A *side* takes a meter, prepares itself, does everything that counts inside ``with meter:``, and returns the values
+to compare.  The two sides take turns, so that a slow spell of the machine hits both.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler is quiet
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # keeps the profiler quiet
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 Values = tuple[Tensor, ...]
 Side = Callable[[AbstractContextManager], Values]
 
 
 def whole(function: Callable[[], Values]) -> Side:
-    """A side that counts as a whole."""
+    """A side of which everything counts."""
 
     def side(meter: AbstractContextManager) -> Values:
         with meter:
@@ -99,7 +99,7 @@ def relative_error(ours: Values, theirs: Values) -> float:
 
 
 def incomparable(ours: Values, theirs: Values) -> float:
-    """For a peer that computes something else and is a yardstick of time alone: not a number."""
+    """NaN, for a peer that computes something else and is compared in time only."""
     return math.nan
 
 

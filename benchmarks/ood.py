@@ -1,8 +1,8 @@
 """Out-of-distribution scores beside pytorch-ood's, fitting included; AUROC beside scikit-learn's.
 
 10,000 training features of 512 numbers after a ReLU, the sizes of a small validation set of ImageNet: 1,000 classes and
-2,000 images.  Scores have the library's sign and scale where its own differ (it gives outlier scores, and the relative
-Mahalanobis distance with scatter matrices in place of covariances).
+2,000 images.  Our scores are brought to the library's sign and scale: it gives outlier scores, and the relative
+Mahalanobis distance with scatter matrices in place of covariances.
 """
 
 from __future__ import annotations

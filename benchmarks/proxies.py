@@ -26,7 +26,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def _row(
     name: str, num_classes: int, peer_name: str, build_peer: Callable[[nn.Module], tuple[Loss, list[Tensor]]], **arguments: Any
 ) -> dict[str, Any]:
-    """Loss and gradients of an objective; ``build_peer`` makes of its head the peer and the peer's parameters.
+    """Loss and gradients of an objective; ``build_peer`` takes its head and returns the peer and the peer's parameters.
 
     Noise is drawn from the same seed on both sides.
     """

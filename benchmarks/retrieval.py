@@ -1,6 +1,6 @@
 """Retrieval scores beside pytorch-metric-learning's, and beside the matrix product of all similarities alone.
 
-Two shapes of Musgrave et al., *A Metric Learning Reality Check*: about 60 samples a class as in CUB200 (6,000 embeddings),
+Two shapes of Musgrave et al., *A Metric Learning Reality Check*: about 60 samples per class as in CUB200 (6,000 embeddings),
 about 5 as in Stanford Online Products (60,000), of 128 numbers; the smaller one also of 512.  The library gives P@1,
 R-precision and MAP@R of the neighbours that ``k="max_bin_count"`` asks for; ours gives recall@1, 2, 4 and 8 besides.
 """

@@ -59,7 +59,7 @@ def _ours(meter: AbstractContextManager, spec: RunSpec) -> Values:
 
 
 def _model_and_images(spec: RunSpec) -> tuple[nn.Module, Tensor, Tensor]:
-    """The run's start, with its images as floats of the size it trains at."""
+    """The run's start, with its images as floats, at the size that it trains at."""
     data = subset(spec)
     split = resize(data.train, spec.image_size)
     with torch.random.fork_rng():

@@ -1,6 +1,6 @@
 """The exact accuracies beside a grid search over thresholds and a loop over classes, their reduction beside an argmax.
 
-A case on *reduced pairs* starts on both sides from every sample's positive and largest negative metric; only what
+In a case on *reduced pairs*, both sides start from every sample's positive and largest negative similarity; only what
 follows counts.
 """
 
@@ -27,8 +27,8 @@ def _value(number: float) -> Values:
 
 
 def _draw() -> tuple[Tensor, Tensor]:
-    """Normal metrics, each sample with a shift of its own, positives lifted by 5: most samples are right, but no one
-    threshold suits all."""
+    """Normal similarities, each sample with a shift of its own, the positive ones raised by 5: most samples are right, but no
+    single threshold suits all."""
     generator = torch.Generator().manual_seed(0)
     metrics = torch.randn(SAMPLES, CLASSES, generator=generator) + torch.randn(SAMPLES, 1, generator=generator)
     labels = torch.randint(CLASSES, (SAMPLES,), generator=generator)
@@ -70,7 +70,7 @@ def _looped_classwise_accuracy(positive: Tensor, negative: Tensor, labels: Tenso
 
 
 def _after_reduction(accuracy: Callable[[], float], pairs: tuple[Tensor, Tensor]) -> Side:
-    """One of our accuracies that finds the metrics reduced already."""
+    """One of our accuracies, started from the reduced pairs."""
 
     def side(meter: AbstractContextManager) -> Values:
         with mock.patch.object(uniformity, "split_similarities", lambda *_: pairs), meter:
@@ -88,7 +88,7 @@ def _shortfall(ours: Values, theirs: Values) -> float:
 
 
 def run(quick: bool = False) -> list[dict[str, Any]]:
-    """The three accuracies of 50,000 x 1,000 metrics (the same when ``quick``)."""
+    """The three accuracies of 50,000 x 1,000 similarities (the same when ``quick``)."""
     metrics, labels = _draw()
     pairs = split_similarities(metrics, labels)
     size, grid = f"M={SAMPLES:,}, N={CLASSES:,}", f"grid of {THRESHOLDS:,} thresholds"

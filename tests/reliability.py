@@ -97,7 +97,7 @@ def kill(kind: str, processes: list[psutil.Process], chance: random.Random) -> N
 
 
 def reference(work: Path) -> dict[str, object]:
-    """The results of an undisturbed build (made once a folder)."""
+    """The results of an undisturbed build (made once per folder)."""
     folder = work / "reference"
     if not folder.is_dir():
         process = small.build(small.make(folder), "--cores", "2", *small.PAGES_BUILT)

@@ -1,7 +1,7 @@
 """A copy of the project that builds in seconds, for tests that kill, damage and repeat builds.
 
-The same Snakefile, profiles, package and run notebook; of the papers one is left, of its tables one (the real table 5
-of bce3s: ten runs), and two short pages.  Nothing in it is a stand-in for the machinery.
+It has the same Snakefile, profiles, package and run notebook, but only one table of one paper (the real table 5 of bce3s:
+ten runs), and two short pages.  No part of the machinery is replaced by a stand-in.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def make(folder: Path) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables under which Python takes the copy's package, with one thread a process."""
+    """The variables under which Python takes the copy's package, with one thread per process."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "", "PATH": path, "OMP_NUM_THREADS": "1"}
 

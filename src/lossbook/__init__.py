@@ -1,8 +1,8 @@
 """Classification losses beyond softmax: five papers, derived, implemented and re-run.
 
-The data flows one way: ``data -> models -> heads -> losses -> training -> store -> report -> page``,
-and a module imports only from those before it.  This file stays free of imports so that
-``import lossbook.runs.spec`` (what the Snakefile needs) does not load torch.
+A module imports only from those before it:
+``data -> models -> heads -> losses -> objectives -> metrics -> runs -> papers -> book -> cli``.
+This file stays free of imports so that ``import lossbook.runs.spec``, which the Snakefile needs, does not load torch.
 """
 
 __version__ = "0.1.0"

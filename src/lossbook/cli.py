@@ -75,7 +75,7 @@ def features(
 ) -> None:
     """Compute the features of a pretrained backbone that the frozen tier trains on: once, minutes, resumable.
 
-    What they were made from is written to _build/results/frozen/features.csv, a row a data set.
+    What they were made from is written to _build/results/frozen/features.csv, one row per data set.
     """
     from lossbook.data.extract import CACHES, extract_features, record
 
@@ -91,7 +91,7 @@ def run(
     tier: Tier = "quick",
     devices: Annotated[int, typer.Option(help="GPUs (or processes) that share the work of each run")] = 1,
 ) -> None:
-    """Train what is missing of a paper's tables (or of one) and write the results of all that is whole under _build/results."""
+    """Train the missing runs of a paper's tables (or of one), and write the results of complete tables under _build/results."""
     from lossbook.runs.collect import write_results
     from lossbook.runs.queue import train_missing
     from lossbook.runs.records import Store
@@ -125,7 +125,7 @@ def choose(
 
 @app.command()
 def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir = "results") -> None:
-    """Print one table: six of its measures as means and standard deviations over the seeds, shares in per cent."""
+    """Print one table: six of its metrics as means and standard deviations over the seeds, shares in per cent."""
     import pandas as pd
 
     from lossbook.book.show import mean_text, spec_text
@@ -144,7 +144,7 @@ def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir =
         " ".join([row["objective"], *(f"{c.removeprefix('arg_')}={spec_text(row[c])}" for c in varied if pd.notna(row[c]))])
         for _, row in rows.iterrows()
     ]
-    # A paper's first share is its main measure.
+    # A paper's first share is its main metric.
     known = dict.fromkeys([*evidence.shares[:1], *evidence.headings, *evidence.shares])
     metrics = [column for column in known if column in rows and column not in spec][:6]
     numbers = mean_std(rows, ["run"], metrics, evidence)
@@ -166,7 +166,8 @@ def claims(
     board = [e for e in scoreboard.entries(results_dir) if e.paper == (paper or e.paper) and e.tier == (tier or e.tier)]
     if not board:
         raise ValueError(
-            f"no {tier} results of {paper or 'any paper'} in {results_dir}: run `make book`, or `lossbook run {paper}`"
+            f"no results of {paper or 'any paper'} at {f'the tier {tier}' if tier else 'any tier'} in {results_dir}: "
+            f"run `make book`, or `lossbook run {paper or 'PAPER'}{f' --tier {tier}' if tier else ''}`"
         )
     rows = [
         [
@@ -253,7 +254,7 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """The console script: an error of the user's is one line, without the way it took through the code."""
+    """The console script: an error that a user can cause is printed as one line, without a traceback."""
     try:
         app()
     except Exception as error:

@@ -104,7 +104,7 @@ def _efficientnet_lite0(channels: int, pretrained: bool) -> tuple[nn.Module, int
     if pretrained:
         net.load_state_dict(torch.load(weights, weights_only=True))
     width = net._fc.in_features
-    net._fc = nn.Identity()  # the 1,000 classes of ImageNet: never called, and no parameters of ours
+    net._fc = nn.Identity()  # the 1,000 classes of ImageNet, which nothing here needs
     return _EfficientNetLite0(net), width
 
 
@@ -124,7 +124,7 @@ def _of_timm(name: str, channels: int, pretrained: bool) -> tuple[nn.Module, int
     return model, model.num_features
 
 
-# The number of channels to the backbone and its number of features.
+# Name -> function of the number of channels, which returns the backbone and its number of features.
 _WITHOUT_WEIGHTS: dict[str, Callable[[int], tuple[nn.Module, int]]] = {
     "mlp": _mlp,
     "cnn": _cnn,

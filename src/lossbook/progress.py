@@ -1,4 +1,4 @@
-"""Progress where it is seen: a bar in a terminal, one line that is updated in a notebook, a line now and then in a log."""
+"""Progress: a bar in a terminal, one line that is updated in a notebook, a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _track_in_notebook(items: list[T], description: str) -> Iterator[T]:
     handle, said = display(HTML(f"{description}: 0 of {len(items)}"), display_id=True), time.monotonic()
     for done, item in enumerate(items, 1):
         yield item
-        # Not at every item: an update goes through the kernel and what executes the notebook, and short runs have many epochs.
+        # Not after every item: short runs have many epochs, and each update travels to whatever executes the notebook.
         if done == len(items) or time.monotonic() - said > _NOTEBOOK_SECONDS:
             said = time.monotonic()
             handle.update(HTML(f"{description}: {done} of {len(items)}"))

@@ -1,4 +1,4 @@
-"""Every benchmark's two sides run and agree on the values; how long they take is nobody's test."""
+"""Every benchmark's two sides run and agree on the values; how long they take is not tested."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -10,7 +10,7 @@ from benchmarks import accuracy, measure, training
 from benchmarks.__main__ import SUITES
 from lossbook.runs.spec import RunSpec
 
-# A peer that searches a grid of thresholds misses the best one by so much; rounding is far below.
+# A peer that searches a grid of thresholds misses the best one by up to so much; rounding errors are far smaller.
 LARGEST_ERROR = 1e-3
 
 

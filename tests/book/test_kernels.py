@@ -63,7 +63,7 @@ def test_a_kernel_dies_with_its_client_and_with_the_process_it_comes_from(notebo
         wait_for(lambda: not server.children(), 60)
         client = notebook("import time; time.sleep(600)", variables)
         wait_for(server.children, 60)
-        time.sleep(3)  # it looks for its parent once a second, from its start on
+        time.sleep(3)  # it looks for its parent once per second, from its start on
         [kernel] = server.children()
     wait_for(lambda: not kernel.is_running(), 60)
     assert "Kernel died" in client.communicate(timeout=120)[1]

@@ -28,7 +28,7 @@ SIGNS = FeatureCache("gtsrb", GTSRB.sha256, {"test": 3})
 
 @pytest.fixture
 def tiny(fresh_cache, tmp_path, monkeypatch):
-    """Four training and three test images stand for the digits, two images a file."""
+    """Four training and three test images stand for the digits, two images per file."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (7, 1, 8, 8), generator=generator, dtype=torch.uint8)
     labels = torch.tensor([0, 1, 0, 1, 1, 0, 1])

@@ -43,7 +43,7 @@ def bce_u(row, y, b):
 
 
 def bce_d(row, y, b):
-    """Eq. 41: a threshold b_j a class."""
+    """Eq. 41: one threshold b_j per class."""
     loss = math.log(1 + math.exp(b[y] - row[y]))
     for j in range(len(row)):
         if j != y:

@@ -55,7 +55,7 @@ def test_autocast(name):
 
 @pytest.mark.parametrize("name", ["bce-nd", "soft-nu", "uce", "ce+occe", "multicenter"])
 def test_half_precision_products_of_a_gpu(name):
-    """There the operands stay in half precision and the products come back in float32, which the CPU has no kernel for."""
+    """On a GPU the operands stay in half precision and the products come back in float32; the CPU has no kernel for this."""
     objective, _, features, labels = build(name, torch.float32)
 
     def rounded(self, values):

@@ -27,7 +27,7 @@ def samples(draw):
 
 @st.composite
 def matrices(draw):
-    """One sample a class: row i holds the metrics of class i's sample, all real numbers."""
+    """One sample per class: row i holds the metrics of class i's sample, all real numbers."""
     n = draw(st.integers(2, 5))
     return [draw(st.lists(real, min_size=n, max_size=n)) for _ in range(n)]
 

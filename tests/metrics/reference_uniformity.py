@@ -49,7 +49,7 @@ def classwise_uniform_accuracy(metrics, labels) -> float:
 
 
 def class_ranges(metrics, labels, kind: str) -> list[tuple[float, float, float, float]]:
-    """(positive min, positive max, negative min, negative max) a class, over the sample-wise classified samples."""
+    """(positive min, positive max, negative min, negative max) per class, over the sample-wise classified samples."""
     kept = [(row, int(y)) for row, y in zip(metrics, labels, strict=True) if row[y] > max(negatives(row, y))]
     ranges = []
     for i in range(len(metrics[0])):

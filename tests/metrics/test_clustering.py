@@ -15,7 +15,7 @@ def test_nmi_of_separated_clusters_is_one_and_of_noise_nearly_zero():
     noise = torch.randn(400, 4, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(400) % 40
     chance = nmi(noise, labels)
-    assert chance.nmi > 0.3  # ten samples a class: far above zero by chance
+    assert chance.nmi > 0.3  # ten samples per class: far above zero by chance
     assert abs(chance.ami) < 0.05
 
 

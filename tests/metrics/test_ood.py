@@ -155,7 +155,7 @@ def every_score(case, features):
         "rmds": ood.rmds(features, train, labels),
         "energy": ood.energy(logits),
         "vim": ood.vim(features, train, weight, bias),
-        "knn": ood.knn(features, train, neighbours=10),  # fewer than a class has
+        "knn": ood.knn(features, train, neighbours=10),  # fewer than each class has
         "dice": ood.dice(features, train, weight, bias),
         "she": ood.she(features, logits, train, train_logits, labels),
         "relation": ood.relation(features, logits, train, train_logits),

@@ -229,7 +229,7 @@ def test_samplewise_classified_means_every_matrix_is_column_dominant(drawn):
 
 @given(data_of_all_classes())
 def test_uniformly_classified_means_every_matrix_is_globally_dominant(drawn):
-    """S.I (b); one sample a class shows the converse, several a class do not (next test)."""
+    """S.I (b); one sample per class shows the converse, several per class do not (next test)."""
     everywhere = all(metric_matrix_dominance(matrix).global_dominant for matrix in every_matrix(*drawn))
     uniform = uniform_accuracy(*drawn)[0] == 1
     if uniform:

@@ -49,7 +49,7 @@ def test_complement_training_alternates():
 
 
 def test_complement_training_in_a_run():
-    """Two steps a batch; the curves have the same length."""
+    """Two steps per batch; the curves have the same length."""
     spec = RunSpec(objective="cot+occe", train_per_class=10, model="mlp", image_size=7, epochs=2, lr=0.03, batch_size=20)
     curves = train(spec).curves
     assert {"loss_base", "loss_occe", "complement_entropy"} <= set(curves)

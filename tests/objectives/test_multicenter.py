@@ -124,7 +124,7 @@ def test_learned_subcenters(name):
 
 @pytest.mark.parametrize(("name", "margin"), [("subcenter-arcface", 0.3), ("softtriple", 0.01)])
 def test_one_learned_subcenter_against_the_formula(name, margin):
-    """With one centre a class SoftTriple is a cosine softmax with a margin on the cosine; ArcFace one on the angle."""
+    """With one centre per class SoftTriple is a cosine softmax with a margin on the cosine; ArcFace one on the angle."""
     objective, features, labels = objective_of(name, num_subcenters=1, scale=8.0, margin=margin)
     cosines = F.normalize(features) @ F.normalize(objective.head.weight).T
     own = cosines[torch.arange(B), labels]

@@ -79,7 +79,7 @@ def test_runs_execute_no_file_that_does_not_count(traced):
     assert len(traced["executed"]) > 60
     for text, executed in traced["executed"].items():
         counted = set(reachable(modules_of(RunSpec.from_json(text)), REGISTRIES))
-        # What looks after a run: none of it changes what comes out.
+        # These files look after a run and do not change its result.
         around = {
             "files.py",
             "progress.py",

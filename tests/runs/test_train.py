@@ -99,7 +99,7 @@ def test_a_curve_of_one_phase_only_has_no_value_in_the_other():
 
 
 def test_measuring_in_the_course_of_training_changes_nothing_else():
-    """With dropout-like randomness in the batches: order and augmentation go on as if nothing had been measured."""
+    """The order and the augmentation of the batches are random, and go on as if nothing had been measured."""
     spec = TINY.replace(epochs=5, augment=("shift",))
     plain, measured = train(spec), train(spec.replace(evaluate_every=2))
     assert measured.metrics == plain.metrics

@@ -83,7 +83,7 @@
       const grid = range(-REACH, REACH, 61);
       const raised = grid.map((x) => raise(shiftsA, x) - raise(shiftsB, x));
       const fields = [
-        { z: grid.map((y) => grid.map((x) => linear(x, y))), title: `one centre a class: ${fixed(100 * shares.linear, 0)} %` },
+        { z: grid.map((y) => grid.map((x) => linear(x, y))), title: `one centre per class: ${fixed(100 * shares.linear, 0)} %` },
         { z: grid.map((y) => grid.map((x, i) => linear(x, y) + raised[i])), title: `K = ${K} sub-centres: ${fixed(100 * shares.multi, 0)} %` },
       ];
       const data = [];
@@ -134,7 +134,7 @@
         },
         readout: [
           ["On the right side of the border: ", "lossbook-strong"],
-          `${fixed(100 * shares.linear, 1)} % of the points with one centre a class, as at the test; ${fixed(100 * shares.multi, 1)} % with this draw of ${K} sub-centres; `,
+          `${fixed(100 * shares.linear, 1)} % of the points with one centre per class, as at the test; ${fixed(100 * shares.multi, 1)} % with this draw of ${K} sub-centres; `,
           `${fixed(100 * shares.endless, 1)} % with endlessly many. `,
           `The loss that is trained, Eq. 9, is ${short(loss)} nats; with σ = 0 it would be ${short(narrow)}.`,
         ],

@@ -13,7 +13,7 @@ _MARKERS = {"time": "o", "memory": "s"}
 
 
 def ratios(suites: dict[str, pd.DataFrame]) -> None:
-    """Every goal on a ratio, one line a case: what was measured, and the most it should be (a bar); log axis."""
+    """Every goal on a ratio, one line per case: what was measured, and the most it should be (a bar); log axis."""
     parts = [judge(frame).assign(suite=TITLES.get(name, name)) for name, frame in suites.items()]
     goals = pd.concat(parts, ignore_index=True)
     goals = goals[goals["measure"].isin(list(_MARKERS))]

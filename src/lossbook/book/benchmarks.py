@@ -38,7 +38,7 @@ def load_suites(folder: str | Path) -> dict[str, pd.DataFrame]:
 
 
 def judge(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a goal: case, peer, measure, value, goal, and the word ``met`` or ``missed``."""
+    """One row per goal: case, peer, measure, value, goal, and the word ``met`` or ``missed``."""
     rows = []
     for row in frame.to_dict("records"):
         for measure, (column, _) in MEASURES.items():

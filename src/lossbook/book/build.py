@@ -33,9 +33,9 @@ _DRAFTS = ".draft-"
 
 
 def execute(source: Path, output: Path, parameters: dict[str, Any]) -> None:
-    """Run a notebook with papermill from the project's root; retry when a kernel lost the race for a port.
+    """Run a notebook with papermill from the project's root; retry when its kernel lost the race for a port.
 
-    The draft has a place of its own, as a build that was killed may have left a step running that makes the same page.
+    The draft has a name of its own, because a killed build may have left a step running that makes the same page.
     """
     import papermill
 
@@ -77,7 +77,7 @@ def merge(source: Path, executed: Path) -> nbformat.NotebookNode:
 
 
 def _write_if_changed(path: Path, data: bytes) -> None:
-    """Leave unchanged files alone: Sphinx reads again what is newer."""
+    """Leave unchanged files alone, because Sphinx reads newer files again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file() or path.read_bytes() != data:
         path.write_bytes(data)

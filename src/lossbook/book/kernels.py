@@ -28,7 +28,7 @@ from typing import Any
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
-# Of others only: what belongs to this project may change while the process lives.
+# Packages of others only: this project's own code may change while the process lives.
 _IMPORTED = ("torch", "pandas", "scipy.stats", "matplotlib.pyplot", "seaborn", "plotly.graph_objects", "ipykernel.kernelapp")
 _NAME, _ADDRESS = "lossbook-warm", "LOSSBOOK_KERNELS"
 _REQUEST_BYTES = 1 << 20
@@ -39,14 +39,14 @@ def warm_kernels(address: Path) -> Iterator[dict[str, str]]:
     """Environment variables for processes that shall start their kernels as forks of one process.
 
     Args:
-        address: of the process's socket, relative to the folder that all of them work in (Linux allows 107 letters).
+        address: path of the process's socket, relative to the folder that all of them work in (Linux allows 107 letters).
     """
-    # Elsewhere than on Linux the system's own frameworks do not survive a fork; an old installation has no entry point.
+    # Forks are safe on Linux only; an old installation has no entry point.
     if sys.platform != "linux" or not entry_points(group="jupyter_client.kernel_provisioners", name=_NAME):
         yield {}
         return
     address.unlink(missing_ok=True)
-    # It ends with its standard input, so also when this process is killed; Ctrl-C is not for it.
+    # The server ends when its standard input closes, so also when this process is killed; Ctrl-C does not reach it.
     command = [sys.executable, "-m", __name__, str(address)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as server:
         try:
@@ -57,9 +57,9 @@ def warm_kernels(address: Path) -> Iterator[dict[str, str]]:
 
 
 class _Fork:
-    """As much of a ``subprocess.Popen`` as :class:`LocalProvisioner` asks for.
+    """The part of ``subprocess.Popen`` that :class:`LocalProvisioner` uses.
 
-    The connection is as old as the kernel: either side sees the other's end as its closing.
+    The connection is open as long as the kernel and its client live: each side sees the other's end as its closing.
     """
 
     stdin = stdout = stderr = None
@@ -88,14 +88,14 @@ class _Fork:
 def _ask(command: list[str], directory: str, environment: dict[str, str]) -> _Fork | None:
     """A kernel forked for ``python ... -m module arguments``; None where there is nobody to ask."""
     if "SLURM_JOB_ID" in environment:
-        return None  # a job's kernel counts for the job
+        return None  # the kernel must be a process of the job
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = {"arguments": command[command.index("-m") + 1 :], "directory": directory, "environment": environment}
     try:
         connection.connect(os.environ[_ADDRESS])
         socket.send_fds(connection, [json.dumps(request).encode()], [1, 2])
         return _Fork(connection, int(connection.recv(32)))
-    except (OSError, ValueError):  # nobody, or not any more
+    except (OSError, ValueError):  # nobody listens, or no longer
         connection.close()
         return None
 
@@ -115,8 +115,8 @@ class WarmProvisioner(LocalProvisioner):
 
 def _serve(address: str) -> None:
     """Fork a kernel for everybody who asks, until the standard input ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
-    # Read at the import: by ipykernel, which ends with that process, and by matplotlib, for which ipykernel would set it.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    # Set before the imports that read them: ipykernel ends with the process named here, matplotlib takes its backend.
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
@@ -126,7 +126,7 @@ def _serve(address: str) -> None:
             sys.exit(f"kernels start one by one: no socket can be made at {address} ({error.strerror})")
         listener.listen()
         while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
-            for name in _IMPORTED:  # for the first of them: a build that has nothing to do needs no kernel
+            for name in _IMPORTED:  # at the first request: a build that has nothing to do needs no kernel
                 importlib.import_module(name)
             connection, _ = listener.accept()
             if os.fork() == 0:
@@ -162,7 +162,7 @@ def _become_kernel(connection: socket.socket) -> None:
 
 
 def _end_with(connection: socket.socket) -> None:
-    """A kernel whose client was killed has nobody to tell what it finds."""
+    """End this kernel when its client was killed: nobody would read what it finds."""
     connection.recv(1)
     os._exit(1)
 

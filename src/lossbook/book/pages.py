@@ -43,7 +43,7 @@ def code_cells(source: Path) -> list[CodeCell]:
 
 @functools.cache
 def _code_cells(text: str) -> list[CodeCell]:
-    """Parsed once: the Snakefile asks several questions about every page."""
+    """Parsed once per text, because the Snakefile asks several questions about every page."""
     cells = jupytext.reads(text, fmt="md").cells
     return [CodeCell(c.source, tuple(c.metadata.get("tags", []))) for c in cells if c.cell_type == "code"]
 
@@ -87,7 +87,7 @@ def modules_of_page(source: Path) -> frozenset[str]:
 
 
 def papers_of(source: Path) -> list[str]:
-    """The papers whose package a page reaches, by whichever way."""
+    """The papers whose package a page reaches, directly or through other modules."""
     files = reachable(modules_of_page(source))
     return [name for name in PAPERS if any(file.startswith(f"papers/{name}/") for file in files)]
 
@@ -98,7 +98,7 @@ def results_read(source: Path) -> list[str]:
 
 
 def page_state(source: Path) -> str:
-    """A hash over all that a page's outputs depend on, its prose not: code cells, the package's files that they reach,
+    """A hash over all that a page's outputs depend on, so without its prose: code cells, the package's files that they reach,
     published tables and committed results of the papers among them, and the files or folders that its parameters name."""
     digest = hashlib.sha256((cells_digest(source) + fingerprint(modules_of_page(source))).encode())
     for path in files_read(source):

@@ -57,7 +57,7 @@ class Entry:
 
     @property
     def p_value(self) -> float:
-        """Chance of an effect as far from the bound, or farther, if the true one were at the bound (two-sided)."""
+        """Chance of an effect at least as far from the bound if the true effect were at the bound (two-sided)."""
         margin, seeds = abs(self.verdict.margin), self.verdict.seeds
         if seeds < 2 or not math.isfinite(margin):
             return 0.0 if math.isinf(margin) else 1.0
@@ -109,8 +109,8 @@ class Chance:
         claims: verdicts that rest on an interval.
         reproduced: how many of them are reproduced.
         decided: how many of them are reproduced or not reproduced.
-        wrong: so many of them are expected to be decided wrongly at most, whatever the truth; and so many to be
-            "reproduced" if no claim at all were true.
+        wrong: at most so many of them are expected to be decided wrongly, whatever is true; and at most so many to be
+            "reproduced" if no claim were true.
         firm: decided verdicts that stay decided if all together may go wrong with 5 % only (Holm).
         firm_reproduced: those of them that are reproduced.
     """

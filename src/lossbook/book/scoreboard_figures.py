@@ -22,7 +22,7 @@ MARKERS = {"reproduced": "o", "undecided": "s", "not reproduced": "X"}
 
 
 def overview(board: Sequence[Entry]) -> Figure:
-    """Left: claims by verdict, a bar a paper and tier. Right: every claim's distance from its bound."""
+    """Left: claims by verdict, one bar per paper and tier. Right: every claim's distance from its bound."""
     table = counts(board)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 1.5 + 0.55 * len(table)), width_ratios=[1, 1.25], sharey=True)
     places = {key: len(table) - 1 - i for i, key in enumerate(table.index)}
@@ -108,7 +108,7 @@ def runs_table(paper: str, tier: str, frame: pd.DataFrame) -> Html:
     Args:
         paper: its name.
         tier: the tier.
-        frame: the results, one row a run.
+        frame: the results, one row per run.
     """
     parts = []
     for chosen in get_paper(paper).evidence.tables:

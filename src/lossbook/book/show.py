@@ -38,7 +38,7 @@ __all__ = [
     "use_style",
     "verdicts",
 ]
-# Of columns that every paper's results have.
+# Headings of the columns that the results of every paper have.
 _HEADINGS = {"objective": "loss"}
 
 
@@ -117,14 +117,14 @@ def heading(column: str, evidence: Evidence | None = None) -> str:
 
 
 def groups(tables: dict[str, pd.DataFrame | None], caption: str = "", digits: int = 2, evidence: Evidence | None = None) -> Html:
-    """Tables with the same rows side by side, each under its heading, in the order of the last one's rows; one that is
+    """Tables with the same rows side by side, each under its heading, in the order of the last one's rows; a table that is
     None is left out.  More than seven columns are set smaller, so that they fit the book's page.
 
     Args:
         tables: group's heading -> its table.
-        caption: of the whole.
+        caption: caption of the whole.
         digits: decimals.
-        evidence: whose headings the columns get.
+        evidence: the paper whose headings the columns get.
     """
     present = {
         name: frame.rename(columns=lambda column: heading(column, evidence))
@@ -176,7 +176,7 @@ def side_by_side(
         metrics: columns of the results.
         printed: published numbers, index = values of ``key``, columns = metrics.
         caption: says data, backbone and number of seeds.
-        heading: of the reference's columns.
+        heading: heading of the reference's columns.
     """
     tables: dict[str, pd.DataFrame] = {}
     if printed is not None:
@@ -201,7 +201,7 @@ def deviations(results: Results, keys: list[str], metrics: Sequence[str]) -> Htm
 
 
 def claims(found: Sequence[Claim], page: str, frame: pd.DataFrame) -> Html:
-    """The claims (of a paper's) that a page discusses: statement, source, verdict, effect with its 95 % interval, seeds."""
+    """Those of a paper's claims that a page discusses: statement, source, verdict, effect with its 95 % interval, seeds."""
     chosen = [claim for claim in found if claim.page == page]
     if not chosen:
         raise ValueError(f"no claim names the page {page!r}")

@@ -15,7 +15,7 @@ TIERS = {"quick": ("MNIST, trained from scratch", PALETTE[7], "o"), "frozen": ("
 
 
 def effects(papers: list[Paper], results: dict[str, dict[str, pd.DataFrame]]) -> pd.DataFrame:
-    """One row a claim whose effect is in percentage points and a tier: effect with its interval.
+    """One row per tier and claim whose effect is in percentage points: the effect with its interval.
 
     ``results``: tier -> paper -> results.
     """
@@ -31,7 +31,7 @@ def effects(papers: list[Paper], results: dict[str, dict[str, pd.DataFrame]]) ->
 
 
 def two_tiers(frame: pd.DataFrame) -> None:
-    """Effect and 95 % interval of every claim, a mark a tier; papers are set apart by lines."""
+    """Effect and 95 % interval of every claim, one mark per tier; papers are set apart by lines."""
     claims = frame[["paper", "claim"]].drop_duplicates()
     heights = {claim: -k for k, claim in enumerate(claims["claim"])}
     figure, axis = plt.subplots(figsize=(7.2, 0.21 * len(claims) + 1.3))

@@ -25,9 +25,9 @@ NOT_FROZEN = tuple(tier for tier in TIERS if tier != "frozen")
 class Unit(StrEnum):
     """The units of effects."""
 
-    POINTS = "points"  # differences of per cent
+    POINTS = "points"  # differences of percentages
     PERCENT = "%"  # relative changes
-    COUNT = ""  # of what the note says
+    COUNT = ""  # a number of what the note names
     DIMENSIONS = "dimensions"
     COSINE = "cosine distance"
     DISTANCE = "of distance"
@@ -39,8 +39,8 @@ class Unit(StrEnum):
 class Verdict:
     """What a check found: effect with its 95 % confidence interval in ``unit``, over ``seeds`` seeds or rows.
 
-    The claim is that the effect lies above ``bound`` (or below, if not ``above``).  ``note`` says of what the effect is, e.g.
-    ``"against soft-nu"``: what is shown behind the unit.
+    The claim is that the effect lies above ``bound`` (or below, if not ``above``).  ``note`` is shown behind the unit
+    and says what the effect refers to, e.g. ``"against soft-nu"``.
     """
 
     reproduced: bool | None
@@ -76,8 +76,8 @@ class Claim:
         source: section and table.
         statement: in our words.
         page: the notebook that discusses it.
-        check: results of a tier (one row per run, all tables) to a verdict.
-        tiers: whose results can decide it.
+        check: function of the results of a tier (one row per run, all tables) that gives a verdict.
+        tiers: the tiers whose results can decide it.
     """
 
     id: str
@@ -115,13 +115,13 @@ def tables_read() -> Iterator[list[str]]:
 
 
 def rows_of(results: pd.DataFrame, table: str, **columns: Any) -> pd.DataFrame:
-    """The results of one table, and of these the rows where each column has the value given.
+    """The rows of one table where each column has the value given.
 
     A list means one of several values, None a missing one.
 
     Raises:
         NoResults: if the table was not run.
-        ValueError: if it was, and no row has these values.
+        ValueError: if it was run, but no row has these values.
     """
     if _READ and table not in _READ[-1]:
         _READ[-1].append(table)

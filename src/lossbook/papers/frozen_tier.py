@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lossbook.runs.spec import RunSpec
 
-# The linear map has a layer norm in front.  The first 50 training images of each class, all test images.
+# A layer norm comes before the linear map.  Runs train on the first 50 images of each class and test on all test images.
 CIFAR100 = RunSpec(
     dataset="cifar100-efficientnet_lite0",
     model="identity",
@@ -20,5 +20,5 @@ CIFAR100 = RunSpec(
     lr=0.03,
 )
 LONG_TAIL = CIFAR100.replace(train_per_class=0, imbalance=100.0)
-HALF = tuple(range(50))  # of the classes: trained on these, retrieval among the others
-FASHION = CIFAR100.replace(dataset="fashion-mnist-efficientnet_lite0", train_per_class=500)  # as many images
+HALF = tuple(range(50))  # the classes to train on where retrieval is among the others
+FASHION = CIFAR100.replace(dataset="fashion-mnist-efficientnet_lite0", train_per_class=500)  # as many images in all

@@ -1,4 +1,4 @@
-"""What a paper is here: the tables that are run, how the columns of their results are read, and the claims.
+"""What a paper is here: the tables that are run, how the columns of their results are shown, and the claims.
 
 Importing this does not load torch.
 """
@@ -15,13 +15,13 @@ from lossbook.runs.tables import TIERS, Table, distinct_runs
 
 @dataclass(frozen=True)
 class Evidence:
-    """A paper's tables and how the columns of their results are read: what it takes to load and to show them.
+    """A paper's tables and how the columns of their results are shown: what it takes to load and to show them.
 
     Attributes:
         name: the paper's short name.
         tables: in the order of the paper.
         shares: metrics within 0..1 that are shown in per cent: these names, and those that begin with them and ``_``.
-        headings: how a column of the results is headed.
+        headings: column of the results -> its heading on the pages.
     """
 
     name: str

@@ -38,8 +38,8 @@ def printed(evidence: Evidence, table: str, key: str, **columns: Any) -> pd.Data
 def load_results(results_dir: str | Path, tier: str, evidence: Evidence, small_table: str = "") -> pd.DataFrame:
     """A paper's results at a tier, one row per run, or the rows of one of their small tables.
 
-    The columns are constant (results/README.md): ``table`` and ``run_id``, the spec's fields and arguments (lists are
-    tuples), the metrics, and where it ran.
+    The columns are the same at every tier (results/README.md): ``table`` and ``run_id``, the spec's fields and arguments
+    (lists are tuples), the metrics, and where it ran.
 
     Raises:
         FileNotFoundError: if the tier was not run.
@@ -101,7 +101,7 @@ def mean_std(frame: pd.DataFrame, keys: list[str], metrics: Sequence[str], evide
 def beyond_spread(results: Results, keys: list[str], metrics: Sequence[str], tolerance: float = 0.1) -> pd.DataFrame:
     """Where this build's mean differs from the reference's beyond the spread of the seeds: one row per deviation.
 
-    Welch's t between the two, at 5 % for all cells together (Bonferroni), and by more than ``tolerance`` points.
+    A deviation is significant by Welch's t test at 5 % for all cells together (Bonferroni), and above ``tolerance`` points.
     """
     if results.build is None:
         return pd.DataFrame(columns=[*keys, "metric", "reference", "this build"])

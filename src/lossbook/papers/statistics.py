@@ -1,7 +1,7 @@
 """Means over seeds, paired differences and their confidence intervals.
 
-``scipy.stats`` takes half a second to import, and the steps of the build that only list runs and pages never need it: named
-as an attribute, scipy loads it at its first use.
+``scipy.stats`` takes half a second to import, and the steps of the build that only list runs and pages never need it.
+As an attribute of ``scipy`` it is loaded at its first use.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def mean_ranks(values: np.ndarray, higher_is_better: bool = True) -> np.ndarray:
 
 
 def friedman(values: np.ndarray) -> Friedman:
-    """Friedman's test over (blocks, methods): small p, the methods do not all rank alike."""
+    """Friedman's test over (blocks, methods): a small p-value says that the methods do not all rank alike."""
     found = scipy.stats.friedmanchisquare(*_check_blocks(values).T)
     return Friedman(float(found.statistic), float(found.pvalue))
 
@@ -128,8 +128,8 @@ def held_out_gain(values: np.ndarray, control: np.ndarray, higher_is_better: boo
         control: (blocks,).
 
     Returns:
-        Mean of value less control over the blocks, with its interval (in the values' unit, so negative is better where
-        less is).  The blocks share most of what they were chosen on, so the interval is a little too narrow.
+        Mean of value less control over the blocks, with its interval, in the values' unit: negative is better where
+        lower values are.  The blocks share most of what they were chosen on, so the interval is a little too narrow.
     """
     values, control = _check_blocks(values), np.asarray(control, dtype=float)
     others = values.sum(0) - values

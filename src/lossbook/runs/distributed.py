@@ -1,13 +1,12 @@
 """One run on several devices: the backbone's work is divided, the loss sees the whole batch.
 
-Every process draws the same batches and augmentations, sends its share of the images through the backbone, and then
-gathers the features of all.  So the loss is computed on the whole batch everywhere, and whatever it is made of stays
-right without a special case: pairs of samples, a memory bank, a random choice of negatives, a calibration that follows
-the training.
+Every process draws the same batches and augmentations, sends its shard of the images through the backbone, and then
+gathers the features of all shards.  So every process computes the loss on the whole batch.  No loss needs a special
+case, even if it has pairs of samples, a memory bank, a random choice of negatives, or a calibration that follows the training.
 
-Gradients: gathering adds up in its backward pass what each of W processes sends back, so that the backbone's gradients
-come out W times too large on each share; DDP's mean over the processes makes them whole.  The head's are the same in
-every process, and so is their mean.
+Gradients: the backward pass of the gathering adds up what the W processes send back.  The backbone's gradients on each shard
+are therefore W times too large, and DDP's mean over the processes turns them into the sum over the shards.  The head's
+gradients are the same in every process, and so is their mean.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from lossbook.runs.spec import RunSpec
 
 
 def create_fabric(devices: int) -> Fabric:
-    """CUDA with bfloat16 autocast where there is one, else the CPU; with several devices, DDP by processes of its own.
+    """A Fabric on CUDA with bfloat16 autocast, or on the CPU where there is no GPU; several devices are joined by DDP.
 
-    The environment is named, so that Fabric does not look for a cluster: inside a SLURM job, too, the processes are
-    started here, and a machine where ``srun`` is installed is no reason for a warning.
+    The environment is named, so that Fabric does not look for a cluster: inside a SLURM job it would wait for other
+    processes, and where ``srun`` is merely installed it would warn.
     """
     on_cuda = torch.cuda.is_available()
     return Fabric(
@@ -38,10 +37,10 @@ def create_fabric(devices: int) -> Fabric:
 
 
 def check_divisible(spec: RunSpec, devices: int, images: int) -> None:
-    """Every device must get equally many images of every batch.
+    """Check that every batch divides evenly among the devices.
 
     Raises:
-        ValueError: where they would not.
+        ValueError: if one does not.
     """
     for phase in spec.phases():
         batch = min(phase.batch_size, images)
@@ -50,17 +49,17 @@ def check_divisible(spec: RunSpec, devices: int, images: int) -> None:
 
 
 def local_shard(fabric: Fabric, batch: Tensor) -> Tensor:
-    """This process's part of a batch."""
+    """This process's shard of a batch."""
     return batch if fabric.world_size == 1 else batch.unflatten(0, (fabric.world_size, -1))[fabric.global_rank]
 
 
 def all_gather(fabric: Fabric, part: Tensor) -> Tensor:
-    """The batch of which each process has a part, in its order; gradients flow back to every part."""
+    """The whole batch, from the shard of each process, in its order; gradients flow back to every shard."""
     return part if fabric.world_size == 1 else fabric.all_gather(part, sync_grads=True).flatten(0, 1)
 
 
 def norms_over_whole_batch(fabric: Fabric, backbone: nn.Module) -> nn.Module:
-    """Batch normalisation with the statistics of the whole batch, not of a share.
+    """Give batch normalisation the statistics of the whole batch, not of one shard.
 
     On CUDA it becomes ``SyncBatchNorm``.  That does not exist on the CPU, where the norms gather their input instead.
     """

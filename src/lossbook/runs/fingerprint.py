@@ -1,7 +1,7 @@
 """What reruns when the code changes: a hash over the syntax trees of exactly the files that a piece of code can reach.
 
 Docstrings and comments are left out, so a better sentence reruns nothing.  The imports are read from the syntax trees:
-nothing is executed, and torch is not loaded.  That is the whole truth because registries are lists written out and imported.
+nothing is executed, and torch is not loaded.  They tell every dependency, because registries are lists that are written out.
 
 A registry is a leaf for runs: a run reaches the entries that its spec names, not all that are registered, so a new objective,
 data set or suite makes no record stale.  A page reaches every file that it can import.
@@ -69,7 +69,7 @@ def _source(path: Path) -> _Source:
 
 @functools.cache
 def _parsed(path: Path, changed: int) -> _Source:
-    """Parsed once; a file that changes while a process runs is seen."""
+    """Parse a file once per modification time, so that an edit while the process runs is seen."""
     tree = _WithoutProse().visit(ast.parse(path.read_text(encoding="utf-8")))
     return _Source(hashlib.sha256(ast.dump(tree).encode()).digest(), frozenset(imported(tree).values()), tree)
 
@@ -90,8 +90,8 @@ def imported(tree: ast.AST) -> dict[str, str]:
 def reachable(modules: Iterable[str], leaves: Iterable[str] = ()) -> list[str]:
     """The source files of ``modules`` and of all that they import from this package, relative to its folder.
 
-    A package's ``__init__.py`` counts where something is imported from it by name, not where it is only the parent of
-    a module: it holds re-exports.
+    A package's ``__init__.py`` counts only where something is imported from it by name.  It holds re-exports, so an
+    import of one of its modules does not depend on it.
 
     Args:
         modules: where to start.
@@ -154,20 +154,20 @@ def modules_of(spec: RunSpec) -> frozenset[str]:
 
 
 def _objectives(spec: RunSpec) -> tuple[str, ...]:
-    """Of both phases."""
+    """The objectives of both phases."""
     return spec.objective, spec.second_phase.get("objective", spec.objective)
 
 
 def _modules(objectives: tuple[str, ...], suites: tuple[str, ...], dataset: str) -> frozenset[str]:
     chosen = [_entry(OBJECTIVES, "objective", name) for name in objectives]
     chosen += [_entry(SUITES, "suite", name) for name in suites]
-    data_sets = entries(DATASETS) | entries(UNKNOWN_SETS)  # some of the paper tier's have no loader yet, and so no module
+    data_sets = entries(DATASETS) | entries(UNKNOWN_SETS)  # some sets of the paper tier have no loader yet, and so no module
     chosen += [data_sets[name] for name in (dataset, *other_sets(dataset, suites)) if name in data_sets]
     return frozenset({_ENGINE}.union(*chosen))
 
 
 def code_of(spec: RunSpec) -> str:
-    """The fingerprint of the code that a run of this spec goes through, as it was when this process asked first."""
+    """The fingerprint of the code that a run of this spec goes through, taken once per process."""
     return _code(_objectives(spec), spec.suites, spec.dataset)
 
 

@@ -1,4 +1,4 @@
-"""Training what a store lacks."""
+"""Train the runs that a store lacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lossbook.runs.spec import RunSpec
 
 
 def train_missing(specs: Iterable[RunSpec], store: Store, devices: int = 1) -> list[dict[str, Any]]:
-    """Train what is missing, one record after another, and return all records in the order of the specs."""
+    """Train the missing runs, save each record at once, and return all records in the order of the specs."""
     from lossbook.runs.train import train  # takes a second to import, and records are read without it
 
     specs = list(specs)

@@ -1,7 +1,7 @@
 """Run records on disk: one JSON file per run, written whole or not at all.
 
 A record holds the spec, the metrics, the curves, the small tables, the fingerprint of the code that made it and where
-it ran.  A record whose code has changed since counts as missing; a damaged one too, which its checksum tells.
+it ran.  A record counts as missing if its code has changed since, or if its checksum shows damage.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def provenance() -> dict[str, Any]:
-    """Where a run is made: commit, versions, threads, processor."""
+    """Where a run was made: commit, versions, threads, processor."""
     command = ["git", "-C", str(PACKAGE_DIR), "rev-parse", "--short=12", "HEAD"]
     git = subprocess.run(command, capture_output=True, text=True, check=False)
     return {
@@ -52,7 +52,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def _checksum(record: dict[str, Any]) -> str:
-    """A hash over all of a record but itself."""
+    """A hash over a record without its checksum."""
     others = {key: value for key, value in record.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -98,7 +98,7 @@ class Store:
         try:
             text = self.path(spec).read_text()
             record = json.loads(text)
-        except (FileNotFoundError, ValueError):  # no JSON, or not even text
+        except (FileNotFoundError, ValueError):  # not JSON, or not even text
             return None
         # Compare the text too: a corrupt 17th digit can parse to the same float.
         whole = isinstance(record, dict) and record.get("checksum") == _checksum(record) and text == _text(record)

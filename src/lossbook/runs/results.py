@@ -16,7 +16,7 @@ import pandas as pd
 from lossbook.runs.spec import RunSpec, spec_columns
 
 KEYS = ("table", "run_id")
-# Of every run, whatever its suites measure.
+# Every run has these metrics, whatever its suites measure.
 TRAINING_METRICS = ("diverged", "train_loss")
 PROVENANCE = ("seconds", "device", "threads", "machine", "python", "torch", "lossbook", "commit", "code")
 CURVES = "curves"  # the small table of what was measured while training
@@ -32,8 +32,8 @@ def runs_frame(records: Iterable[dict[str, Any]], table: str, metrics: Sequence[
 
     Args:
         records: run records.
-        table: that the runs belong to.
-        metrics: columns that come first and always; others follow by name.
+        table: name of the table that the runs belong to.
+        metrics: columns that are always there and come first; others follow in alphabetical order.
     """
     rows = []
     for record in records:
@@ -72,10 +72,10 @@ def read_results(folder: Path, paper: str, columns: Sequence[str], small_table: 
     """Read a paper's results, with the specs' fields and arguments as columns; lists are tuples.
 
     Args:
-        folder: of a tier.
-        paper: its name.
-        columns: of the specs, the same for all results of the paper; an argument that a run does not have is missing.
-        small_table: read that one; the fields of each row's spec stand before its own columns.
+        folder: the folder of a tier.
+        paper: the paper's name.
+        columns: the spec columns, the same for all results of the paper; an argument that a run does not have is missing.
+        small_table: name of the small table to read instead; its own columns follow those of the spec.
 
     Raises:
         FileNotFoundError: if there are none.

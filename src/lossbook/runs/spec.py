@@ -13,7 +13,7 @@ import yaml
 
 _LISTS = ("classes", "groups", "augment", "views", "lr_steps", "suites")
 _NUMBERS = ("imbalance", "mix_alpha", "lr", "head_lr", "momentum", "weight_decay", "warmup_epochs", "gradient_clip")
-# Two names of fields are spelled differently in JSON: the ids of runs hang on it.
+# Two fields have other names in JSON, because the ids of existing runs depend on them.
 _IN_JSON = {"second_phase": "then", "suites": "evaluations"}
 # What a second phase may change: how it trains, never what the data and the model are.
 _PHASE = (
@@ -45,7 +45,7 @@ class RunSpec:
         embedding_size: put a layer norm and a linear layer with so many outputs on the backbone; 0 = none.
         image_size: images are resized to this height and width in pixels; 0 = as stored.
         augment: names of batch augmentations applied in order: ``"shift"``, ``"flip"``.
-        views: every batch goes through the model once a view, and the losses are averaged: ``"plain"``, ``"mixup"``,
+        views: every batch goes through the model once per view, and the losses are averaged: ``"plain"``, ``"mixup"``,
             ``"cutmix"``, ``"mixup|cutmix"`` (one of the two at random).
         mix_alpha: the share of an image in a mixed one is Beta(mix_alpha, mix_alpha) distributed.
         frozen: train the objective only, the backbone stays as it is.
@@ -61,10 +61,10 @@ class RunSpec:
         weight_decay: penalty on weights of two and more dimensions (never on biases or norms).
         warmup_epochs: length of the linear warm-up.
         gradient_clip: clip every entry of the gradient to this absolute value; 0 = never.
-        second_phase: training goes on with the same weights: the fields that change in it, e.g.
+        second_phase: training goes on with the same weights; these are the fields that change, e.g.
             ``{"epochs": 5, "lr": 1e-3, "frozen": True, "objective_args": {"alpha": 2.0}}`` (arguments are merged).
         suites: what is measured on the test images, names in :mod:`lossbook.runs.suites.registry`.
-        evaluate_every: measure it after so many epochs too: every number becomes a curve; 0 = at the end only.
+        evaluate_every: also run the suites every so many epochs, so that each metric becomes a curve; 0 = only at the end.
         seed: seeds initialisation, order and augmentation.
     """
 
@@ -127,7 +127,7 @@ class RunSpec:
         object.__setattr__(self, "second_phase", self._changes())
 
     def _changes(self) -> dict[str, Any]:
-        """``second_phase`` as the phase's own spec spells it, after it has been checked like any spec."""
+        """``second_phase``, checked and normalised like the fields of any spec."""
         if not self.second_phase:
             return {}
         if wrong := sorted(set(self.second_phase) - set(_PHASE)):
@@ -176,7 +176,7 @@ class RunSpec:
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> RunSpec:
-        """The spec whose changed fields these are, under the names that they have in JSON."""
+        """The spec with these fields changed from their defaults, under their names in JSON."""
         known = {_IN_JSON.get(f.name, f.name): f.name for f in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - set(known)):
             raise ValueError(f"unknown run spec field(s) {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
@@ -192,7 +192,7 @@ def parse_specs(text: str) -> list[RunSpec]:
     return [RunSpec.from_mapping(row) for row in rows]
 
 
-# Fields that hold further names; each of these becomes a column of its own.
+# Fields that are mappings: each of their entries becomes a column of its own.
 _PREFIXES = {"objective_args": "arg_", "optimizer_args": "optimizer_", "second_phase": "second_phase_"}
 
 

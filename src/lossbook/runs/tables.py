@@ -21,10 +21,10 @@ class Table:
     """A table (or figure) of a paper and the runs behind its counterpart.
 
     Attributes:
-        name: as the paper counts it, e.g. ``"II"``, or a word for one that the paper does not have.
-        title: one line.
+        name: as the paper numbers it, e.g. ``"II"``, or a word for one that the paper does not have.
+        title: what it shows, in one line.
         specs: tier -> the runs, without their seeds.
-        seeds: how many seeds (0, 1, ...) each tier runs; 3 where it says nothing.
+        seeds: tier -> number of seeds (0, 1, ...); 3 for a tier that is not named.
         small_tables: names of the runs' small tables that results keep beside the numbers (first seed only).
     """
 

@@ -2,7 +2,7 @@
 
 One device through Lightning Fabric, or several through its DDP (:mod:`lossbook.runs.distributed`): float32 on the CPU,
 bfloat16 autocast on CUDA.  The data set is one uint8 tensor on the device; images become floats, are resized and
-augmented a batch at a time.  No step waits for the device: the losses are summed there and read once an epoch.
+augmented batch by batch.  No step waits for the device: the losses are summed there and read once per epoch.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RunResult:
     """What came out of a run.
 
     ``metrics`` holds ``diverged`` (0 or 1), ``train_loss`` of the last epoch and what the suites measured;
-    ``curves`` one value an epoch (not a number where nothing was measured); ``small_tables`` the suites' small tables.
+    ``curves`` one value per epoch (NaN where nothing was measured); ``small_tables`` the suites' small tables.
     A run whose loss stops being finite ends there: that is a result, not an error, and its other metrics are missing.
     """
 
@@ -54,7 +54,7 @@ class RunResult:
 class Classifier(nn.Module):
     """Backbone and objective: (images, labels) to (loss, number of right predictions).
 
-    The backbone works on this process's share of the images, the objective on the features of all.
+    The backbone works on this process's shard of the images, the objective on the features of all.
     """
 
     def __init__(self, fabric: Fabric, backbone: nn.Module, objective: Objective) -> None:
@@ -93,8 +93,8 @@ def _deterministic(seed: int) -> Iterator[None]:
 def _optimizer(
     model: Classifier, spec: RunSpec, steps_per_epoch: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-    """Weight decay on matrices and kernels only; linear warm-up, then cosine decay to zero or steps, a batch at a time."""
-    # One group a pair of settings: every group costs a step of its own.
+    """Weight decay on matrices and kernels only; the rate follows the batches: linear warm-up, then cosine decay or steps."""
+    # One group per pair of rate and decay, because every group costs an update of its own.
     members: dict[tuple[float, float], list[nn.Parameter]] = {}
     for part, lr in ((model.backbone, spec.lr), (model.objective, spec.head_lr or spec.lr)):
         for parameter in part.parameters():
@@ -141,7 +141,7 @@ def _backbone(spec: RunSpec, images: Tensor) -> tuple[nn.Module, int]:
 
 
 def _objective(spec: RunSpec, num_features: int, class_counts: Tensor, earlier: Objective | None) -> Objective:
-    """The phase's objective; parameters and buffers go on from the earlier phase's."""
+    """The phase's objective; it takes over the parameters and buffers of the earlier phase's."""
     objective = create_objective(spec.objective, num_features, len(class_counts), class_counts, **spec.objective_args)
     if earlier is not None:
         missing = objective.load_state_dict(earlier.state_dict(), strict=False).missing_keys
@@ -205,7 +205,7 @@ def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]])
 
 
 def _append(curves: dict[str, list[float]], more: dict[str, list[float]]) -> None:
-    """Go on with the curves; what only one of two phases has measured is not a number in the other."""
+    """Append a phase's curves; a curve that only one of the two phases has is NaN in the other."""
     before, added = len(curves.get("train_loss", [])), len(more["train_loss"])
     for name in curves | more:
         curves[name] = curves.get(name, [math.nan] * before) + more.get(name, [math.nan] * added)
@@ -221,7 +221,7 @@ def _fit(
 ) -> dict[str, list[float]]:
     """The epochs of a phase; stops at the end of the first one whose mean loss is not finite.
 
-    ``measure()`` gives the numbers of ``spec.evaluate_every``; of several processes only the first asks for them, and the
+    ``measure()`` is called every ``spec.evaluate_every`` epochs.  Of several processes only the first calls it, and the
     others wait for it at the next batch.
     """
     cached = spec.frozen and not spec.augment and spec.views == ("plain",)
@@ -280,7 +280,7 @@ def _loss(model: nn.Module, images: Tensor, labels: Tensor, spec: RunSpec, gener
 
 
 def _measure(*trained: Any) -> dict[str, float]:
-    """The numbers that :func:`_evaluate` finds now, for a training that goes on as if nothing had been measured."""
+    """The metrics of :func:`_evaluate` now; the random state is restored, so training goes on as if nothing had been measured."""
     with torch.random.fork_rng():
         return {name: value for found in _evaluate(*trained) for name, value in found.metrics.items()}
 
@@ -292,7 +292,7 @@ def _evaluate(*trained: Any) -> list[Measured]:
 
 
 def _further_outputs(suite: Suite, spec: RunSpec) -> list[Outputs | None]:
-    """Of the further runs that a suite compares the run with."""
+    """The outputs of the further runs that a suite compares the run with."""
     return [] if suite.further_runs is None else [_outputs_of(further) for further in suite.further_runs(spec)]
 
 

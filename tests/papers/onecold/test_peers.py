@@ -83,7 +83,7 @@ def test_nine_scores_agree_where_covariances_have_full_rank(case):
 
 
 def test_pytorch_ood_has_no_neural_relation_graph():
-    """When this fails, compare `relation` too."""
+    """When this fails, the library has one: compare `relation` too."""
     assert not [name for name in detector.__all__ if "relation" in name.lower()]
 
 

@@ -46,7 +46,7 @@ def _family_label(family: tuple[str, str]) -> str:
 
 
 def _terms_color(terms: Terms) -> str:
-    """The colour of the family; the joint term alone counts to the pure one."""
+    """The colour of the family; the joint term alone has the colour of the pure family."""
     return FAMILY_COLORS[terms.joint, terms.contrastive or terms.uniform or terms.joint]
 
 

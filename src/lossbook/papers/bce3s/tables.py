@@ -99,7 +99,7 @@ def _standard(base: RunSpec) -> RunSpec:
 
 
 def _bce3s(base: RunSpec, terms: Terms = BCE3S, **more: float | str) -> RunSpec:
-    """A run with these terms; all three forms stand in the arguments, that of an absent term as None."""
+    """A run with these terms; the arguments name all three forms, None for an absent term."""
     return base.replace(objective="bce3s", objective_args=asdict(terms) | more)
 
 

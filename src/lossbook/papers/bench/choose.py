@@ -22,9 +22,9 @@ _COLUMNS = ("tier", "method", "setting", "lr", "argument", "value")
 
 
 def choose(results: pd.DataFrame, tier: str) -> dict[str, int]:
-    """Per method the index of the setting with the highest accuracy on the known classes, mean over the draws.
+    """Method -> index of its setting with the highest accuracy on the known classes, mean over the draws.
 
-    The first of equals is taken; a run that diverged has an accuracy of 0.
+    Of equal settings the first is taken; a run that diverged has an accuracy of 0.
 
     Raises:
         ValueError: if the results lack a run of the tuning.
@@ -40,7 +40,7 @@ def choose(results: pd.DataFrame, tier: str) -> dict[str, int]:
     chosen = {}
     for name, method in METHODS.items():
         means = [100 * accuracy[[next(ids) for _ in range(_TUNING.seeds[tier])]].mean() for _ in method.settings]
-        chosen[name] = int(np.argmax(np.round(means, 3)))  # equal but for rounding is equal
+        chosen[name] = int(np.argmax(np.round(means, 3)))  # means that differ by rounding only are equal
     return chosen
 
 

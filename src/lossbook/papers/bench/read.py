@@ -53,7 +53,7 @@ _EUCLIDEAN = ("Euclidean", "warped", "Euclidean BCE", "warped BCE")
 
 
 def with_methods(results: pd.DataFrame) -> pd.DataFrame:
-    """Results with a column ``method``.  NC2 to NC4 read the classifier as a linear one, so proxies of distances have none."""
+    """Results with a column ``method``.  NC2 to NC4 are for linear classifiers, so methods of distances to proxies have none."""
     combined = np.where(results["arg_uniform"].isna(), "CE, unit w", "CE+uniform")
     method = results["objective"].map(_NAMES).where(results["arg_joint"] != "ce", combined)
     linear = ~method.isin(_EUCLIDEAN)
@@ -72,7 +72,7 @@ class Goal:
 
     Attributes:
         name: how the pages call it.
-        table: whose runs tell.
+        table: the table whose runs are compared.
         metric: a column of the results.
         better: +1 where more is better, -1 where less is.
     """
@@ -135,8 +135,8 @@ def change(results: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
 
 def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str]) -> pd.DataFrame:
     """How alike two tiers order some methods by their mean scores, one row per goal: Spearman's correlation in ``between``
-    (:func:`rank_correlation`) and, as what could be reached at best, that of the even seeds with the odd seeds within each tier,
-    ``first`` and ``second``."""
+    (:func:`rank_correlation`).  ``first`` and ``second`` are the same between the even and the odd seeds of each tier: the best
+    that could be reached."""
     methods = [*methods]
 
     def table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -158,7 +158,7 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str])
 def paired(results: pd.DataFrame, table: str, metric: str, method: str, control: str, factor: float = 100.0) -> np.ndarray:
     """A metric of the method less that of the control, times a factor: one value per seed.
 
-    A run that diverged has the worst value of a goal's metric; of another metric it has none, and its seed is not a number.
+    For a run that diverged, a goal's metric has its worst value, and any other metric is NaN.
     """
     rows = with_methods(_with_failures(rows_of(results, table), GOALS))
     values = factor * rows.pivot(index="seed", columns="method", values=metric)
@@ -177,7 +177,7 @@ def tuning(results: pd.DataFrame) -> pd.DataFrame:
 def answers(results: pd.DataFrame, control: str = "CE") -> pd.DataFrame:
     """Which loss for which goal: one row per goal.
 
-    ``best`` by mean rank; ``gain``: of whatever was best on the other seeds, on the control (:func:`held_out_gain`); ``level``:
+    ``best`` by mean rank; ``gain`` on the control, of whatever was best on the other seeds (:func:`held_out_gain`); ``level``:
     the methods whose mean rank is within the critical difference of the best one's; ``better`` and ``worse``: methods that
     differ from the control by Wilcoxon's test at 5 %, all methods together (Holm).
     """

@@ -6,7 +6,7 @@ Quick tier: a perceptron on MNIST at 14 x 14 pixels, 100 training images per kno
 features of CIFAR-100.  At both, each method is tuned (``tuning``); what was chosen stands in ``data/bench/chosen.csv``, which
 ``lossbook choose bench`` writes.  Standard tier: CIFAR-100, with the settings chosen at the quick tier, not tuned.
 
-A method that is not in that file has tuning runs only, and so has a combination whose parent is not.
+A method that is not in that file has tuning runs only; a combination whose parent is not in it has no runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import Table
 
 Setting = dict[str, float]
-# From the project's root.
+# A path below the project's root.
 CHOSEN_FILE = Path("data") / "bench" / "chosen.csv"
 
 
@@ -41,7 +41,7 @@ class Method:
     Attributes:
         objective: its name in the registry of objectives.
         source: the paper that it comes from, or ``"baseline"``.
-        settings: what the tuning tries: learning rate, and the value of an argument.
+        settings: what the tuning tries: learning rates, and values of one argument.
         arguments: of the objective, the same in every setting.
     """
 
@@ -91,7 +91,7 @@ class Combination:
     arguments: dict[str, float | str | None]
 
 
-# BCE and Euclidean have no argument to hand on; of CE3S, lambda_cc weighs the uniform term.
+# BCE and Euclidean hand on their rate only; CE3S also hands on lambda_cc, the weight of the uniform term.
 COMBINATIONS = {
     "BCE+OCCE": Combination("bce+occe", "BCE", {"occe_weight": 1.0}),
     "multi-centre BCE": Combination("multicenter-bce", "multi-centre", {"num_subcenters": 2}),
@@ -213,7 +213,7 @@ def bench_specs(base: RunSpec, chosen: dict[str, Setting]) -> tuple[RunSpec, ...
 
 
 def tail_specs(base: RunSpec, chosen: dict[str, Setting]) -> tuple[RunSpec, ...]:
-    """The same, BCE3S with the share of negatives that its paper keeps on a tail, and two losses made for one."""
+    """The same for a long tail: BCE3S keeps a share of the negatives, as in its paper; two losses made for tails are added."""
     specs = bench_specs(base, chosen)
     specs = tuple(s.replace(objective_args=s.objective_args | {"r": 0.4}) if "r" in s.objective_args else s for s in specs)
     own = TAIL_ONLY.values() if "CE" in chosen else ()

@@ -1,7 +1,7 @@
 """Figures of `multicenter`: published numbers and results in, the current matplotlib figure out.
 
-Shares of results are within 0..1, published accuracies are in per cent; figures show per cent.  Results have one row per
-run, and a column ``classifier`` (:func:`lossbook.papers.multicenter.read.with_classifier`) where a figure tells them apart.
+Results hold shares, published tables are in per cent; the figures show per cent.  Results have one row per run, and a column
+``classifier`` (:func:`lossbook.papers.multicenter.read.with_classifier`) where a figure tells classifiers apart.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Classifier(StrEnum):
     PRINTED = "printed"  # sub-centres as the paper prints them, s = 1
     CODE = "code"  # as in the authors' code, s = 0.1
     VARIED = "varied"  # with another s, or drawn over what varies
-    SOFTTRIPLE = "softtriple"  # two learned sub-centres per class, as in the next one
+    SOFTTRIPLE = "softtriple"  # two learned sub-centres per class, like the next one
     SUBCENTER_ARCFACE = "subcenter-arcface"
 
 
@@ -66,7 +66,7 @@ def gains(results: pd.DataFrame, keys: list[str], metric: str = "accuracy", fact
     return rest.assign(gain=factor * (rest[metric] - rest["base"]))
 
 
-# Tables 4 to 7: has a method sub-centres, and what was added to its classifier, or left out?
+# Methods of Tables 4 to 7 -> whether they have sub-centres, and what was added to the classifier or left out.
 _PRINTED_COMBINATIONS = {
     "linear": (False, ""),
     "ls": (False, "smoothed"),
@@ -84,7 +84,7 @@ _MARGINS = {"multicenter": "softmax", "multicenter-lsoftmax": "l-softmax", "mult
 
 def printed_combinations(table: str) -> pd.DataFrame:
     """Table 4, 5, 6 or 7 as printed, with the columns of :func:`with_variant`: one row per network and method, ``value`` is
-    the top-1 accuracy.  The paper does not say which s its numbers have; as its text has it, it is 1."""
+    the top-1 accuracy.  The paper does not say which s its numbers have; its text implies s = 1."""
     rows = published(EVIDENCE, table).query("metric == 'top1'")
     sampled, variant = zip(*rows["method"].map(_PRINTED_COMBINATIONS), strict=True)
     return rows.assign(sampled=sampled, variant=variant, arg_sigma_scale=[PRINTED if one else float("nan") for one in sampled])

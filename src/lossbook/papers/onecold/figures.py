@@ -1,6 +1,6 @@
 """Figures of the `onecold` pages, and cells of their tables: numbers in, the current matplotlib figure (or text) out.
 
-Errors and areas of results are shares, those of published tables are in per cent; figures show per cent.
+Results hold errors and areas as shares, published tables in per cent; the figures show per cent.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ _TINY = _CIFAR100.replace(dataset="tinyimagenet", epochs=90, lr_steps=(30, 60, 8
 _STANDARD = _CIFAR100.replace(epochs=60, lr=0.05, lr_steps=(), weight_decay=5e-4, warmup_epochs=3.0)
 
 _FROZEN = frozen_tier.CIFAR100.replace(suites=("collapse",))
-_TWENTY = _FROZEN.replace(train_per_class=250)  # of twenty classes, as many images as of a hundred
+_TWENTY = _FROZEN.replace(train_per_class=250)  # as many images of twenty classes as of a hundred
 
 
 def _loss(base: RunSpec, loss: str, **arguments: float) -> RunSpec:

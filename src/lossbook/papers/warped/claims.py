@@ -35,7 +35,7 @@ def _of(results: pd.DataFrame, method: Method) -> pd.DataFrame:
 
 
 def _gain(method: Method, control: Method, metric: str = "recall@1") -> Check:
-    """Of one method over another."""
+    """Is a metric of one method above that of another?"""
 
     def check(results: pd.DataFrame) -> Verdict:
         own, other = (by_seed(_of(results, one), metric) for one in (method, control))
@@ -45,7 +45,7 @@ def _gain(method: Method, control: Method, metric: str = "recall@1") -> Check:
 
 
 def _best(rows: pd.DataFrame, column: str, metric: str) -> tuple[Any, pd.Series]:
-    """The value of a column whose mean is the best, and its metric per seed."""
+    """The value of a column with the best mean of a metric, and that metric per seed."""
     found = {value: by_seed(part, metric) for value, part in rows.groupby(column)}
     best = max(found, key=lambda value: found[value].mean())
     return best, found[best]
@@ -109,7 +109,7 @@ def _alpha_has_a_peak(results: pd.DataFrame) -> Verdict:
 
 
 def _both_slopes_needed(results: pd.DataFrame) -> Verdict:
-    """Neither slope 1 against one of the two."""
+    """Warps with neither slope equal to 1, against warps with one slope equal to 1."""
     bent_1, bent_2 = list(K1[:2]), list(K2[1:])
     flat_1 = _recall(results, "fig-7", arg_k1=1.0, arg_k2=bent_2)
     flat_2 = _recall(results, "fig-7", arg_k1=bent_1, arg_k2=1.0)
@@ -125,13 +125,13 @@ def _margin_too_large(results: pd.DataFrame) -> Verdict:
 
 
 def _corrupted(rows: pd.DataFrame, lost: bool) -> pd.Series:
-    """Recall@1 per seed, the mean over the corruptions; ``lost``: less that of the clean images."""
+    """Recall@1 per seed, the mean over the corruptions; with ``lost``, minus that of the clean images."""
     level = rows[corrupted(rows)].mean(axis=1)
     return by_seed(rows.assign(level=level - rows["corrupted_none"] if lost else level), "level")
 
 
 def _robust(method: Method, control: Method, lost: bool = False) -> Check:
-    """Of one method over another, on corrupted images."""
+    """Is the recall of one method on corrupted images above that of another?"""
 
     def check(results: pd.DataFrame) -> Verdict:
         own, other = (_corrupted(_of(results, one), lost) for one in (method, control))
@@ -148,7 +148,7 @@ def _map_at_r(results: pd.DataFrame, column: str, value: str) -> np.ndarray:
 
 
 def _reality(column: str, better: str, other: str) -> Check:
-    """Of one method over another, or of one way to evaluate over another."""
+    """Is MAP@R of one method, or of one way to evaluate, above that of another?"""
 
     def check(results: pd.DataFrame) -> Verdict:
         return decide(_map_at_r(results, column, better) - _map_at_r(results, column, other))

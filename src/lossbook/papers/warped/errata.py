@@ -91,7 +91,7 @@ def continuity() -> Rows:
 
 def delta_field() -> Rows:
     def work(loss) -> float:
-        """Of the negative gradient field around a square of side 2 off the line, by trapezoids."""
+        """The work of the negative gradient field around a square of side 2 off the line, by the trapezoidal rule."""
         side = torch.linspace(-1, 1, 1001, dtype=torch.float64)
         one = torch.ones_like(side)
         sides = [(side, -one), (one, side), (-side, one), (-one, -side)]

@@ -1,6 +1,6 @@
 """Figures of the results of `warped`: published numbers and results in, the current matplotlib figure out.
 
-Recall of results is a share, that of published tables in per cent; figures show per cent.
+Results hold recall as a share, published tables in per cent; the figures show per cent.
 """
 
 from __future__ import annotations

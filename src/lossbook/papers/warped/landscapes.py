@@ -53,10 +53,10 @@ def lowest(
         proxies: (N, 2), the true class's first.
         f1, f2, temperature: see :func:`landscape`.
         reach: how far to look in every direction.
-        step: of the first grid; the place found is within a hundredth of it.
+        step: the step of the first grid; the place found is within a hundredth of it.
 
     Returns:
-        (2,). At an edge of the square looked at, if the loss falls on and on.
+        (2,); on an edge of the square searched, if the loss falls all the way to it.
     """
     centre = proxies[0]
     for _ in range(3):
@@ -213,11 +213,11 @@ def toy(results: dict[str, tuple[np.ndarray, np.ndarray]], labels: np.ndarray) -
 
 
 def warps(x: Tensor, curves: dict[str, Tensor], alpha: float) -> None:
-    """Values of f1 over the distance; the own slope of each is what the page is about."""
+    """Values of f1 over the distance; the page compares their slopes."""
     figure, axis = plt.subplots(figsize=(7.2, 3.4))
     for (name, values), style in zip(curves.items(), ["-", "--", "-.", ":"], strict=True):
         shown = values.numpy().copy()
-        shown[np.abs(np.diff(shown, prepend=shown[0])) > 0.2] = np.nan  # a jump is not a line
+        shown[np.abs(np.diff(shown, prepend=shown[0])) > 0.2] = np.nan  # a jump is not drawn as a line
         axis.plot(x, shown, linestyle=style, linewidth=2, label=name)
     axis.axvline(alpha, color="0.5", linewidth=1, linestyle=":")
     axis.annotate("α", (alpha, 0), (4, 2), textcoords="offset points")

@@ -105,7 +105,7 @@ def functions(results: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(dtp_third=function.map(rank * 3 // len(rank)))
 
 
-# How the paper calls what the suite ``reality_check`` measures.
+# Settings of the suite ``reality_check`` -> their names in the paper.
 SETTINGS = {"complete": "complete", "concatenated": "ensemble", "separated": "aggregate", "validation": "validation"}
 
 

@@ -1,4 +1,4 @@
-"""What the cross-paper comparison asks of every head alike: calibration, retrieval, other data sets.
+"""What the cross-paper comparison measures on every head alike: calibration, retrieval, other data sets.
 
 The papers' suites have more scores, but some of them need a linear head; these need logits and features only.
 """
@@ -23,7 +23,7 @@ _NEIGHBOURS = 50
 
 def measure(outputs: Outputs) -> Measured:
     """Retrieval is by the distance that the head works with: Euclidean for distances to proxies, cosine for all others.
-    A run on features is scored against features of the same other data sets."""
+    A run on cached features is scored against cached features of the other data sets."""
     head, test, labels = outputs.objective.head, outputs.test_features, outputs.test_labels
     euclidean = isinstance(head, EuclideanHead)
     logits = _logits(outputs, test)
@@ -52,7 +52,7 @@ def _out_of_distribution(outputs: Outputs, logits: Tensor) -> dict[str, float]:
     neighbours = min(_NEIGHBOURS, len(train))
     areas: dict[str, list[float]] = {"ood_msp": [], "ood_knn": []}
     for name in others_of("bench", dataset):
-        # At the size that the run trains at: once, not by way of the known images' size.
+        # Resized once, to the size that the run trains at, and not first to the known images' size.
         images = unknown_for(dataset, name, known, outputs.spec.image_size or known.shape[-1])
         others = outputs.extract(images)
         areas["ood_msp"].append(auroc(ood.msp(logits), ood.msp(_logits(outputs, others))))

@@ -13,7 +13,7 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 def measure(outputs: Outputs) -> Measured:
     """``nc1`` to ``nc4`` and ``fisher`` are taken on the training images, as neural collapse is a property of training.
-    Of a dual head, ``nc2`` to ``nc4`` are the cross entropy head's."""
+    For a dual head, ``nc2`` to ``nc4`` are those of its cross-entropy head."""
     objective = outputs.objective
     with torch.no_grad():
         train, test = (objective.logits(features) for features in (outputs.train_features, outputs.test_features))

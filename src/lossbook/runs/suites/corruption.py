@@ -40,13 +40,13 @@ def _uniform(images: Tensor) -> Tensor:
 
 
 def _salt_and_pepper(images: Tensor) -> Tensor:
-    """A tenth of the pixels, half of them white, half black."""
+    """A tenth of the pixels become white or black, with equal chance."""
     draw = _pixels(images)
     return images.masked_fill(draw < 0.05, 0).masked_fill(draw > 0.95, 255)
 
 
 def _dropout(images: Tensor) -> Tensor:
-    """A fifth of the pixels black."""
+    """A fifth of the pixels become black."""
     return images.masked_fill(_pixels(images) < 0.2, 0)
 
 
@@ -82,7 +82,7 @@ def _jigsaw(images: Tensor) -> Tensor:
 
 
 def _hue_and_saturation(images: Tensor) -> Tensor:
-    """Every fourth image the same shift of hue (a turn is 1) and factor of saturation."""
+    """Every fourth image gets the same shift of hue (a full turn is 1) and factor of saturation."""
     from lossbook._torchvision import torchvision  # not needed by the others
 
     colours = torchvision.transforms.functional

@@ -9,18 +9,18 @@ from lossbook.metrics.geometry import classifier_separability, compactness, feat
 from lossbook.objectives.objective import Objective
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
-# A record holds the K x K pairs of classifier vectors up to so many classes (Fig. 8 has 100).
+# Up to so many classes K, a record holds the K x K pairs of classifier vectors (Fig. 8 has 100).
 _PAIRED_CLASSES = 100
 
 
 def _classifier_vectors(objective: Objective, in_features: int) -> Tensor:
-    """(K, d) as the metrics see them, normalised where the head normalises: the metrics of the unit vectors."""
+    """(K, d), normalised where the head normalises: the similarities of the unit vectors to every class."""
     with torch.no_grad():
         return objective.head.similarities(torch.eye(in_features)).T
 
 
 def measure(outputs: Outputs) -> Measured:
-    """The classes are all there are, so deviations over them are the population's."""
+    """No class is left out, so standard deviations over the classes are the population's."""
     weight = _classifier_vectors(outputs.objective, outputs.train_features.shape[1])
     columns: dict[str, Tensor] = {}
     parts = {

@@ -29,7 +29,7 @@ def prefixes(backbone: nn.Sequential) -> list[nn.Sequential]:
 
 
 def _ranks(outputs: Outputs) -> dict[str, float]:
-    # In float32 the rounding of small singular values is of the size of the threshold.
+    # In float64, because float32's rounding errors of small singular values are as large as the threshold.
     backbone = copy.deepcopy(outputs.backbone).cpu().double()
     logits = nn.Sequential(backbone, copy.deepcopy(outputs.objective.head).double())
     images = resize(outputs.data.test, outputs.spec.image_size).images
@@ -40,7 +40,7 @@ def _ranks(outputs: Outputs) -> dict[str, float]:
 
 
 def _logits(outputs: Outputs) -> tuple[Tensor, Tensor]:
-    """Of the test images: the label's logit (n,), the others (n, N - 1)."""
+    """The label's logit (n,) and the other logits (n, N - 1) of the test images."""
     with torch.no_grad():
         logits = outputs.objective.logits(outputs.test_features)
     own = nn.functional.one_hot(outputs.test_labels, logits.shape[1]).bool()

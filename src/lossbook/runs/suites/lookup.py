@@ -16,6 +16,6 @@ def get_suite(name: str) -> Suite:
 
 
 def metrics_of(suites: Iterable[str]) -> tuple[str, ...]:
-    """The metrics that some suites always measure: the constant columns of results.  Names with a part that depends on the
-    run are not among them."""
+    """The metrics that some suites measure on every run: the constant columns of results.  Names with a part that depends on
+    the run are not among them."""
     return tuple(dict.fromkeys(name for suite in suites for name in get_suite(suite).metrics if "<" not in name))

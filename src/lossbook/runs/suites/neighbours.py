@@ -7,8 +7,8 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
 def measure(outputs: Outputs) -> Measured:
-    """The part ``unknown`` of the suite ``retrieval``: among the test images of the classes that ``RunSpec.classes`` leaves
-    out."""
+    """The metrics ``unknown_...`` of the suite ``retrieval``: retrieval among the test images of the classes that
+    ``RunSpec.classes`` leaves out."""
     if outputs.unknown_features is None:
         raise ValueError("the suite 'neighbours' needs RunSpec.classes: it searches among the classes left out")
     values: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Out-of-distribution detection by ten post-hoc scores (`onecold`, Sec. 3.4): other data sets are the unknown."""
+"""Out-of-distribution detection by ten post-hoc scores (`onecold`, Sec. 3.4): other data sets are the unknown ones."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _CHUNK = 500
 
 
 def measure(outputs: Outputs) -> Measured:
-    """A run on features is scored against features of the same other data sets; ODIN's step is then made in the features.
-    The scores need a linear head; of a dual head, they take the cross entropy's."""
+    """A run on cached features is scored against cached features of the other data sets, and ODIN moves the features.
+    The scores need a linear head; of a dual head, they take the cross-entropy head."""
     return Measured(measure_against(outputs, others_of("ood", outputs.spec.dataset)))
 
 
 def measure_against(outputs: Outputs, unknown: tuple[str, ...]) -> dict[str, float]:
-    """The numbers of :func:`measure` for these unknown sets."""
+    """The metrics of :func:`measure` for these unknown sets."""
     head = outputs.objective.head.ce if isinstance(outputs.objective.head, DualHead) else outputs.objective.head
     if not isinstance(head, LinearHead):
         raise ValueError(f"the suite 'ood' needs a linear head, got {type(head).__name__}")
@@ -70,7 +70,7 @@ def _odin(outputs: Outputs, weight: Tensor, bias: Tensor, images: Tensor) -> Ten
     resized = resize(Split(images, images.new_empty(0)), outputs.spec.image_size).images
 
     def logits(x: Tensor) -> Tensor:
-        # Tempered a thousandfold, the probabilities differ in their sixth digit: float64.
+        # In float64, because at a temperature of 1,000 the probabilities differ only in their sixth digit.
         return F.linear(outputs.backbone(x).double(), weight.to(device).double(), bias.to(device).double())
 
     parts = [ood.odin(logits, to_float(chunk.to(device)), noise=_ODIN_NOISE).cpu() for chunk in resized.split(_CHUNK)]

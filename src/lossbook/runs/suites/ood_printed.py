@@ -8,7 +8,7 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
 def measure(outputs: Outputs) -> Measured:
-    """The numbers of the suite ``ood``, against the unknown sets that the paper prints."""
+    """The metrics of the suite ``ood``, against the unknown sets that the paper prints."""
     return Measured(measure_against(outputs, others_of("ood_printed", outputs.spec.dataset)))
 
 

@@ -15,8 +15,8 @@ from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 
 def measure(outputs: Outputs) -> Measured:
-    """The score is the largest softmax probability.  A dual head is measured for all its predictions; the names without a
-    part are its objective's own.  The combined prediction is a score by itself and sees no softmax."""
+    """The score is the largest softmax probability.  A dual head is measured for each of its predictions; metrics without a
+    suffix are those of the objective's own prediction.  The combined prediction is a score already and gets no softmax."""
     if outputs.unknown_features is None:
         raise ValueError("the suite 'openset' needs RunSpec.classes: the classes left out are the unknown ones")
     known, unknown, labels = outputs.test_features, outputs.unknown_features, outputs.test_labels

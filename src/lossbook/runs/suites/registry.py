@@ -1,4 +1,4 @@
-"""All suites, written out; a run spec names those that it wants."""
+"""All suites, written out; a run spec names those that measure the run."""
 
 from __future__ import annotations
 

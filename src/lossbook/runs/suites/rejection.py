@@ -17,7 +17,7 @@ _PAIRS = 10_000
 
 
 def measure(outputs: Outputs) -> Measured:
-    """One threshold rejects: it is the best possible one, chosen on the known training images, or learned by the loss."""
+    """One threshold rejects: the best possible one, the best on the known training images, or the one that the loss learned."""
     if outputs.unknown_features is None:
         raise ValueError("the suite 'rejection' needs RunSpec.classes: the classes left out are the unknown ones")
     head = outputs.objective.head

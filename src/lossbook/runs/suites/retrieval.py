@@ -8,14 +8,14 @@ from lossbook.metrics.proxies import avg_dtp
 from lossbook.metrics.retrieval import retrieval_scores
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
-# Beyond (Stanford Online Products) papers print recall at other k and no NMI; k-means with so many clusters takes hours.
+# For more classes (Stanford Online Products) papers print recall at other k, and no NMI: k-means would take hours.
 _MANY_CLASSES = 1000
 _FEW_KS, _MANY_KS = (1, 2, 4, 8), (1, 10, 100, 1000)
 
 
 def measure(outputs: Outputs) -> Measured:
-    """Distances are those of the raw features and of the features divided by their lengths.  The part ``unknown`` is the
-    paper's setting."""
+    """Distances are those of the raw features and of the features divided by their lengths.  The metrics ``unknown_...``
+    have the paper's setting."""
     parts = {"known": (outputs.test_features, outputs.test_labels)}
     if outputs.unknown_features is not None:
         parts["unknown"] = (outputs.unknown_features, outputs.unknown_labels)

@@ -1,4 +1,4 @@
-"""What a suite is: the numbers that it measures on a trained model."""
+"""What a suite is: metrics and small tables that are measured on a trained model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Outputs:
         extract: uint8 images (n, C, H, W) of any size to features (n, d).
         objective: in evaluation mode, on the CPU.
         initial_bias: the head's bias before training, None if it has none.
-        unknown_features: of the test images of the classes that ``spec.classes`` leaves out, None if there are none.
+        unknown_features: features of the test images of the classes that ``spec.classes`` leaves out, None if there are none.
     """
 
     spec: RunSpec
@@ -50,11 +50,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite.
+    """What is measured together on a trained model.
 
     Attributes:
-        measure: the outputs of the run, and of each of ``further_runs`` (None if that diverged), to what was measured.
-        metrics: every number's name -> what it is, in one line.  Part of a name in angle brackets (``rank_<layer>``) stands
+        measure: function of the outputs of the run, and of each of ``further_runs`` (None if that diverged).
+        metrics: every metric's name -> what it is, in one line.  Part of a name in angle brackets (``rank_<layer>``) stands
             for a word that depends on the run.
         small_tables: every small table's name -> what its rows are, in one line, the columns in backticks.
         further_runs: the runs that must be trained as well, for a suite that compares several models.

@@ -12,10 +12,10 @@ _IMAGES_PER_CLASS = 30
 
 
 def measure(outputs: Outputs) -> Measured:
-    """Nothing but of a run with seed 0.
+    """The points of a run with seed 0; nothing for other seeds.
 
-    It is scikit-learn's t-SNE of the unit features (so that distances are angles, as compactness measures them), started
-    from their principal components.
+    scikit-learn's t-SNE takes the unit features, so that distances follow angles as compactness does, and starts from
+    their principal components.
     """
     if outputs.spec.seed:
         return Measured({})  # small tables are kept of the first seed only, and t-SNE takes longer than the training

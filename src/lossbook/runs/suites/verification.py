@@ -34,8 +34,8 @@ def verify(embed: Callable[[Tensor], Tensor], pairs: ImagePairs, distance: Dista
 
 
 def measure(outputs: Outputs) -> Measured:
-    """Of ten folds of 300 same-class pairs and 300 others, as in LFW, drawn from the unknown classes' test images, the same
-    for every run; by the distance that the loss works with."""
+    """The pairs are ten folds of 300 same-class and 300 other pairs, as in LFW, drawn from the unknown classes' test images.
+    They are the same for every run, and are compared by the distance that the loss works with."""
     if outputs.unknown_features is None:
         raise ValueError("the suite 'verification' needs RunSpec.classes: pairs come from the classes left out")
     distance: Distance = "euclidean" if isinstance(outputs.objective.head, EuclideanHead) else "cosine"
