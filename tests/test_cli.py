@@ -101,7 +101,7 @@ def test_claims_without_a_paper_prints_the_scoreboard():
 
 
 def test_claims_of_a_tier_that_was_not_run():
-    with pytest.raises(ValueError, match="no results of uniform at the tier paper in .* `lossbook run uniform --tier paper`"):
+    with pytest.raises(ValueError, match=r"no results of uniform at the tier paper in .* `lossbook run uniform --tier paper`"):
         _run("claims", "uniform", "--tier", "paper")
 
 
