@@ -41,7 +41,7 @@ frozen: $(READY)  ## train the frozen tier on cached features (LOSSBOOK_DATA) an
 	lossbook features
 	set -e; for paper in uniform bce3s multicenter warped onecold bench; do lossbook run $$paper --tier frozen; done
 	mkdir -p results/frozen && cp _build/results/frozen/*.csv results/frozen/
-	python -m lossbook.book sync notebooks/standard --force && python -m lossbook.book sync notebooks/bench --force
+	python -m lossbook.book sync --force notebooks/standard notebooks/bench
 
 notebooks: $(READY)  ## bring every .ipynb in step with its .md source
 	python -m lossbook.book sync

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import typer
 
 from lossbook.book import build as book
 
@@ -92,3 +93,9 @@ def test_a_failing_cell_fails_the_step_and_leaves_no_output(page):
     with pytest.raises(Exception, match="ValueError"):
         book.execute(page, Path("out/page.ipynb"), {})
     assert not Path("out/page.ipynb").exists()
+
+
+def test_sync_refuses_a_place_without_a_page(page):
+    for place in ("notebooks/papre", page.with_suffix(".ipynb")):
+        with pytest.raises(typer.BadParameter, match=f"no page in {place}; expected a folder"):
+            book.sync([page, Path(place)])

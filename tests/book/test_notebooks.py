@@ -22,6 +22,7 @@ UNWANTED = re.compile(
 @pytest.fixture(params=SOURCES, ids=str)
 def source(request, monkeypatch):
     monkeypatch.chdir(ROOT)
+    assert request.param.with_suffix(".ipynb").is_file(), "run `make notebooks`"
     return request.param
 
 

@@ -40,7 +40,7 @@ def columns(path: Path) -> list[str]:
 
 def test_the_readme_says_what_the_suites_declare() -> None:
     text = README.read_text()
-    assert text[text.index(BEGIN) + len(BEGIN) : text.index(END)] == section(), f"run python {Path(__file__).name}"
+    assert text[text.index(BEGIN) + len(BEGIN) : text.index(END)] == section(), "run python tests/papers/test_results_readme.py"
 
 
 def test_the_readme_names_every_other_column() -> None:
@@ -55,7 +55,7 @@ def test_committed_results_have_the_constant_columns(tier: str, name: str) -> No
     tables = PAPERS[name].evidence.tables
     suites = dict.fromkeys(s for table in tables for specs in table.specs.values() for spec in specs for s in spec.suites)
     fixed = [*KEYS, "spec", *TRAINING_METRICS, *metrics_of(suites)]
-    assert found[: len(fixed)] == fixed
+    assert found[: len(fixed)] == fixed, "run `make reference`, or `make frozen`"
     assert found[-len(PROVENANCE) :] == list(PROVENANCE)
     families = found[len(fixed) : -len(PROVENANCE)]
     assert families == sorted(families)

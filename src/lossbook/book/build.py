@@ -134,12 +134,19 @@ def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) 
 
 
 @app.command()
-def sync(folder: Annotated[Path, typer.Argument(help="of the notebooks")] = Path("notebooks"), force: bool = False) -> None:
+def sync(
+    places: Annotated[list[Path] | None, typer.Argument(help="pages (.md) or folders of them; all by default")] = None,
+    force: Annotated[bool, typer.Option(help="execute them all, as after a change of the package or of results")] = False,
+) -> None:
     """Bring every .ipynb in step with its .md source: text always, outputs where the code cells changed.
 
     Pages are executed against the committed reference results, so that nbval compares like with like.
     """
-    for source in (source for source in [RUN, *pages()] if source.is_relative_to(folder)):
+    places, sources = places or [Path("notebooks")], [RUN, *pages()]
+    for place in places:
+        if not any(source.is_relative_to(place) for source in sources):
+            raise typer.BadParameter(f"no page in {place}; expected a folder below notebooks, or the .md file of a page")
+    for source in (source for source in sources if any(source.is_relative_to(place) for place in places)):
         target, executed = (
             source.with_suffix(".ipynb"),
             Path("_build/sync") / source.relative_to("notebooks").with_suffix(".ipynb"),

@@ -50,7 +50,7 @@ def test_draws_differ_and_no_reported_one_was_tuned_on(tier, draws, known):
 
 @pytest.mark.parametrize("tier", ["quick", "frozen"])
 def test_every_method_has_a_chosen_setting(tier):
-    assert chosen_settings(tier).keys() == METHODS.keys()
+    assert chosen_settings(tier).keys() == METHODS.keys(), f"tune, then run `lossbook choose bench --tier {tier}`"
     assert len(EVIDENCE.table("tail").specs[tier]) == len(METHODS) + len(COMBINATIONS) + len(TAIL_ONLY)
 
 
