@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
 import typer
@@ -99,3 +100,28 @@ def test_sync_refuses_a_place_without_a_page(page):
     for place in ("notebooks/papre", page.with_suffix(".ipynb")):
         with pytest.raises(typer.BadParameter, match=f"no page in {place}; expected a folder"):
             book.sync([page, Path(place)])
+
+
+def test_sync_executes_a_page_again_only_when_its_state_changes(page, monkeypatch):
+    """A claim's bound, say: the code cells are the same, and the verdict that the page shows is another."""
+    executed = []
+
+    def run(source, output, parameters):
+        executed.append(source)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        notebook = jupytext.read(source)
+        nbformat.write(notebook, output)
+
+    monkeypatch.setattr(book, "execute", run)
+    state = "before"
+    monkeypatch.setattr(book, "page_state", lambda source: state)
+    for _ in range(2):
+        book.sync([page])
+    assert executed == [page]
+    page.write_text(PAGE.replace("Prose.", "Better prose."))
+    book.sync([page])
+    assert executed == [page], "prose is no part of the state"
+    assert "Better prose." in page.with_suffix(".ipynb").read_text()
+    state = "after"
+    book.sync([page])
+    assert executed == [page, page]

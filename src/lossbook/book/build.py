@@ -22,13 +22,15 @@ import nbformat
 import typer
 
 from lossbook.book.kernels import warm_kernels
-from lossbook.book.pages import RESULTS_DIR, RUN, pages, parameters
+from lossbook.book.pages import RESULTS_DIR, RUN, page_state, pages, parameters
 from lossbook.book.snakemake_output import show_progress
 from lossbook.papers.registry import get_paper, jobs
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
 _PORT_RACES = 3
+# In the metadata of a committed notebook: the state of all that its outputs were made from.
+_STATE = "lossbook"
 _DRAFTS = ".draft-"
 
 
@@ -64,15 +66,16 @@ def _read(executed: Path) -> nbformat.NotebookNode:
 
 def merge(source: Path, executed: Path) -> nbformat.NotebookNode:
     """The present text with the outputs of an execution of the same code cells."""
-    notebook = jupytext.read(source)
-    ran = [c for c in _read(executed).cells if c.cell_type == "code" and "injected-parameters" not in c.metadata.get("tags", [])]
+    notebook, done = jupytext.read(source), _read(executed)
+    ran = [c for c in done.cells if c.cell_type == "code" and "injected-parameters" not in c.metadata.get("tags", [])]
     cells = [c for c in notebook.cells if c.cell_type == "code"]
     if [c.source for c in cells] != [c.source for c in ran]:
         raise RuntimeError(f"{executed} was made from other code than {source} has now: execute the page again")
+    notebook.metadata.update({key: value for key, value in done.metadata.items() if key == _STATE})
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # jupytext draws them at random
-    for cell, done in zip(cells, ran, strict=True):
-        cell.outputs, cell.execution_count = done.outputs, done.execution_count
+    for cell, executed_cell in zip(cells, ran, strict=True):
+        cell.outputs, cell.execution_count = executed_cell.outputs, executed_cell.execution_count
     return notebook
 
 
@@ -136,9 +139,9 @@ def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) 
 @app.command()
 def sync(
     places: Annotated[list[Path] | None, typer.Argument(help="pages (.md) or folders of them; all by default")] = None,
-    force: Annotated[bool, typer.Option(help="execute them all, as after a change of the package or of results")] = False,
+    force: Annotated[bool, typer.Option(help="execute them all, as where another version of a library prints otherwise")] = False,
 ) -> None:
-    """Bring every .ipynb in step with its .md source: text always, outputs where the code cells changed.
+    """Bring every .ipynb in step with its .md source: text always, outputs where anything changed that they depend on.
 
     Pages are executed against the committed reference results, so that nbval compares like with like.
     """
@@ -151,17 +154,14 @@ def sync(
             source.with_suffix(".ipynb"),
             Path("_build/sync") / source.relative_to("notebooks").with_suffix(".ipynb"),
         )
-        stale = force or not target.is_file()
-        if not stale:
-            try:
-                notebook = merge(source, target)
-            except RuntimeError:
-                stale = True
-        if stale:
+        state = {"state": page_state(source)}
+        if force or not target.is_file() or _read(target).metadata.get(_STATE) != state:
             print(f"execute {source}", flush=True)
             execute(source, executed, {})
-            notebook = merge(source, executed)
-        _write_if_changed(target, nbformat.writes(notebook).encode() + b"\n")
+            target = executed
+        notebook = merge(source, target)
+        notebook.metadata[_STATE] = state
+        _write_if_changed(source.with_suffix(".ipynb"), nbformat.writes(notebook).encode() + b"\n")
 
 
 @app.command()
