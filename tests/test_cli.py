@@ -27,7 +27,7 @@ def test_table_prints_means_with_their_spread():
 
 
 @pytest.mark.parametrize("paper", papers_at("quick"))
-def test_table_prints_every_chapters_tables(paper):
+def test_table_prints_every_papers_tables(paper):
     for table in (table for table in papers_at("quick")[paper].evidence.tables if table.runs("quick")):
         output = _run("table", paper, table.name)
         assert f"│ {table.runs('quick')[0].objective}" in output

@@ -93,7 +93,7 @@ def run(
 ) -> None:
     """Train the missing runs of a paper's tables (or of one), and write the results of complete tables under _build/results."""
     from lossbook.runs.collect import write_results
-    from lossbook.runs.queue import train_missing
+    from lossbook.runs.missing import train_missing
     from lossbook.runs.records import Store
 
     store, tables = Store(_runs_dir(tier)), [chosen for chosen in _chosen(paper, table) if chosen.runs(tier)]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from lossbook.runs.collect import write_results
-from lossbook.runs.queue import train_missing
+from lossbook.runs.missing import train_missing
 from lossbook.runs.records import Store
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import Table

@@ -13,7 +13,7 @@ from waiting import wait_for
 from lossbook.files import write_atomically
 from lossbook.runs import records as records_module
 from lossbook.runs import train as training
-from lossbook.runs.queue import train_missing
+from lossbook.runs.missing import train_missing
 from lossbook.runs.records import Store
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.train import train
@@ -95,7 +95,7 @@ def test_missing_values_are_null(tmp_path, result):
 @pytest.mark.slow
 def test_killed_while_running_leaves_whole_records_and_resumes(tmp_path):
     program = (
-        "import sys; from lossbook.runs.queue import train_missing; from lossbook.runs.records import Store\n"
+        "import sys; from lossbook.runs.missing import train_missing; from lossbook.runs.records import Store\n"
         "from lossbook.runs.spec import RunSpec\n"
         "spec = RunSpec(model='mlp', image_size=7, epochs=1, objective='bce-u', lr=0.03)\n"
         "train_missing([spec.replace(seed=s) for s in range(2000)], Store(sys.argv[1]))"

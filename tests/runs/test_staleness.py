@@ -83,7 +83,7 @@ def test_runs_execute_no_file_that_does_not_count(traced):
         around = {
             "files.py",
             "progress.py",
-            "runs/queue.py",
+            "runs/missing.py",
             "runs/records.py",
             "runs/fingerprint.py",
             "data/other_sets.py",

@@ -51,7 +51,7 @@ def train_all() -> dict[str, list[str]]:
     """A training of a few steps with every objective, every suite, every data set that comes in a package."""
     from lossbook.data.registry import DATASETS
     from lossbook.objectives.registry import OBJECTIVES
-    from lossbook.runs.queue import train_missing
+    from lossbook.runs.missing import train_missing
     from lossbook.runs.records import Store
     from lossbook.runs.spec import RunSpec
     from lossbook.runs.suites.registry import SUITES

@@ -53,9 +53,9 @@ def local_shard(fabric: Fabric, batch: Tensor) -> Tensor:
     return batch if fabric.world_size == 1 else batch.unflatten(0, (fabric.world_size, -1))[fabric.global_rank]
 
 
-def all_gather(fabric: Fabric, part: Tensor) -> Tensor:
+def all_gather(fabric: Fabric, shard: Tensor) -> Tensor:
     """The whole batch, from the shard of each process, in its order; gradients flow back to every shard."""
-    return part if fabric.world_size == 1 else fabric.all_gather(part, sync_grads=True).flatten(0, 1)
+    return shard if fabric.world_size == 1 else fabric.all_gather(shard, sync_grads=True).flatten(0, 1)
 
 
 def norms_over_whole_batch(fabric: Fabric, backbone: nn.Module) -> nn.Module:

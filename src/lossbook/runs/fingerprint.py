@@ -97,14 +97,14 @@ def reachable(modules: Iterable[str], leaves: Iterable[str] = ()) -> list[str]:
         modules: where to start.
         leaves: modules that do not count, and are not followed.
     """
-    seen, left_out = set(), {source_file(leaf) for leaf in leaves}
+    seen, skipped = set(), {source_file(leaf) for leaf in leaves}
     todo = list(modules)
     while todo:
         module = todo.pop()
         path = source_file(module)
         if path is None:
             raise ValueError(f"no module {module} in the package {PACKAGE}")
-        if path not in seen and path not in left_out:
+        if path not in seen and path not in skipped:
             seen.add(path)
             todo.extend(_source(path).imports)
     return sorted(path.relative_to(PACKAGE_DIR).as_posix() for path in seen)
