@@ -95,6 +95,12 @@ def test_impossible_values(values, message):
         RunSpec().replace(**values)
 
 
+def test_fields_have_their_own_names_in_yaml_and_those_of_json():
+    """The ids hang on two older names; a person writes the present ones."""
+    own, in_json = "{suites: [geometry], second_phase: {lr: 0.01}}", "{evaluations: [geometry], then: {lr: 0.01}}"
+    assert parse_specs(own) == parse_specs(in_json) == [RunSpec(suites=("geometry",), second_phase={"lr": 0.01})]
+
+
 def test_yaml_list():
     text = """
     - objective: bce-nu

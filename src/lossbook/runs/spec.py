@@ -176,11 +176,13 @@ class RunSpec:
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> RunSpec:
-        """The spec with these fields changed from their defaults, under their names in JSON."""
-        known = {_IN_JSON.get(f.name, f.name): f.name for f in dataclasses.fields(cls)}
-        if unknown := sorted(set(values) - set(known)):
-            raise ValueError(f"unknown run spec field(s) {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
-        return cls(**{known[name]: value for name, value in values.items()})
+        """The spec with these fields changed from their defaults, under their own names or under those that they have in
+        JSON."""
+        names = [f.name for f in dataclasses.fields(cls)]
+        fields = {_IN_JSON.get(name, name): name for name in names} | {name: name for name in names}
+        if unknown := sorted(set(values) - set(fields)):
+            raise ValueError(f"unknown run spec field(s) {', '.join(unknown)}; expected some of {', '.join(sorted(names))}")
+        return cls(**{fields[name]: value for name, value in values.items()})
 
 
 def parse_specs(text: str) -> list[RunSpec]:
