@@ -13,7 +13,7 @@ import scipy
 
 from lossbook.papers.paper import Evidence
 from lossbook.paths import in_project, project_root
-from lossbook.runs.results import read_results, results_path
+from lossbook.runs.results import read_results
 
 ACCURACIES = ("A_SW", "A_CW", "A_Uni")
 
@@ -83,9 +83,9 @@ class Results:
 
 
 def load_pair(results_dir: str | Path, tier: str, evidence: Evidence, small_table: str = "") -> Results:
-    """The reference, and this build when ``results_dir`` is another folder that has the tier."""
+    """The reference, and this build when ``results_dir`` is another folder that has the tier (a build makes one tier)."""
     reference, folder = load_results("results", tier, evidence, small_table), in_project(results_dir)
-    not_built = folder.is_dir() and not results_path(folder / tier, evidence.name).is_file()
+    not_built = folder.is_dir() and not (folder / tier).is_dir()
     same = folder == in_project("results")
     return Results(evidence, reference, None if same or not_built else load_results(folder, tier, evidence, small_table))
 
