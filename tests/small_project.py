@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "lossbook.book", "build", "--", "--profile", "p
 PAGES_BUILT = [f"_build/executed/{page}.ipynb" for page in PAGES]
 OPTIONS = ["--config", "runs_per_job=5"]
 
-_HEADER = """---
+HEADER = """---
 jupytext:
   formats: md:myst,ipynb
   text_representation:
@@ -90,7 +90,7 @@ def make(folder: Path) -> Path:
     for page, text in zip(PAGES, (_RESULTS, _LOSS), strict=True):
         path = folder / "notebooks" / f"{page}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_HEADER + text)
+        path.write_text(HEADER + text)
     (folder / "_toc.yml").write_text(_TOC)
     (folder / "book/index.md").write_text("# A small book\n")
     return folder

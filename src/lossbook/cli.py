@@ -17,15 +17,18 @@ from rich.table import Table as RichTable
 from lossbook.papers.registry import PAPERS, get_paper
 from lossbook.paths import in_project
 from lossbook.runs.spec import is_spec_column
-from lossbook.runs.tables import TIERS, Table
+from lossbook.runs.tables import TIERS, Table, check_tier
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(width=None if os.isatty(1) else 140)
 
 
 def _known_tier(tier: str) -> str:
-    if tier and tier not in TIERS:
-        raise typer.BadParameter(f"unknown tier {tier!r}; expected one of {', '.join(TIERS)}")
+    if tier:
+        try:
+            check_tier(tier)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
     return tier
 
 

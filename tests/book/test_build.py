@@ -7,21 +7,13 @@ import jupytext
 import nbformat
 import pytest
 import typer
+from small_project import HEADER
 
 from lossbook.book import build as book
 
-PAGE = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
-# A question
+PAGE = (
+    HEADER
+    + """# A question
 
 ```{code-cell} ipython3
 :tags: [parameters]
@@ -37,6 +29,7 @@ from lossbook.losses.checks import check_logits_labels
 print(factor * 3)
 ```
 """
+)
 
 
 @pytest.fixture

@@ -3,21 +3,13 @@
 from pathlib import Path
 
 import pytest
+from small_project import HEADER
 
 from lossbook.book.pages import code_cells, files_read, page_state, pages, papers_of, parameters, results_read
 
-PAGE = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
-# A question
+PAGE = (
+    HEADER
+    + """# A question
 
 ```{code-cell} ipython3
 :tags: [parameters]
@@ -34,6 +26,7 @@ from lossbook.losses.checks import check_logits_labels
 print(factor * 3)
 ```
 """
+)
 WITH_RESULTS = PAGE.replace('factor, name = 2, "x"', 'factor = 2\nresults_dir = "results"')
 OF_UNIFORM = WITH_RESULTS.replace("losses.checks import check_logits_labels", "papers.uniform.read import EVIDENCE")
 

@@ -100,20 +100,19 @@ def results_read(source: Path) -> list[str]:
 def page_state(source: Path) -> str:
     """A hash over all that a page's outputs depend on, so without its prose: code cells, the package's files that they reach,
     published tables and committed results of the papers among them, and the files or folders that its parameters name."""
-    digest = hashlib.sha256((cells_digest(source) + fingerprint(modules_of_page(source))).encode())
-    for path in files_read(source):
-        digest.update(path.as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+    code = cells_digest(source) + fingerprint(modules_of_page(source))
+    return files_digest(files_read(source), code)
 
 
 def files_read(source: Path) -> list[Path]:
     """The data files that a page's outputs depend on."""
     found: set[Path] = set()
+    values = parameters(source)
     for paper in papers_of(source):
         found.update(_below(Path("data/published") / paper), _below(Path("data") / paper))
-    for paper in results_read(source):
-        found.update(path for pattern in (f"*/{paper}.csv", f"*/{paper}-*.csv") for path in Path("results").glob(pattern))
-    for name, value in parameters(source).items():
+        if RESULTS_DIR in values:
+            found.update(path for pattern in (f"*/{paper}.csv", f"*/{paper}-*.csv") for path in Path("results").glob(pattern))
+    for name, value in values.items():
         if name != RESULTS_DIR and isinstance(value, str) and value.startswith(("results/", "data/")):
             found.update(_below(Path(value)))
     return sorted(found)
@@ -123,9 +122,9 @@ def _below(path: Path) -> list[Path]:
     return [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
 
 
-def files_digest(paths: list[Path]) -> str:
-    """12 hex digits over the names and bytes of some files."""
-    digest = hashlib.sha256()
+def files_digest(paths: list[Path], start: str = "") -> str:
+    """12 hex digits over the names and bytes of some files, after ``start``."""
+    digest = hashlib.sha256(start.encode())
     for path in paths:
         digest.update(path.as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
