@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lossbook.heads.linear import LinearHead
 from lossbook.losses.baselines import adafocal_gammas, calibration_bins, focal
+from lossbook.losses.checks import Reduction
 from lossbook.objectives.objective import Objective, ScheduledLoss
 
 
@@ -41,7 +42,7 @@ class AdaFocalLoss(ScheduledLoss):
             self.gammas.copy_(self._update(self.gammas, gaps))
         self._seen = []
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, labels: Tensor, reduction: Reduction = "mean") -> Tensor:
         with torch.no_grad():
             probabilities = logits.float().softmax(1)
             confidence, predicted = probabilities.max(1)
@@ -49,7 +50,7 @@ class AdaFocalLoss(ScheduledLoss):
                 self._seen.append((confidence, predicted == labels))
             own = probabilities.gather(1, labels.unsqueeze(1)).squeeze(1)
             gamma = self.gammas[torch.bucketize(own, self.edges, right=True)]
-        return focal(logits, labels, gamma=gamma)
+        return focal(logits, labels, gamma=gamma, reduction=reduction)
 
 
 def adafocal(

@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from lossbook.heads.linear import LinearHead, unit_vectors
 from lossbook.losses import bce3s as losses
+from lossbook.losses.checks import Reduction
 from lossbook.losses.longtail import max_norm as clip_norms
+from lossbook.objectives.checks import check_share
 from lossbook.objectives.objective import Objective
 
 Form = Literal["bce", "ce"]
 Normalise = Literal["neither", "features", "classifier", "both"]
+Targets = tuple[tuple[float | Tensor, Tensor], ...]
 
 _CONTRASTIVE = {"bce": losses.contrastive_bce, "ce": losses.contrastive_ce}
 _UNIFORM = {"bce": functools.partial(losses.uniform_bce, constant=False), "ce": losses.uniform_ce}
@@ -96,7 +99,8 @@ class TripartiteObjective(Objective):
         _check_choice("resampling", resampling, ("sample", "batch"))
         if not 0 < r <= 1 or not tau > 0 or min(lambda_ss, lambda_cc) < 0:
             raise ValueError(f"expected 0 < r <= 1, tau > 0 and weights >= 0, got {r}, {tau}, {lambda_ss} and {lambda_cc}")
-        super().__init__(UnitHead(in_features, num_classes, normalise), {"bce": losses.joint_bce, "ce": losses.joint_ce}[joint])
+        loss = {"bce": losses.joint_bce, "ce": losses.joint_ce}[joint]
+        super().__init__(UnitHead(in_features, num_classes, normalise), loss, learns_threshold=joint == "bce")
         self.joint, self.contrastive, self.uniform = joint, contrastive, uniform
         self.lambda_ss, self.lambda_cc, self.tau = lambda_ss, lambda_cc, tau
         self.r, self.resampling, self.max_norm = r, resampling, max_norm
@@ -124,10 +128,10 @@ class TripartiteObjective(Objective):
             with torch.no_grad():
                 self.head.weight.copy_(clip_norms(self.head.weight, self.max_norm))
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self._loss(features, ((1.0, labels),))
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        return self._loss(features, ((1.0, labels),), reduction)
 
-    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
+    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float | Tensor) -> Tensor:
         """The joint and the contrastive term are interpolated between the two labels; the uniform term, which no image
         enters, counts once.  A mixed image is of no class, so the bank is left alone.
 
@@ -135,17 +139,19 @@ class TripartiteObjective(Objective):
         ``RunSpec.views = ("plain", "mixup", "cutmix")`` does too, and sums two contrastive terms.  With views the
         contrastive term here is a mean, so the weight of the authors' is twice ``lambda_ss``.
         """
-        return self._loss(features, ((share, labels), (1 - share, partners)))
+        check_share(share, features)
+        reduction: Reduction = "none" if isinstance(share, Tensor) else "mean"
+        return self._loss(features, ((share, labels), (1 - share, partners)), reduction).mean()
 
-    def _loss(self, features: Tensor, targets: tuple[tuple[float, Tensor], ...]) -> Tensor:
+    def _loss(self, features: Tensor, targets: Targets, reduction: Reduction) -> Tensor:
         """``targets``: shares, which add up to 1, and the labels that they belong to."""
-        joint = self._joint(features, targets)
-        loss, self.measured = joint, {"joint_loss": joint.detach()}
+        joint = self._joint(features, targets, reduction)
+        loss, self.measured = joint, {"joint_loss": joint.detach().mean()}
         if self.contrastive is not None:
             projections = self.projector(features)
-            term = sum(share * self._contrastive(projections, labels) for share, labels in targets)
+            term = sum(share * self._contrastive(projections, labels, reduction) for share, labels in targets)
             loss = loss + self.lambda_ss * term if self.adds_contrastive else loss
-            self.measured["contrastive_loss"] = term.detach()
+            self.measured["contrastive_loss"] = term.detach().mean()
             if self.training and len(targets) == 1:
                 # New tensors: the graph of this batch still holds the old ones.
                 self.bank, self.seen = losses.update_bank(self.bank, self.seen, projections, targets[0][1])
@@ -155,15 +161,15 @@ class TripartiteObjective(Objective):
             self.measured["uniform_loss"] = term.detach()
         return loss
 
-    def _joint(self, features: Tensor, targets: tuple[tuple[float, Tensor], ...]) -> Tensor:
+    def _joint(self, features: Tensor, targets: Targets, reduction: Reduction) -> Tensor:
         logits = self.head(features)
-        arguments = {"class_weights": self.class_weights}
+        arguments = {"class_weights": self.class_weights, "reduction": reduction}
         if self.joint == "bce" and self.r < 1 and self.training:
             arguments["keep"] = losses.draw_negatives(targets[0][1], logits.shape[1], self.r, self.resampling)
         return sum(share * self.loss(logits, labels, **arguments) for share, labels in targets)
 
-    def _contrastive(self, projections: Tensor, labels: Tensor) -> Tensor:
-        return _CONTRASTIVE[self.contrastive](projections, labels, self.bank, self.tau, self.seen)
+    def _contrastive(self, projections: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        return _CONTRASTIVE[self.contrastive](projections, labels, self.bank, self.tau, self.seen, reduction=reduction)
 
 
 def ce3s(in_features: int, num_classes: int, class_counts: Tensor | None = None, **arguments) -> TripartiteObjective:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.heads.multicenter import MultiCenterHead
+from lossbook.losses.checks import Reduction
 from lossbook.losses.multicenter import gaussian_kl
 from lossbook.losses.uniform import binary_cross_entropy
 from lossbook.losses.warped import warp
@@ -32,12 +33,17 @@ class MultiCenterBinaryObjective(Objective):
     ) -> None:
         if num_subcenters < 1:
             raise ValueError(f"expected num_subcenters >= 1, got {num_subcenters}")
-        super().__init__(MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale), binary_cross_entropy)
+        head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
+        super().__init__(head, binary_cross_entropy, learns_threshold=True)
         self.kl_weight = kl_weight
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
-        centers = self.head.center_logits(features, self.head.centers())
-        center, *subcenters = (self.loss(logits, labels) for logits in centers.unbind(2))
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        if self.training:
+            centers = self.head.center_logits(features, self.head.centers())
+            center, *subcenters = (self.loss(logits, labels, reduction=reduction) for logits in centers.unbind(2))
+        else:
+            center = self.loss(self.head.similarities(features), labels, reduction=reduction)
+            subcenters = [center]
         divergence = gaussian_kl(self.head.log_var)
         self.measured = {"kl": divergence.detach(), "sigma": self.head.sigma().mean()}
         return (center + sum(subcenters) / len(subcenters)) / 2 + self.kl_weight * divergence
@@ -78,15 +84,15 @@ class EuclideanBinaryObjective(Objective):
     ) -> None:
         if not temperature > 0:
             raise ValueError(f"temperature must be positive, got {temperature}")
-        super().__init__(BallHead(in_features, num_classes, radius), binary_cross_entropy)
+        super().__init__(BallHead(in_features, num_classes, radius), binary_cross_entropy, learns_threshold=True)
         self.temperature, self.alpha, self.k1, self.k2 = temperature, alpha, k1, k2
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         distances = self.head.distances(features)
         if self.alpha is not None:
             own = labels.unsqueeze(1)
             distances = distances.scatter(1, own, warp(distances.gather(1, own), self.alpha, self.k1, self.k2))
-        return self.loss(self.temperature * (self.head.bias - distances), labels)
+        return self.loss(self.temperature * (self.head.bias - distances), labels, reduction=reduction)
 
     def logits(self, features: Tensor) -> Tensor:
         """The loss's logits for an image without a label: T (r - d), (B, d) -> (B, N)."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lossbook.heads.linear import LinearHead
 from lossbook.losses.baselines import complement_cross_entropy, complement_entropy
+from lossbook.losses.checks import Reduction
 from lossbook.losses.uniform import cross_entropy
 from lossbook.objectives.objective import Objective
 from lossbook.objectives.onecold import OneColdObjective
@@ -21,11 +22,11 @@ class ComplementTraining(Objective):
     steps_per_batch = 2
     turn = 0
 
-    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _of_logits(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         if self.turn == 0:
-            return super()._of_logits(logits, labels)
-        entropy = complement_entropy(logits, labels)
-        self.measured["complement_entropy"] = entropy.detach()
+            return super()._of_logits(logits, labels, reduction)
+        entropy = complement_entropy(logits, labels, reduction=reduction)
+        self.measured["complement_entropy"] = entropy.detach().mean()
         return -entropy / (logits.shape[1] - 1)
 
     def after_step(self) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from lossbook.objectives.objective import Objective
+from lossbook.objectives.checks import check_per_class, checked_weight
+from lossbook.objectives.objective import Fused, Objective
 from lossbook.objectives.registry import OBJECTIVES
 
 
@@ -17,7 +20,15 @@ def list_objectives() -> dict[str, str]:
 
 
 def create_objective(
-    name: str, in_features: int, num_classes: int, class_counts: Tensor | None = None, **arguments: Any
+    name: str,
+    in_features: int,
+    num_classes: int,
+    class_counts: Tensor | Sequence[int] | None = None,
+    *,
+    weight: Tensor | Sequence[float] | None = None,
+    ignore_index: int | None = None,
+    fused: Fused = "auto",
+    **arguments: Any,
 ) -> Objective:
     """Build an objective by name.
 
@@ -26,26 +37,42 @@ def create_objective(
         in_features: size of a feature vector.
         num_classes: N.
         class_counts: training images per class, (N,); used by the objectives that re-balance, ignored by the others.
+        weight: weight per class, (N,), >= 0: the loss is the weighted mean over the samples, as in
+            ``torch.nn.functional.cross_entropy``.  Where a paper weights classes in another way, that is an argument of
+            its objective (``beta``).
+        ignore_index: samples with this label are left out, as if they were not in the batch.  None: there is no such
+            label, and every label must lie within 0..N-1.
+        fused: whether head and loss are computed in one pass, without the logits (B, N): ``"auto"`` from 10,000 classes
+            on, where the loss has such a form.  The values are the same up to rounding.
         arguments: the objective's own.
 
     Example:
-        >>> import torch
         >>> objective = create_objective("bce-nu", in_features=512, num_classes=100, scale=96.0)
         >>> loss = objective(torch.randn(8, 512), torch.arange(8))
         >>> loss.backward()
 
     Raises:
-        ValueError: for an unknown name, listing the known ones, or a wrong size.
+        ValueError: for an unknown name, listing the known ones, or a wrong size, count or weight.
         TypeError: for an argument that this objective does not take or lacks, naming it.
     """
     if name not in OBJECTIVES:
         raise ValueError(f"unknown objective {name!r}; expected one of {', '.join(OBJECTIVES)}")
     if in_features < 1 or num_classes < 2:
         raise ValueError(f"expected in_features >= 1 and num_classes >= 2, got {in_features} and {num_classes}")
+    if ignore_index is not None and 0 <= ignore_index < num_classes:
+        raise ValueError(f"expected an ignore_index outside 0..{num_classes - 1}, which are classes, got {ignore_index}")
     build = OBJECTIVES[name].build
-    if class_counts is not None and "class_counts" in inspect.signature(build).parameters:
-        arguments["class_counts"] = class_counts
+    if class_counts is not None:
+        class_counts = torch.as_tensor(class_counts)
+        check_per_class("class_counts", class_counts, num_classes)
+        if "class_counts" in inspect.signature(build).parameters:
+            arguments["class_counts"] = class_counts
     try:
-        return build(in_features, num_classes, **arguments)
+        objective = build(in_features, num_classes, **arguments)
     except TypeError as error:
         raise TypeError(f"objective {name!r} does not take these arguments: {error}") from None
+    if weight is not None:
+        objective.weight = checked_weight(weight, num_classes)
+    objective.ignore_index = ignore_index
+    objective.use_fused(fused)
+    return objective

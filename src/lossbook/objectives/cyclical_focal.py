@@ -9,6 +9,7 @@ from torch import Tensor
 from lossbook.heads.linear import LinearHead
 from lossbook.losses import baselines
 from lossbook.losses.baselines import cyclical_share
+from lossbook.losses.checks import Reduction
 from lossbook.objectives.objective import Objective, ScheduledLoss
 
 
@@ -24,8 +25,8 @@ class CyclicalFocalLoss(ScheduledLoss):
     def start_epoch(self, epoch: int, epochs: int) -> None:
         self.share = cyclical_share(epoch, epochs, self.factor)
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(logits, labels, share=self.share)
+    def forward(self, logits: Tensor, labels: Tensor, reduction: Reduction = "mean") -> Tensor:
+        return self.loss(logits, labels, share=self.share, reduction=reduction)
 
 
 def cyclical_focal(

@@ -10,4 +10,5 @@ from lossbook.objectives.objective import Objective
 
 
 def label_smoothing(in_features: int, num_classes: int, smoothing: float = 0.1) -> Objective:
-    return Objective(LinearHead(in_features, num_classes), functools.partial(baselines.label_smoothing, smoothing=smoothing))
+    loss = functools.partial(baselines.label_smoothing, smoothing=smoothing)
+    return Objective(LinearHead(in_features, num_classes), loss, soft_targets=True)

@@ -10,6 +10,7 @@ from torch import Tensor
 from lossbook.heads.linear import CosineHead, LinearHead
 from lossbook.losses import longtail as losses
 from lossbook.losses.bce3s import check_class_counts, class_balanced_weights, joint_ce
+from lossbook.losses.checks import Reduction
 from lossbook.objectives.objective import Loss, Objective
 
 
@@ -21,8 +22,8 @@ class CountingObjective(Objective):
         check_class_counts(class_counts)
         self.register_buffer("class_counts", class_counts, persistent=False)
 
-    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(logits, labels, self.class_counts)
+    def _of_logits(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        return self.loss(logits, labels, self.class_counts, reduction=reduction)
 
 
 class PostHocObjective(Objective):
@@ -32,7 +33,7 @@ class PostHocObjective(Objective):
     def __init__(self, head: torch.nn.Module, class_counts: Tensor, strength: float) -> None:
         super().__init__(head, joint_ce)
         check_class_counts(class_counts)
-        self.register_buffer("shift", strength * (class_counts / class_counts.sum()).log(), persistent=False)
+        self.register_buffer("shift", strength * (class_counts / class_counts.sum()).log())
 
     def logits(self, features: Tensor) -> Tensor:
         return self.head(features) - self.shift
@@ -48,8 +49,8 @@ class WeightBalancingObjective(Objective):
         self.register_buffer("class_weights", weights, persistent=False)
         self.max_norm = max_norm
 
-    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(logits, labels, self.class_weights)
+    def _of_logits(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        return self.loss(logits, labels, self.class_weights, reduction=reduction)
 
     def after_step(self) -> None:
         if self.max_norm is not None:

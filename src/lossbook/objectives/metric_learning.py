@@ -6,12 +6,14 @@ All compare directions: prediction takes the largest cosine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lossbook.heads.linear import CosineHead
+from lossbook.losses.checks import Reduction
 from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives.objective import Objective
 
@@ -20,6 +22,23 @@ def _losses():
     from pytorch_metric_learning import losses  # imported late, as it takes a second
 
     return losses
+
+
+class PerSample(nn.Module):
+    """A loss module of the library without its last step, the mean over the samples."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        from pytorch_metric_learning.reducers import DoNothingReducer
+
+        reducer, self.module.reducer = self.module.reducer, DoNothingReducer()
+        try:
+            return self.module(features, labels)["loss"]["losses"]
+        finally:
+            self.module.reducer = reducer
 
 
 class _Borrowed:
@@ -43,6 +62,11 @@ class _Borrowed:
     def __call__(self, weight: Tensor, features: Tensor, labels: Tensor) -> Tensor:
         return torch.func.functional_call(self.module, {self.name: self._turned(weight)}, (features, labels))
 
+    def per_sample(self, weight: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+        """The losses whose mean a call gives, (B,)."""
+        parameters = {f"module.{self.name}": self._turned(weight)}
+        return torch.func.functional_call(PerSample(self.module), parameters, (features, labels))
+
 
 class ProxyObjective(Objective):
     """A loss with one proxy per class.
@@ -51,21 +75,30 @@ class ProxyObjective(Objective):
         loss: a module of one parameter, (features, labels) to a scalar: ``proxies`` (N, d) or ``W`` (d, N).
         scale: of the cosines in ``logits``: with it they are the logits of the loss up to margins and constants.
         fused_loss: see :class:`Objective`.
+        per_sample: the loss is the mean of one loss per sample.
     """
 
     def __init__(
-        self, in_features: int, num_classes: int, loss: nn.Module, scale: float, fused_loss: Callable[..., Tensor] | None = None
+        self,
+        in_features: int,
+        num_classes: int,
+        loss: nn.Module,
+        scale: float,
+        fused_loss: Callable[..., Tensor] | None = None,
+        per_sample: bool = True,
     ) -> None:
         super().__init__(CosineHead(in_features, num_classes, "zero", scale), _Borrowed(loss), fused_loss)
         self.head.weight.data.copy_(self.loss.start())
+        self.per_sample = per_sample
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _forward(self, features: Tensor, labels: Tensor, *weighting: Any) -> Tensor:
         features = features.to(self.head.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
-            return super().forward(features, labels)
+            return super()._forward(features, labels, *weighting)
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(self.head.weight, features, labels)
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        loss = self.loss if reduction == "mean" else self.loss.per_sample
+        return loss(self.head.weight, features, labels)
 
 
 class PairObjective(Objective):
@@ -78,17 +111,19 @@ class PairObjective(Objective):
         loss: (features, labels) to a scalar, no parameters.
     """
 
+    per_sample = False
+
     def __init__(self, in_features: int, num_classes: int, loss: nn.Module) -> None:
         super().__init__(CosineHead(in_features, num_classes, "zero", scale=1.0), loss)
         self.head.weight.requires_grad_(False)
         nn.init.zeros_(self.head.weight)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _forward(self, features: Tensor, labels: Tensor, *weighting: Any) -> Tensor:
         features = features.to(self.head.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
-            return super().forward(features, labels)
+            return super()._forward(features, labels, *weighting)
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         if self.training:
             self._follow(features.detach(), labels)
         return self.loss(features, labels)
@@ -110,7 +145,7 @@ def proxy_nca(in_features: int, num_classes: int, scale: float = 9.0) -> Objecti
 
 def proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha: float = 32.0) -> Objective:
     loss = _losses().ProxyAnchorLoss(num_classes, in_features, margin=margin, alpha=alpha)
-    return ProxyObjective(in_features, num_classes, loss, alpha)
+    return ProxyObjective(in_features, num_classes, loss, alpha, per_sample=False)
 
 
 def normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lossbook.heads.multicenter import MultiCenterCosineHead, MultiCenterHead
+from lossbook.losses.checks import Reduction, reduce
 from lossbook.losses.fused import subcenters
 from lossbook.losses.multicenter import (
     additive_angular_margin,
@@ -23,11 +24,15 @@ from lossbook.losses.multicenter import (
     multicenter_cross_entropy,
     with_margin,
 )
+from lossbook.objectives.checks import check_share
+from lossbook.objectives.metric_learning import PerSample
 from lossbook.objectives.objective import Objective
 
 
 class MultiCenterObjective(Objective):
     """Eq. 11: cross entropy over all centres plus the standard deviation loss.
+
+    In evaluation the cross entropy is that of the class centres alone, which predict: no sub-centre is drawn.
 
     ``measured`` holds the divergence (``kl``) and the mean standard deviation of the sub-centres (``sigma``).
     """
@@ -50,26 +55,32 @@ class MultiCenterObjective(Objective):
             raise ValueError(f"expected kl_weight >= 0, got {kl_weight}")
         self.kl_weight = float(kl_weight)
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self._total(features, ((1.0, labels),))
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        return self._total(features, ((1.0, labels),), reduction)
 
-    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _fused(self, features: Tensor, labels: Tensor, reduction: Reduction, sample_weight: Tensor | None) -> Tensor:
+        if not self.training:
+            losses = self._plain(features, labels, "none" if sample_weight is not None else reduction)
+            return losses if sample_weight is None else reduce(losses, reduction, sample_weight)
         head = self.head
         drawn = (head.num_subcenters, head.sigma_scale, head.generator)
-        return self._with_divergence(self.fused_loss(features, head.weight, head.log_var, labels, *drawn))
+        weighted = {"reduction": reduction, "sample_weight": sample_weight}
+        return self._with_divergence(self._fused_call()(features, head.weight, head.log_var, labels, *drawn, **weighted))
 
-    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
+    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float | Tensor) -> Tensor:
         """Both labels see the same sub-centres: the cross entropy with a soft label spread over the centres of both."""
-        return self._total(features, ((share, labels), (1 - share, partners)))
+        check_share(share, features)
+        reduction: Reduction = "none" if isinstance(share, Tensor) else "mean"
+        return self._total(features, ((share, labels), (1 - share, partners)), reduction).mean()
 
     def logits(self, features: Tensor) -> Tensor:
         """Similarities to the class centres, in training too: (B, d) -> (B, C)."""
         return self.head.similarities(features)
 
-    def _total(self, features: Tensor, labels: tuple[tuple[float, Tensor], ...]) -> Tensor:
-        centers = self.head.centers()
+    def _total(self, features: Tensor, labels: tuple[tuple[float | Tensor, Tensor], ...], reduction: Reduction) -> Tensor:
+        centers = self.head.centers() if self.training else self.head.weight.unsqueeze(1)
         logits = self.head.center_logits(features, centers)
-        loss = sum(share * self.loss(self._margined(logits, y, features, centers), y) for share, y in labels)
+        loss = sum(share * self.loss(self._margined(logits, y, features, centers), y, reduction=reduction) for share, y in labels)
         return self._with_divergence(loss)
 
     def _with_divergence(self, loss: Tensor) -> Tensor:
@@ -180,8 +191,8 @@ class LibraryObjective(Objective):
     def __init__(self, head: _LibraryHead) -> None:
         super().__init__(head, head.classifier)
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(features, labels)
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        return self.loss(features, labels) if reduction == "mean" else PerSample(self.loss)(features, labels)
 
 
 def softtriple(

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from lossbook.losses import fused
-from lossbook.losses.checks import check_labels
+from lossbook.losses.checks import (
+    Reduction,
+    check_labels,
+    check_reduction,
+    check_sample_weight,
+    check_soft_targets,
+    is_soft,
+    reduce,
+)
+from lossbook.objectives.checks import check_features, check_share
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[..., Tensor]
+Fused = Literal["auto"] | bool
 
 
 class ScheduledLoss(nn.Module):
@@ -29,54 +40,218 @@ class Objective(nn.Module):
 
     Args:
         head: features (B, d) to logits (B, N); has ``weight``, ``bias``, ``similarities`` and ``threshold``.
-        loss: (logits, labels) to a scalar.
+        loss: (logits, labels) to a scalar; with ``reduction="none"`` to one loss per sample, (B,).
         fused_loss: head and loss in one function of :mod:`lossbook.losses.fused`, used where the classes are many.  None:
             the loss has no such form.
+        learns_threshold: the loss compares every logit with 0, as a binary cross entropy does, so that the head's bias is a
+            threshold on the similarities.  A softmax compares the logits with each other, and its bias is none.
+        soft_targets: the loss takes a distribution over the classes per sample, (B, N), in the labels' place.
 
     Attributes:
         steps_per_batch: optimizer steps per batch (an objective that alternates between losses has two).
         measured: scalars of the last ``forward`` that training averages over the epoch, one curve each.
+        weight: weight per class, (N,), or None; see :func:`~lossbook.objectives.create.create_objective`.
+        ignore_index: label of the samples to leave out, or None.
     """
 
     steps_per_batch = 1
+    per_sample = True  # the loss is the mean of one loss per sample
 
-    def __init__(self, head: nn.Module, loss: Loss, fused_loss: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self,
+        head: nn.Module,
+        loss: Loss,
+        fused_loss: Callable[..., Any] | None = None,
+        *,
+        learns_threshold: bool = False,
+        soft_targets: bool = False,
+    ) -> None:
         super().__init__()
         self.head = head
         self.loss = loss
-        self.fused_loss = fused_loss if fused_loss is not None and fused.many(head) else None
+        self.learns_threshold = learns_threshold
+        self.soft_targets = soft_targets
+        self._fused_form = fused_loss
+        self.fused_loss: Callable[..., Any] | None = None
+        self.use_fused("auto")
+        self.register_buffer("weight", None, persistent=False)
+        self.ignore_index: int | None = None
         self.measured: dict[str, Tensor] = {}
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """The loss, a scalar: the mean over the batch.
+    def use_fused(self, choice: Fused) -> None:
+        """Compute head and loss in one pass, without the logits (B, N): never, always, or where the classes are many.
 
         Raises:
-            ValueError, TypeError: for features or labels of a wrong shape or dtype, or a label out of range.
+            ValueError: for ``True`` where the loss has no such form.
         """
-        classes, width = self.head.weight.shape
-        if features.ndim != 2 or not len(features) or features.shape[1] != width:
-            raise ValueError(f"expected features of shape (B, {width}) with B >= 1, got {tuple(features.shape)}")
-        check_labels(labels, len(features), classes, features.device)
-        return self._plain(features, labels) if self.fused_loss is None else self._fused(features, labels)
+        if choice not in ("auto", True, False):
+            raise ValueError(f'fused must be "auto", True or False, got {choice!r}')
+        if choice is True and self._fused_form is None:
+            raise ValueError(f"{type(self).__name__} has no fused form of its loss: pass fused='auto' or False")
+        used = fused.many(self.head) if choice == "auto" else choice
+        self.fused_loss = self._fused_form if used else None
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
-        """The loss through the logits (B, N)."""
-        return self._of_logits(self.head(features), labels)
+    def forward(
+        self, features: Tensor, labels: Tensor, *, sample_weight: Tensor | None = None, reduction: Reduction = "mean"
+    ) -> Tensor:
+        r"""The loss: a scalar, the mean over the batch.
 
-    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(logits, labels)
+        With weights the mean is :math:`\sum_i w_i l_i / \sum_i w_i`, where :math:`w_i` is the sample's weight times the
+        weight of its class.  A term that no sample enters (one on the class vectors) counts once in a mean and is part of
+        every sample's loss otherwise.
 
-    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
-        """The same loss without a (B, N) tensor."""
-        return self.fused_loss(features, labels=labels, **fused.inputs(self.head))
+        Args:
+            features: (B, d), B >= 1.
+            labels: (B,) of int64 within 0..N-1, or ``ignore_index``; where ``soft_targets``, also floating (B, N), rows
+                that are >= 0 and sum to 1.
+            sample_weight: (B,), floating and >= 0; None: all 1.
+            reduction: ``"mean"``, ``"sum"`` or ``"none"``: one loss per sample, (B,), times its weight, and 0 for an
+                ignored one.
 
-    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float) -> Tensor:
-        """The loss of images mixed from two: ``share`` of the one with ``labels``, the rest of the one with ``partners``."""
+        Returns:
+            A scalar, or (B,) for ``reduction="none"``.  A batch of ignored samples only gives 0 and gradients of 0.
+
+        Raises:
+            ValueError, TypeError: for features, labels or weights of a wrong shape, dtype, device or range; for weights or
+                a reduction where the loss is no mean over samples (losses of pairs).
+        """
+        check_features(features, self.head.weight)
+        check_reduction(reduction)
+        if sample_weight is not None:
+            check_sample_weight(sample_weight, len(features), features.device)
+        if self.ignore_index is not None:
+            return self._forward_of_kept(features, labels, sample_weight, reduction)
+        return self._forward(features, labels, sample_weight, reduction)
+
+    def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
+        check = check_soft_targets if self.soft_targets and is_soft(labels) else check_labels
+        check(labels, len(features), len(self.head.weight), features.device)
+        weights = self._weights(labels, sample_weight)
+        plain = self.fused_loss is None
+        if reduction == "mean" and weights is None:
+            return self._plain(features, labels, "mean") if plain else self._fused(features, labels, "mean", None)
+        if not self.per_sample:
+            raise TypeError(
+                f"{type(self).__name__} has no loss per sample: it takes no weights, no shares, and reduces to the mean"
+            )
+        if plain:
+            return reduce(self._plain(features, labels, "none"), reduction, weights)
+        if reduction == "mean":
+            return self._fused(features, labels, "mean", weights)
+        return reduce(self._fused(features, labels, "none", None), reduction, weights)
+
+    def _forward_of_kept(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
+        """As if the samples with the label ``ignore_index`` were not in the batch; on a GPU this waits for the device."""
+        if not isinstance(labels, Tensor) or labels.ndim != 1 or len(labels) != len(features):
+            return self._forward(features, labels, sample_weight, reduction)  # soft targets, or a shape that it refuses
+        kept = labels != self.ignore_index
+        if kept.all():
+            return self._forward(features, labels, sample_weight, reduction)
+        if not kept.any():
+            zero = sum((p.flatten()[:0].sum() for p in self.parameters()), features.flatten()[:0].sum())
+            return zero + features.new_zeros(len(features)) if reduction == "none" else zero
+        chosen = None if sample_weight is None else sample_weight[kept]
+        loss = self._forward(features[kept], labels[kept], chosen, reduction)
+        return loss.new_zeros(len(features)).masked_scatter(kept, loss) if reduction == "none" else loss
+
+    def _weights(self, labels: Tensor, sample_weight: Tensor | None) -> Tensor | None:
+        """Weight per sample, (B,), or None where all weigh the same."""
+        if self.weight is None:
+            return sample_weight
+        if is_soft(labels):
+            raise TypeError("a weight per class goes with labels, not with soft targets: pass sample_weight")
+        weights = self.weight[labels]
+        return weights if sample_weight is None else weights * sample_weight
+
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        """The loss through the logits (B, N): its mean, or one per sample."""
+        return self._of_logits(self.head(features), labels, reduction)
+
+    def _of_logits(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        return self.loss(logits, labels, reduction=reduction)
+
+    def _fused(self, features: Tensor, labels: Tensor, reduction: Reduction, sample_weight: Tensor | None) -> Tensor:
+        """The same loss without a (B, N) tensor; the mean may be weighted."""
+        return self._fused_call()(
+            features, labels=labels, reduction=reduction, sample_weight=sample_weight, **fused.inputs(self.head)
+        )
+
+    def _fused_call(self) -> Callable[..., Any]:
+        assert self.fused_loss is not None
+        return self.fused_loss
+
+    def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float | Tensor) -> Tensor:
+        """The loss of images mixed from two: ``share`` of the one with ``labels``, the rest of the one with ``partners``.
+
+        Args:
+            features: (B, d), of the mixed images.
+            labels, partners: (B,), int64.
+            share: within [0, 1]; a number, or a tensor (B,) with one share per sample.
+
+        Returns:
+            Scalar.
+
+        Raises:
+            ValueError: for a share outside [0, 1] or of a wrong shape.
+        """
+        check_share(share, features)
+        if isinstance(share, Tensor):
+            of_labels, of_partners = (self(features, y, reduction="none") for y in (labels, partners))
+            return (share * of_labels + (1 - share) * of_partners).mean()
         return share * self(features, labels) + (1 - share) * self(features, partners)
 
     def logits(self, features: Tensor) -> Tensor:
         """Logits, (B, d) -> (B, N): predict with ``argmax(1)``."""
         return self.head(features)
+
+    def predict(self, features: Tensor) -> Tensor:
+        """The class of the largest logit, (B, d) -> (B,) of int64."""
+        return self.logits(features).argmax(1)
+
+    def scores(self, features: Tensor) -> Tensor:
+        """How surely a sample is of a known class: the similarity of the predicted class, (B, d) -> (B,).
+
+        The scores of images of known classes, and of unknown ones where there are any, go into
+        :func:`lossbook.calibrate <lossbook.metrics.thresholds.calibrate>`.
+        """
+        return self._scores(features, self.predict(features))
+
+    def _scores(self, features: Tensor, predicted: Tensor) -> Tensor:
+        return self.head.similarities(features).gather(1, predicted.unsqueeze(1)).squeeze(1)
+
+    def reject(self, features: Tensor, threshold: float | Tensor | None = None) -> Tensor:
+        """The predicted class, or -1 for a sample of no known class: one with :meth:`scores` at or below the threshold.
+
+        Args:
+            features: (B, d).
+            threshold: a number, or one per class, (N,), of which the predicted class's counts.  None: the one that the loss
+                has learned, see :meth:`threshold`.
+
+        Returns:
+            (B,) of int64 within -1..N-1.
+
+        Raises:
+            ValueError: where no threshold is given and the loss has learned none, or for one of a wrong shape.
+
+        Example:
+            >>> from lossbook.objectives.create import create_objective
+            >>> objective = create_objective("bce-nu", in_features=4, num_classes=3, scale=8.0)
+            >>> objective.reject(torch.randn(5, 4), threshold=8.0)  # no cosine is above 1
+            tensor([-1, -1, -1, -1, -1])
+        """
+        if threshold is None:
+            if not self.learns_threshold:
+                raise ValueError(
+                    "this loss has learned no threshold, as it compares the classes' logits with each other: pass one, "
+                    "for instance lossbook.calibrate(objective.scores(features_of_known_classes))"
+                )
+            threshold = self.threshold()
+        predicted = self.predict(features)
+        bounds = torch.as_tensor(threshold, device=predicted.device).squeeze()
+        if bounds.ndim and bounds.shape != self.head.weight.shape[:1]:
+            raise ValueError(f"expected a threshold or one per class, ({len(self.head.weight)},), got {tuple(bounds.shape)}")
+        rejected = self._scores(features, predicted) <= (bounds[predicted] if bounds.ndim else bounds)
+        return predicted.masked_fill(rejected, -1)
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Called before epoch 0, 1, ... of ``epochs``, for losses that follow the training's progress."""
@@ -87,6 +262,6 @@ class Objective(nn.Module):
         """Called after every optimizer step, for constraints on the parameters."""
 
     def threshold(self) -> Tensor:
-        """The learned threshold on the similarities ``head.similarities(features)``: a scalar for a unified bias (0 for
-        none), (N,) for a diverse one."""
+        """The threshold on the similarities ``head.similarities(features)`` that the bias stands for: a scalar for a unified
+        bias (0 for none), (N,) for a diverse one.  It is a learned threshold where ``learns_threshold``."""
         return self.head.threshold()

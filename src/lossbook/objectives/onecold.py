@@ -12,6 +12,7 @@ from torch import Tensor
 from lossbook.heads.dual import DualHead, Prediction
 from lossbook.heads.linear import LinearHead
 from lossbook.losses import fused
+from lossbook.losses.checks import Reduction
 from lossbook.losses.fused import softmax as fused_softmax
 from lossbook.losses.onecold import (
     anti_class_probabilities,
@@ -50,26 +51,31 @@ class OneColdObjective(Objective):
         _check_weight(occe_weight)
         if type(base) is not Objective:
             raise TypeError(f"expected an objective that is a head and a loss of its logits, got {type(base).__name__}")
-        super().__init__(base.head, base.loss, fused_loss)
+        super().__init__(base.head, base.loss, fused_loss, learns_threshold=base.learns_threshold, soft_targets=base.soft_targets)
         self.occe_weight = occe_weight
 
-    def _one_cold(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _one_cold(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         """The one-cold term without its weight."""
-        return one_cold_cross_entropy(logits, labels)
+        return one_cold_cross_entropy(logits, labels, reduction=reduction)
 
-    def _of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
-        base = super()._of_logits(logits, labels)
+    def _of_logits(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        base = super()._of_logits(logits, labels, reduction)
         if not self.occe_weight:
             return base
-        one_cold = self._one_cold(logits, labels)
-        self.measured = {"loss_base": base.detach(), "loss_occe": one_cold.detach()}
+        one_cold = self._one_cold(logits, labels, reduction)
+        self.measured = {"loss_base": base.detach().mean(), "loss_occe": one_cold.detach().mean()}
         return base + self.occe_weight * one_cold
 
-    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
-        loss, base, one_cold = self.fused_loss(
-            features, labels=labels, one_cold_weight=self.occe_weight, **fused.inputs(self.head)
+    def _fused(self, features: Tensor, labels: Tensor, reduction: Reduction, sample_weight: Tensor | None) -> Tensor:
+        loss, base, one_cold = self._fused_call()(
+            features,
+            labels=labels,
+            one_cold_weight=self.occe_weight,
+            reduction=reduction,
+            sample_weight=sample_weight,
+            **fused.inputs(self.head),
         )
-        self.measured = {"loss_base": base, "loss_occe": one_cold}
+        self.measured = {"loss_base": base.mean(), "loss_occe": one_cold.mean()}
         return loss
 
 
@@ -93,6 +99,7 @@ class DistilledObjective(OneColdObjective):
 
     def __init__(self, base: Objective, source: Literal["instance", "class"], occe_weight: float, alpha: float) -> None:
         super().__init__(base, occe_weight)
+        self.soft_targets = False
         if not 0 <= alpha <= 1:
             raise ValueError(f"expected alpha within [0, 1], got {alpha}")
         self.source, self.alpha = source, alpha
@@ -107,13 +114,13 @@ class DistilledObjective(OneColdObjective):
                 self.weights.copy_(class_weights(self.sums))
             self.sums.zero_()
 
-    def _one_cold(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _one_cold(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         predictions = anti_class_probabilities(logits.detach())
         if self.source == "instance":
-            return one_cold_cross_entropy(logits, labels, instance_targets(predictions, labels, self.alpha))
+            return one_cold_cross_entropy(logits, labels, instance_targets(predictions, labels, self.alpha), reduction=reduction)
         if self.training:
             self.sums.index_add_(0, labels, predictions.to(self.sums.dtype))
-        return one_cold_cross_entropy(logits, labels, class_targets(self.weights, labels, self.alpha))
+        return one_cold_cross_entropy(logits, labels, class_targets(self.weights, labels, self.alpha), reduction=reduction)
 
 
 class DualObjective(Objective):
@@ -122,27 +129,28 @@ class DualObjective(Objective):
 
     def __init__(self, in_features: int, num_classes: int, occe_weight: float = 1.0, prediction: Prediction = "combined") -> None:
         _check_weight(occe_weight)
-        super().__init__(DualHead(in_features, num_classes, prediction), cross_entropy)
+        super().__init__(DualHead(in_features, num_classes, prediction), cross_entropy, soft_targets=True)
         self.occe_weight = occe_weight
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
-        base = self.loss(self.head.ce(features), labels)
-        one_cold = one_cold_cross_entropy(self.head.occe(features), labels)
-        self.measured = {"loss_base": base.detach(), "loss_occe": one_cold.detach()}
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        base = self.loss(self.head.ce(features), labels, reduction=reduction)
+        one_cold = one_cold_cross_entropy(self.head.occe(features), labels, reduction=reduction)
+        self.measured = {"loss_base": base.detach().mean(), "loss_occe": one_cold.detach().mean()}
         return base + self.occe_weight * one_cold
 
 
 def _cross_entropy(in_features: int, num_classes: int) -> Objective:
-    return Objective(LinearHead(in_features, num_classes), cross_entropy)
+    return Objective(LinearHead(in_features, num_classes), cross_entropy, soft_targets=True)
 
 
 def _binary_cross_entropy(in_features: int, num_classes: int) -> Objective:
-    return Objective(LinearHead(in_features, num_classes), binary_cross_entropy)
+    return Objective(LinearHead(in_features, num_classes), binary_cross_entropy, learns_threshold=True, soft_targets=True)
 
 
 def occe(in_features: int, num_classes: int) -> Objective:
     """The one-cold cross entropy alone, which is the reverse cross entropy (RCE) of Table 1."""
-    return Objective(LinearHead(in_features, num_classes), one_cold_cross_entropy, fused_softmax.one_cold_cross_entropy)
+    head = LinearHead(in_features, num_classes)
+    return Objective(head, one_cold_cross_entropy, fused_softmax.one_cold_cross_entropy, soft_targets=True)
 
 
 def ce_occe(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Objective:

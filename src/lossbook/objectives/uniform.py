@@ -7,8 +7,9 @@ import math
 
 from torch import Tensor
 
-from lossbook.heads.linear import Bias, CosineHead, LinearHead
+from lossbook.heads.linear import Bias, CosineHead, Head, LinearHead
 from lossbook.losses import uniform
+from lossbook.losses.checks import Reduction
 from lossbook.losses.fused.binary import binary_cross_entropy
 from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives.objective import Loss, Objective
@@ -23,14 +24,19 @@ def _check_start(bias: Bias, start: dict[str, float]) -> None:
             raise TypeError(f"a {bias} bias takes {_START_ARGUMENT[bias] or 'no start value'}, got {argument}")
 
 
+def _of(head: Head, loss: Loss) -> Objective:
+    binary = loss is uniform.binary_cross_entropy
+    return Objective(head, loss, _FUSED[loss], learns_threshold=binary, soft_targets=True)
+
+
 def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start: float) -> Objective:
     _check_start(bias, start)
-    return Objective(LinearHead(in_features, num_classes, bias, **start), loss, _FUSED[loss])
+    return _of(LinearHead(in_features, num_classes, bias, **start), loss)
 
 
 def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: float) -> Objective:
     _check_start(bias, start)
-    return Objective(CosineHead(in_features, num_classes, bias, scale, **start), loss, _FUSED[loss])
+    return _of(CosineHead(in_features, num_classes, bias, scale, **start), loss)
 
 
 def uce(
@@ -44,7 +50,8 @@ def uce(
     start = math.log(10 * num_classes) if bias_start is None else bias_start
     head = CosineHead(in_features, num_classes, "unified", scale, bias_start=start)
     fused_loss = functools.partial(binary_cross_entropy, margin=scale * margin)
-    return Objective(head, functools.partial(uniform.uce, margin=margin, scale=scale), fused_loss)
+    loss = functools.partial(uniform.uce, margin=margin, scale=scale)
+    return Objective(head, loss, fused_loss, learns_threshold=True)
 
 
 class OwnBiasObjective(Objective):
@@ -54,11 +61,13 @@ class OwnBiasObjective(Objective):
     uses the similarities themselves.
     """
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self.loss(self.head.similarities(features), self.head.bias, labels)
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        return self.loss(self.head.similarities(features), self.head.bias, labels, reduction=reduction)
 
-    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
-        return self.fused_loss(features, self.head.weight, labels, sample_bias=-self.head.bias[labels])
+    def _fused(self, features: Tensor, labels: Tensor, reduction: Reduction, sample_weight: Tensor | None) -> Tensor:
+        thresholds = -self.head.bias[labels]
+        weighted = {"reduction": reduction, "sample_weight": sample_weight}
+        return self._fused_call()(features, self.head.weight, labels, sample_bias=thresholds, **weighted)
 
     def logits(self, features: Tensor) -> Tensor:
         return self.head.similarities(features)
@@ -70,7 +79,7 @@ class OwnBiasObjective(Objective):
 
 def bce_di(in_features: int, num_classes: int, bias_mode: int = 0) -> Objective:
     head = LinearHead(in_features, num_classes, "diverse", bias_mode)
-    return OwnBiasObjective(head, uniform.bce_di, binary_cross_entropy)
+    return OwnBiasObjective(head, uniform.bce_di, binary_cross_entropy, learns_threshold=True)
 
 
 soft_0 = functools.partial(_linear, uniform.cross_entropy, "zero")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.losses import warped
+from lossbook.losses.checks import Reduction
 from lossbook.losses.fused import distances
 from lossbook.objectives.objective import Loss, Objective
 
@@ -41,14 +42,15 @@ class EuclideanObjective(Objective):
     ) -> None:
         super().__init__(EuclideanHead(in_features, num_classes), loss, fused_loss)
 
-    def _plain(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         distances = self.head.distances(features)
-        loss = self.loss(distances, labels)
+        loss = self.loss(distances, labels, reduction=reduction)
         self.measured["avg_dtp"] = distances.detach().gather(1, labels.unsqueeze(1)).mean()
         return loss
 
-    def _fused(self, features: Tensor, labels: Tensor) -> Tensor:
-        loss, self.measured["avg_dtp"] = self.fused_loss(features, self.head.weight, labels)
+    def _fused(self, features: Tensor, labels: Tensor, reduction: Reduction, sample_weight: Tensor | None) -> Tensor:
+        weighted = {"reduction": reduction, "sample_weight": sample_weight}
+        loss, self.measured["avg_dtp"] = self._fused_call()(features, self.head.weight, labels, **weighted)
         return loss
 
 

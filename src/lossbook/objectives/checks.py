@@ -1,0 +1,66 @@
+"""The checks that every objective makes of its features and shares, and of what there is once per class; those of labels and
+weights per sample are with the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lossbook.losses.checks import readable
+
+
+def check_features(features: Tensor, weight: Tensor) -> None:
+    """Features must be floating (B, d) with B >= 1, on the device of the class vectors (N, d).
+
+    Raises:
+        ValueError, TypeError: saying what was expected and what came.
+    """
+    if not isinstance(features, Tensor):
+        raise TypeError(f"expected features as a tensor, got {type(features).__name__}")
+    if features.ndim != 2 or not len(features) or features.shape[1] != weight.shape[1]:
+        raise ValueError(f"expected features of shape (B, {weight.shape[1]}) with B >= 1, got {tuple(features.shape)}")
+    if not features.is_floating_point():
+        raise TypeError(f"expected floating-point features, got {features.dtype}")
+    if features.device != weight.device:
+        raise ValueError(f"expected features on the objective's device {weight.device}, got {features.device}")
+
+
+def check_share(share: float | Tensor, features: Tensor) -> None:
+    """A share must lie within [0, 1]: a number, or one per sample.
+
+    Raises:
+        ValueError: saying what was expected and what came.
+    """
+    if not isinstance(share, Tensor):
+        if not 0 <= share <= 1:
+            raise ValueError(f"expected a share within [0, 1], got {share}")
+        return
+    if share.shape != features.shape[:1]:
+        raise ValueError(f"expected a share or one per sample, ({len(features)},), got {tuple(share.shape)}")
+    if (values := readable(share)) is not None and not bool(((values >= 0) & (values <= 1)).all()):
+        raise ValueError(f"expected shares within [0, 1], got values from {values.min():.4g} to {values.max():.4g}")
+
+
+def check_per_class(name: str, values: Tensor, num_classes: int) -> None:
+    """One number per class, (N,).
+
+    Raises:
+        ValueError: saying what was expected and what came.
+    """
+    if values.shape != (num_classes,):
+        raise ValueError(f"expected {name} of shape ({num_classes},), one per class, got {tuple(values.shape)}")
+
+
+def checked_weight(weight: Tensor | Sequence[float], num_classes: int) -> Tensor:
+    """Weights per class, (N,), in float32.
+
+    Raises:
+        ValueError: for a wrong number of weights, a negative one, or if all are 0.
+    """
+    weight = torch.as_tensor(weight, dtype=torch.float32)
+    check_per_class("weight", weight, num_classes)
+    if not (bool((weight >= 0).all()) and bool(weight.any())):
+        raise ValueError(f"expected weights >= 0 and not all 0, got {weight.tolist()}")
+    return weight
