@@ -21,6 +21,9 @@ class AdaFocalLoss(ScheduledLoss):
     predictions before each step of the epoch.
     """
 
+    edges: Tensor
+    gammas: Tensor
+
     def __init__(self, bins: float, rate: float, switch: float, lowest: float, highest: float) -> None:
         super().__init__()
         if not bins >= 1 or rate <= 0 or switch <= 0 or not lowest <= -switch or not highest >= switch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +14,10 @@ from lossbook.losses import bce3s as losses
 from lossbook.losses.checks import Reduction
 from lossbook.losses.longtail import max_norm as clip_norms
 from lossbook.objectives.checks import check_share
-from lossbook.objectives.objective import Objective
+from lossbook.objectives.objective import Objective, Targets, mixture
 
 Form = Literal["bce", "ce"]
 Normalise = Literal["neither", "features", "classifier", "both"]
-Targets = tuple[tuple[float | Tensor, Tensor], ...]
 
 _CONTRASTIVE = {"bce": losses.contrastive_bce, "ce": losses.contrastive_ce}
 _UNIFORM = {"bce": functools.partial(losses.uniform_bce, constant=False), "ce": losses.uniform_ce}
@@ -51,7 +50,7 @@ class UnitHead(LinearHead):
         return self.similarities(features) + self.bias
 
 
-class TripartiteObjective(Objective):
+class TripartiteObjective(Objective[UnitHead]):
     r"""Joint, contrastive and uniform learning together, Eqs. 6 and 25.
 
     .. math:: L = L^{(sc)} + \lambda_{ss} L^{(ss)} + \lambda_{cc} L^{(cc)}
@@ -101,9 +100,12 @@ class TripartiteObjective(Objective):
             raise ValueError(f"expected 0 < r <= 1, tau > 0 and weights >= 0, got {r}, {tau}, {lambda_ss} and {lambda_cc}")
         loss = {"bce": losses.joint_bce, "ce": losses.joint_ce}[joint]
         super().__init__(UnitHead(in_features, num_classes, normalise), loss, learns_threshold=joint == "bce")
-        self.joint, self.contrastive, self.uniform = joint, contrastive, uniform
+        self.joint: Form = joint
+        self.contrastive: Form | None = contrastive
+        self.uniform: Form | None = uniform
         self.lambda_ss, self.lambda_cc, self.tau = lambda_ss, lambda_cc, tau
-        self.r, self.resampling, self.max_norm = r, resampling, max_norm
+        self.r, self.max_norm = r, max_norm
+        self.resampling: losses.Resampling = resampling
         self.adds_contrastive = True
         self.register_buffer("class_weights", self._weights(class_counts, beta), persistent=False)
         if contrastive is not None:
@@ -149,7 +151,7 @@ class TripartiteObjective(Objective):
         loss, self.measured = joint, {"joint_loss": joint.detach().mean()}
         if self.contrastive is not None:
             projections = self.projector(features)
-            term = sum(share * self._contrastive(projections, labels, reduction) for share, labels in targets)
+            term = mixture(targets, lambda labels: self._contrastive(projections, labels, reduction))
             loss = loss + self.lambda_ss * term if self.adds_contrastive else loss
             self.measured["contrastive_loss"] = term.detach().mean()
             if self.training and len(targets) == 1:
@@ -163,16 +165,17 @@ class TripartiteObjective(Objective):
 
     def _joint(self, features: Tensor, targets: Targets, reduction: Reduction) -> Tensor:
         logits = self.head(features)
-        arguments = {"class_weights": self.class_weights, "reduction": reduction}
+        arguments: dict[str, Any] = {"class_weights": self.class_weights, "reduction": reduction}
         if self.joint == "bce" and self.r < 1 and self.training:
             arguments["keep"] = losses.draw_negatives(targets[0][1], logits.shape[1], self.r, self.resampling)
-        return sum(share * self.loss(logits, labels, **arguments) for share, labels in targets)
+        return mixture(targets, lambda labels: self.loss(logits, labels, **arguments))
 
     def _contrastive(self, projections: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        assert self.contrastive is not None
         return _CONTRASTIVE[self.contrastive](projections, labels, self.bank, self.tau, self.seen, reduction=reduction)
 
 
-def ce3s(in_features: int, num_classes: int, class_counts: Tensor | None = None, **arguments) -> TripartiteObjective:
+def ce3s(in_features: int, num_classes: int, class_counts: Tensor | None = None, **arguments: Any) -> TripartiteObjective:
     """Eq. 25: every term in its CE form, unless an argument says otherwise."""
-    forms = {"joint": "ce", "contrastive": "ce", "uniform": "ce"}
+    forms: dict[str, Any] = {"joint": "ce", "contrastive": "ce", "uniform": "ce"}
     return TripartiteObjective(in_features, num_classes, class_counts, **forms | arguments)

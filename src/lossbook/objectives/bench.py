@@ -18,7 +18,7 @@ from lossbook.losses.warped import warp
 from lossbook.objectives.objective import Objective
 
 
-class MultiCenterBinaryObjective(Objective):
+class MultiCenterBinaryObjective(Objective[MultiCenterHead]):
     r"""The sampled centres of `multicenter` with the binary cross entropy of `uniform`.
 
     .. math:: L = \tfrac12 \operatorname{BCE}(z_{\cdot,0}) + \tfrac{1}{2K} \sum_{k=1}^{K} \operatorname{BCE}(z_{\cdot,k})
@@ -29,7 +29,7 @@ class MultiCenterBinaryObjective(Objective):
     """
 
     def __init__(
-        self, in_features: int, num_classes: int, num_subcenters: float = 2, sigma_scale: float = 1.0, kl_weight: float = 1.0
+        self, in_features: int, num_classes: int, num_subcenters: int = 2, sigma_scale: float = 1.0, kl_weight: float = 1.0
     ) -> None:
         if num_subcenters < 1:
             raise ValueError(f"expected num_subcenters >= 1, got {num_subcenters}")
@@ -64,7 +64,7 @@ class BallHead(EuclideanHead):
         self.bias = nn.Parameter(torch.full((1,), float(radius)))
 
 
-class EuclideanBinaryObjective(Objective):
+class EuclideanBinaryObjective(Objective[BallHead]):
     r"""The binary cross entropy of (warped) distances to proxies, with a learned radius.
 
     .. math:: L = \log\big(1 + e^{T (f_1(d_y) - r)}\big) + \sum_{j \neq y} \log\big(1 + e^{T (r - d_j)}\big)

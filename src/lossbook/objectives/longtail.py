@@ -7,17 +7,17 @@ import functools
 import torch
 from torch import Tensor
 
-from lossbook.heads.linear import CosineHead, LinearHead
+from lossbook.heads.linear import CosineHead, Head, LinearHead
 from lossbook.losses import longtail as losses
 from lossbook.losses.bce3s import check_class_counts, class_balanced_weights, joint_ce
 from lossbook.losses.checks import Reduction
 from lossbook.objectives.objective import Loss, Objective
 
 
-class CountingObjective(Objective):
+class CountingObjective(Objective[Head]):
     """A loss that takes the number of training images per class as its third argument."""
 
-    def __init__(self, head: torch.nn.Module, loss: Loss, class_counts: Tensor) -> None:
+    def __init__(self, head: Head, loss: Loss, class_counts: Tensor) -> None:
         super().__init__(head, loss)
         check_class_counts(class_counts)
         self.register_buffer("class_counts", class_counts, persistent=False)
@@ -26,11 +26,11 @@ class CountingObjective(Objective):
         return self.loss(logits, labels, self.class_counts, reduction=reduction)
 
 
-class PostHocObjective(Objective):
+class PostHocObjective(Objective[LinearHead]):
     """Logit adjustment after training (Menon et al. 2021): it trains with the softmax cross entropy and predicts
     with its logits less the logarithms of the class shares."""
 
-    def __init__(self, head: torch.nn.Module, class_counts: Tensor, strength: float) -> None:
+    def __init__(self, head: LinearHead, class_counts: Tensor, strength: float) -> None:
         super().__init__(head, joint_ce)
         check_class_counts(class_counts)
         self.register_buffer("shift", strength * (class_counts / class_counts.sum()).log())
@@ -39,11 +39,11 @@ class PostHocObjective(Objective):
         return self.head(features) - self.shift
 
 
-class WeightBalancingObjective(Objective):
+class WeightBalancingObjective(Objective[LinearHead]):
     """Weight balancing (Alshammari et al. 2022): the softmax cross entropy with strong weight decay (set by the
     run), then a second phase with class-balanced weights (``beta``) and classifier vectors no longer than ``max_norm``."""
 
-    def __init__(self, head: torch.nn.Module, class_counts: Tensor, beta: float | None, max_norm: float | None) -> None:
+    def __init__(self, head: LinearHead, class_counts: Tensor, beta: float | None, max_norm: float | None) -> None:
         super().__init__(head, joint_ce)
         weights = None if beta is None else class_balanced_weights(class_counts, beta, normalise=True)
         self.register_buffer("class_weights", weights, persistent=False)

@@ -18,7 +18,7 @@ from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives.objective import Objective
 
 
-def _losses():
+def library_losses() -> Any:
     from pytorch_metric_learning import losses  # imported late, as it takes a second
 
     return losses
@@ -68,7 +68,7 @@ class _Borrowed:
         return torch.func.functional_call(PerSample(self.module), parameters, (features, labels))
 
 
-class ProxyObjective(Objective):
+class ProxyObjective(Objective[CosineHead]):
     """A loss with one proxy per class.
 
     Args:
@@ -87,21 +87,23 @@ class ProxyObjective(Objective):
         fused_loss: Callable[..., Tensor] | None = None,
         per_sample: bool = True,
     ) -> None:
-        super().__init__(CosineHead(in_features, num_classes, "zero", scale), _Borrowed(loss), fused_loss)
-        self.head.weight.data.copy_(self.loss.start())
+        borrowed = _Borrowed(loss)
+        super().__init__(CosineHead(in_features, num_classes, "zero", scale), borrowed, fused_loss)
+        self._borrowed = borrowed
+        self.head.weight.data.copy_(borrowed.start())
         self.per_sample = per_sample
 
-    def _forward(self, features: Tensor, labels: Tensor, *weighting: Any) -> Tensor:
+    def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
         features = features.to(self.head.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
-            return super()._forward(features, labels, *weighting)
+            return super()._forward(features, labels, sample_weight, reduction)
 
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
-        loss = self.loss if reduction == "mean" else self.loss.per_sample
+        loss = self._borrowed if reduction == "mean" else self._borrowed.per_sample
         return loss(self.head.weight, features, labels)
 
 
-class PairObjective(Objective):
+class PairObjective(Objective[CosineHead]):
     """A loss of pairs of samples, without proxies.
 
     ``head.weight`` is not trained: it holds a running mean of each class's directions, in which the mean of a new batch
@@ -118,10 +120,10 @@ class PairObjective(Objective):
         self.head.weight.requires_grad_(False)
         nn.init.zeros_(self.head.weight)
 
-    def _forward(self, features: Tensor, labels: Tensor, *weighting: Any) -> Tensor:
+    def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
         features = features.to(self.head.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
-            return super()._forward(features, labels, *weighting)
+            return super()._forward(features, labels, sample_weight, reduction)
 
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         if self.training:
@@ -139,37 +141,37 @@ class PairObjective(Objective):
 
 def proxy_nca(in_features: int, num_classes: int, scale: float = 9.0) -> Objective:
     """ProxyNCA++: a softmax of squared distances on the sphere; its temperature of 1/9 is the scale of 9."""
-    loss = _losses().ProxyNCALoss(num_classes, in_features, softmax_scale=scale)
+    loss = library_losses().ProxyNCALoss(num_classes, in_features, softmax_scale=scale)
     return ProxyObjective(in_features, num_classes, loss, 2 * scale)  # |x - p|^2 = 2 - 2 cos
 
 
 def proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha: float = 32.0) -> Objective:
-    loss = _losses().ProxyAnchorLoss(num_classes, in_features, margin=margin, alpha=alpha)
+    loss = library_losses().ProxyAnchorLoss(num_classes, in_features, margin=margin, alpha=alpha)
     return ProxyObjective(in_features, num_classes, loss, alpha, per_sample=False)
 
 
 def normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:
     """The temperature divides, as in its paper."""
-    loss = _losses().NormalizedSoftmaxLoss(num_classes, in_features, temperature=temperature)
+    loss = library_losses().NormalizedSoftmaxLoss(num_classes, in_features, temperature=temperature)
     return ProxyObjective(in_features, num_classes, loss, 1 / temperature, cross_entropy)
 
 
 def arcface(in_features: int, num_classes: int, margin: float = 28.6, scale: float = 64.0) -> Objective:
     """The margin is in degrees."""
     return ProxyObjective(
-        in_features, num_classes, _losses().ArcFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
+        in_features, num_classes, library_losses().ArcFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
     )
 
 
 def cosface(in_features: int, num_classes: int, margin: float = 0.35, scale: float = 64.0) -> Objective:
     return ProxyObjective(
-        in_features, num_classes, _losses().CosFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
+        in_features, num_classes, library_losses().CosFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
     )
 
 
 def multi_similarity(in_features: int, num_classes: int, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> Objective:
-    return PairObjective(in_features, num_classes, _losses().MultiSimilarityLoss(alpha=alpha, beta=beta, base=base))
+    return PairObjective(in_features, num_classes, library_losses().MultiSimilarityLoss(alpha=alpha, beta=beta, base=base))
 
 
 def contrastive(in_features: int, num_classes: int, pos_margin: float = 0.0, neg_margin: float = 1.0) -> Objective:
-    return PairObjective(in_features, num_classes, _losses().ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin))
+    return PairObjective(in_features, num_classes, library_losses().ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin))

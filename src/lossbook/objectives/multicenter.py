@@ -25,11 +25,11 @@ from lossbook.losses.multicenter import (
     with_margin,
 )
 from lossbook.objectives.checks import check_share
-from lossbook.objectives.metric_learning import PerSample
-from lossbook.objectives.objective import Objective
+from lossbook.objectives.metric_learning import PerSample, library_losses
+from lossbook.objectives.objective import Objective, Targets, mixture
 
 
-class MultiCenterObjective(Objective):
+class MultiCenterObjective(Objective[MultiCenterHead | MultiCenterCosineHead]):
     """Eq. 11: cross entropy over all centres plus the standard deviation loss.
 
     In evaluation the cross entropy is that of the class centres alone, which predict: no sub-centre is drawn.
@@ -77,10 +77,14 @@ class MultiCenterObjective(Objective):
         """Similarities to the class centres, in training too: (B, d) -> (B, C)."""
         return self.head.similarities(features)
 
-    def _total(self, features: Tensor, labels: tuple[tuple[float | Tensor, Tensor], ...], reduction: Reduction) -> Tensor:
+    def _total(self, features: Tensor, targets: Targets, reduction: Reduction) -> Tensor:
         centers = self.head.centers() if self.training else self.head.weight.unsqueeze(1)
         logits = self.head.center_logits(features, centers)
-        loss = sum(share * self.loss(self._margined(logits, y, features, centers), y, reduction=reduction) for share, y in labels)
+
+        def loss_of(y: Tensor) -> Tensor:
+            return self.loss(self._margined(logits, y, features, centers), y, reduction=reduction)
+
+        loss = mixture(targets, loss_of)
         return self._with_divergence(loss)
 
     def _with_divergence(self, loss: Tensor) -> Tensor:
@@ -101,7 +105,7 @@ class LargeMarginObjective(MultiCenterObjective):
     first half of the training.
     """
 
-    def __init__(self, *args: Any, margin: float, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, margin: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         large_margin(torch.zeros(1), margin)  # raises for a wrong margin
         self.margin = margin
@@ -127,7 +131,7 @@ class AngularMarginObjective(MultiCenterObjective):
 
 
 def multicenter(
-    in_features: int, num_classes: int, num_subcenters: float = 2, sigma_scale: float = 1.0, **weights: float
+    in_features: int, num_classes: int, num_subcenters: int = 2, sigma_scale: float = 1.0, **weights: float
 ) -> Objective:
     head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
     fused_loss = subcenters.multicenter_cross_entropy if head.num_subcenters else None
@@ -137,9 +141,9 @@ def multicenter(
 def multicenter_lsoftmax(
     in_features: int,
     num_classes: int,
-    num_subcenters: float = 2,
+    num_subcenters: int = 2,
     sigma_scale: float = 1.0,
-    margin: float = 2,
+    margin: int = 2,
     **weights: float,
 ) -> Objective:
     head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
@@ -149,7 +153,7 @@ def multicenter_lsoftmax(
 def multicenter_arc(
     in_features: int,
     num_classes: int,
-    num_subcenters: float = 2,
+    num_subcenters: int = 2,
     sigma_scale: float = 1.0,
     scale: float = 16.0,
     margin: float = 0.2,
@@ -161,6 +165,8 @@ def multicenter_arc(
 
 class _LibraryHead(nn.Module):
     """A classifier of pytorch-metric-learning as a head: it holds C x K learned sub-centres as columns, (d, C K)."""
+
+    bias: None
 
     def __init__(self, classifier: nn.Module, parameter: str, num_classes: int) -> None:
         super().__init__()
@@ -176,7 +182,8 @@ class _LibraryHead(nn.Module):
 
     def similarities(self, features: Tensor) -> Tensor:
         """The classifier's own class similarities, (B, d) -> (B, C)."""
-        return self.classifier.get_logits(features)
+        get_logits: Any = self.classifier.get_logits
+        return get_logits(features)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.similarities(features)
@@ -185,38 +192,34 @@ class _LibraryHead(nn.Module):
         return self.weight.new_zeros(())
 
 
-class LibraryObjective(Objective):
+class LibraryObjective(Objective[_LibraryHead]):
     """A classifier of pytorch-metric-learning with its own loss."""
 
     def __init__(self, head: _LibraryHead) -> None:
         super().__init__(head, head.classifier)
 
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
-        return self.loss(features, labels) if reduction == "mean" else PerSample(self.loss)(features, labels)
+        return self.loss(features, labels) if reduction == "mean" else PerSample(self.head.classifier)(features, labels)
 
 
 def softtriple(
     in_features: int,
     num_classes: int,
-    num_subcenters: float = 2,
+    num_subcenters: int = 2,
     scale: float = 20.0,
     gamma: float = 0.1,
     margin: float = 0.01,
 ) -> Objective:
-    from pytorch_metric_learning.losses import SoftTripleLoss
-
-    classifier = SoftTripleLoss(
+    classifier = library_losses().SoftTripleLoss(
         num_classes, in_features, centers_per_class=int(num_subcenters), la=scale, gamma=gamma, margin=margin
     )
     return LibraryObjective(_LibraryHead(classifier, "fc", num_classes))
 
 
 def subcenter_arcface(
-    in_features: int, num_classes: int, num_subcenters: float = 2, scale: float = 16.0, margin: float = 0.2
+    in_features: int, num_classes: int, num_subcenters: int = 2, scale: float = 16.0, margin: float = 0.2
 ) -> Objective:
-    from pytorch_metric_learning.losses import SubCenterArcFaceLoss
-
-    classifier = SubCenterArcFaceLoss(
+    classifier = library_losses().SubCenterArcFaceLoss(
         num_classes=num_classes,
         embedding_size=in_features,
         sub_centers=int(num_subcenters),

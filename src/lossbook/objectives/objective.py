@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from lossbook.heads.protocol import AnyHead
 from lossbook.losses import fused
 from lossbook.losses.checks import (
     Reduction,
@@ -22,6 +23,17 @@ from lossbook.objectives.checks import check_features, check_share
 
 Loss = Callable[..., Tensor]
 Fused = Literal["auto"] | bool
+H = TypeVar("H", bound=AnyHead)
+Targets = Sequence[tuple[float | Tensor, Tensor]]
+
+
+def mixture(targets: Targets, loss_of: Callable[[Tensor], Tensor]) -> Tensor:
+    """The losses of several labels, each times its share: a scalar, or (B,) with shares per sample."""
+    (share, labels), *others = targets
+    total = share * loss_of(labels)
+    for share, labels in others:
+        total = total + share * loss_of(labels)
+    return total
 
 
 class ScheduledLoss(nn.Module):
@@ -32,7 +44,7 @@ class ScheduledLoss(nn.Module):
         raise NotImplementedError
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, Generic[H]):
     """Head and loss.
 
     A subclass says how its loss is computed in ``_of_logits``, or in ``_plain`` where the loss takes more than the head's
@@ -56,10 +68,12 @@ class Objective(nn.Module):
 
     steps_per_batch = 1
     per_sample = True  # the loss is the mean of one loss per sample
+    head: H
+    weight: Tensor | None
 
     def __init__(
         self,
-        head: nn.Module,
+        head: H,
         loss: Loss,
         fused_loss: Callable[..., Any] | None = None,
         *,
@@ -126,7 +140,7 @@ class Objective(nn.Module):
     def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
         check = check_soft_targets if self.soft_targets and is_soft(labels) else check_labels
         check(labels, len(features), len(self.head.weight), features.device)
-        weights = self._weights(labels, sample_weight)
+        weights = self._sample_weights(labels, sample_weight)
         plain = self.fused_loss is None
         if reduction == "mean" and weights is None:
             return self._plain(features, labels, "mean") if plain else self._fused(features, labels, "mean", None)
@@ -154,7 +168,7 @@ class Objective(nn.Module):
         loss = self._forward(features[kept], labels[kept], chosen, reduction)
         return loss.new_zeros(len(features)).masked_scatter(kept, loss) if reduction == "none" else loss
 
-    def _weights(self, labels: Tensor, sample_weight: Tensor | None) -> Tensor | None:
+    def _sample_weights(self, labels: Tensor, sample_weight: Tensor | None) -> Tensor | None:
         """Weight per sample, (B,), or None where all weigh the same."""
         if self.weight is None:
             return sample_weight

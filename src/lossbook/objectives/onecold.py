@@ -97,6 +97,9 @@ class DistilledObjective(OneColdObjective):
     ``"class"``: the class' average prediction over the epoch before; the first epoch has the uniform target.
     """
 
+    sums: Tensor
+    weights: Tensor
+
     def __init__(self, base: Objective, source: Literal["instance", "class"], occe_weight: float, alpha: float) -> None:
         super().__init__(base, occe_weight)
         self.soft_targets = False
@@ -123,7 +126,7 @@ class DistilledObjective(OneColdObjective):
         return one_cold_cross_entropy(logits, labels, class_targets(self.weights, labels, self.alpha), reduction=reduction)
 
 
-class DualObjective(Objective):
+class DualObjective(Objective[DualHead]):
     """Cross entropy on one head plus the one-cold cross entropy on another (Sec. 3.3); ``prediction`` names the head that
     predicts, and all three can be read from ``head`` afterwards."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 from torch import Tensor
 
@@ -24,17 +25,17 @@ def _check_start(bias: Bias, start: dict[str, float]) -> None:
             raise TypeError(f"a {bias} bias takes {_START_ARGUMENT[bias] or 'no start value'}, got {argument}")
 
 
-def _of(head: Head, loss: Loss) -> Objective:
+def _of(head: Head, loss: Loss) -> Objective[Head]:
     binary = loss is uniform.binary_cross_entropy
     return Objective(head, loss, _FUSED[loss], learns_threshold=binary, soft_targets=True)
 
 
-def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start: float) -> Objective:
+def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start: Any) -> Objective[Head]:
     _check_start(bias, start)
     return _of(LinearHead(in_features, num_classes, bias, **start), loss)
 
 
-def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: float) -> Objective:
+def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: Any) -> Objective[Head]:
     _check_start(bias, start)
     return _of(CosineHead(in_features, num_classes, bias, scale, **start), loss)
 
@@ -54,7 +55,7 @@ def uce(
     return Objective(head, loss, fused_loss, learns_threshold=True)
 
 
-class OwnBiasObjective(Objective):
+class OwnBiasObjective(Objective[LinearHead]):
     """``bce-di``: all similarities of a sample are compared with the bias of the sample's own class.
 
     A new sample has no label that could pick the bias.  As one bias shifts all similarities of a sample alike, prediction

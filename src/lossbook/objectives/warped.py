@@ -31,7 +31,7 @@ FUNCTIONS: dict[str, warped.Warp] = {
 }
 
 
-class EuclideanObjective(Objective):
+class EuclideanObjective(Objective[EuclideanHead]):
     """A loss of the distances to the proxies; prediction takes the nearest proxy.
 
     Measures ``avg_dtp``, Eq. 9 over the training batches: the mean distance to the true class's proxy.
