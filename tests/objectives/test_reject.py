@@ -18,6 +18,9 @@ KNOWN = 7  # digits 0 to 6; 7, 8 and 9 are never seen in training
 THRESHOLDS = {"bce-0", "bce-d", "bce-u", "bce-n0", "bce-nd", "bce-nu", "bce-di", "uce", "bce3s", "bce+occe"}
 THRESHOLDS |= {"euclidean-bce", "warped-bce", "multicenter-bce"}
 
+# With the paper's scale of 1 the noise hides these few classes from L-Softmax; 0.1 is the authors' code's.
+ARGUMENTS = {"multicenter-lsoftmax": {"sigma_scale": 0.1}}
+
 every_objective = pytest.mark.parametrize("name", OBJECTIVES)
 
 
@@ -25,7 +28,7 @@ every_objective = pytest.mark.parametrize("name", OBJECTIVES)
 def digits() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Training features and labels, test features and labels of known digits, features of unknown ones."""
     images, labels = load_digits(return_X_y=True)
-    features, labels = torch.tensor(images, dtype=torch.float32) / 16, torch.tensor(labels)
+    features, labels = torch.tensor(images, dtype=torch.float32) / 4, torch.tensor(labels)
     known = labels < KNOWN
     x, y = features[known], labels[known]
     return x[:800], y[:800], x[800:], y[800:], features[~known]
@@ -35,10 +38,10 @@ def digits() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
 def trained(name: str) -> Objective:
     torch.manual_seed(0)
     x, y, *_ = digits()
-    objective = create_objective(name, x.shape[1], KNOWN, torch.bincount(y))
+    objective = create_objective(name, x.shape[1], KNOWN, torch.bincount(y), **ARGUMENTS.get(name, {}))
     optimizer = torch.optim.Adam([p for p in objective.parameters() if p.requires_grad], lr=0.03) if _trains(objective) else None
-    for epoch in range(4):
-        objective.start_epoch(epoch, 4)
+    for epoch in range(8):
+        objective.start_epoch(epoch, 8)
         for batch in torch.randperm(len(x)).split(80):
             for _ in range(objective.steps_per_batch):
                 loss = objective(x[batch], y[batch])
