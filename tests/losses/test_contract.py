@@ -35,14 +35,16 @@ class Loss:
         distances: the input is never negative.
         labelled: the loss takes labels.
         rounded: what the call holds is rounded to half precision with the input.
+        soft: the loss takes soft targets.
     """
 
     name: str
-    call: Callable[[Tensor, Tensor], Tensor]
+    call: Callable[..., Tensor]
     columns: tuple[int, ...] = (CLASSES,)
     distances: bool = False
     labelled: bool = True
     rounded: bool = False
+    soft: bool = False
 
 
 def _keep(logits: Tensor) -> Tensor:
@@ -55,41 +57,44 @@ def _target(logits: Tensor) -> Tensor:
     return (row / row.sum()).expand_as(logits)
 
 
-def _bce_di(similarities: Tensor, labels: Tensor) -> Tensor:
+def _bce_di(similarities: Tensor, labels: Tensor, **options: str) -> Tensor:
     bias = torch.linspace(-1, 1, CLASSES, dtype=similarities.dtype, device=similarities.device)
-    return uniform.bce_di(similarities, bias, labels)
+    return uniform.bce_di(similarities, bias, labels, **options)
 
 
-def _against_bank(loss: Callable[..., Tensor], seen: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
-    def call(projections: Tensor, labels: Tensor) -> Tensor:
+def _against_bank(loss: Callable[..., Tensor], seen: Tensor | None) -> Callable[..., Tensor]:
+    def call(projections: Tensor, labels: Tensor, **options: str) -> Tensor:
         present = None if seen is None else seen.to(projections.device)
-        return loss(projections, labels, BANK.to(projections.device, projections.dtype), 0.3, present)
+        return loss(projections, labels, BANK.to(projections.device, projections.dtype), 0.3, present, **options)
 
     return call
 
 
 LOSSES = [
     Loss("naive", uniform.naive),
-    Loss("cross_entropy", uniform.cross_entropy),
-    Loss("binary_cross_entropy", uniform.binary_cross_entropy),
+    Loss("cross_entropy", uniform.cross_entropy, soft=True),
+    Loss("binary_cross_entropy", uniform.binary_cross_entropy, soft=True),
     Loss("uce", uniform.uce),
     Loss("bce_di", _bce_di, rounded=True),
-    Loss("joint_bce", bce3s.joint_bce),
-    Loss("joint_bce weighted", lambda c, y: bce3s.joint_bce(c, y, _keep(c), WEIGHTS.to(c.device))),
-    Loss("joint_ce", bce3s.joint_ce),
-    Loss("joint_ce weighted", lambda c, y: bce3s.joint_ce(c, y, WEIGHTS.to(c.device))),
+    Loss("joint_bce", bce3s.joint_bce, soft=True),
+    Loss("joint_bce weighted", lambda c, y, **o: bce3s.joint_bce(c, y, _keep(c), WEIGHTS.to(c.device), **o), soft=True),
+    Loss("joint_ce", bce3s.joint_ce, soft=True),
+    Loss("joint_ce weighted", lambda c, y, **o: bce3s.joint_ce(c, y, WEIGHTS.to(c.device), **o), soft=True),
     Loss("contrastive_bce", _against_bank(bce3s.contrastive_bce, None), (WIDTH,), rounded=True),
     Loss("contrastive_bce some seen", _against_bank(bce3s.contrastive_bce, SEEN), (WIDTH,), rounded=True),
     Loss("contrastive_ce", _against_bank(bce3s.contrastive_ce, None), (WIDTH,), rounded=True),
     Loss("contrastive_ce some seen", _against_bank(bce3s.contrastive_ce, SEEN), (WIDTH,), rounded=True),
     Loss("uniform_bce", lambda w, y: bce3s.uniform_bce(w), labelled=False),
     Loss("uniform_ce", lambda w, y: bce3s.uniform_ce(w), labelled=False),
-    Loss("class_balanced_focal", lambda c, y: longtail.class_balanced_focal(c, y, COUNTS.to(c.device), 0.99, 2.0)),
-    Loss("class_balanced_focal, gamma 0", lambda c, y: longtail.class_balanced_focal(c, y, COUNTS.to(c.device), 0.99, 0.0)),
-    Loss("ldam", lambda c, y: longtail.ldam(c, y, COUNTS.to(c.device), 0.5, 8.0)),
-    Loss("logit_adjusted", lambda c, y: longtail.logit_adjusted(c, y, COUNTS.to(c.device), 1.5)),
-    Loss("balanced_softmax", lambda c, y: longtail.balanced_softmax(c, y, COUNTS.to(c.device))),
-    Loss("label_smoothing", baselines.label_smoothing),
+    Loss("class_balanced_focal", lambda c, y, **o: longtail.class_balanced_focal(c, y, COUNTS.to(c.device), 0.99, 2.0, **o)),
+    Loss(
+        "class_balanced_focal, gamma 0",
+        lambda c, y, **o: longtail.class_balanced_focal(c, y, COUNTS.to(c.device), 0.99, 0.0, **o),
+    ),
+    Loss("ldam", lambda c, y, **o: longtail.ldam(c, y, COUNTS.to(c.device), 0.5, 8.0, **o)),
+    Loss("logit_adjusted", lambda c, y, **o: longtail.logit_adjusted(c, y, COUNTS.to(c.device), 1.5, **o), soft=True),
+    Loss("balanced_softmax", lambda c, y, **o: longtail.balanced_softmax(c, y, COUNTS.to(c.device), **o), soft=True),
+    Loss("label_smoothing", baselines.label_smoothing, soft=True),
     Loss("negative_log", baselines.negative_log),
     Loss("complement_entropy", baselines.complement_entropy),
     Loss("complement_cross_entropy", baselines.complement_cross_entropy),
@@ -99,16 +104,17 @@ LOSSES = [
     Loss("asymmetric", baselines.asymmetric),
     Loss("asymmetric twice", functools.partial(baselines.asymmetric, gamma_positive=1.0, gamma_negative=0.5, smoothing=0.2)),
     Loss("cyclical_focal", functools.partial(baselines.cyclical_focal, share=0.3)),
-    Loss("multicenter_cross_entropy", multicenter.multicenter_cross_entropy, (CLASSES, 3)),
+    Loss("multicenter_cross_entropy", multicenter.multicenter_cross_entropy, (CLASSES, 3), soft=True),
     Loss(
         "multicenter_cross_entropy smoothed",
         functools.partial(multicenter.multicenter_cross_entropy, center_weight=0.6, label_smoothing=0.1),
         (CLASSES, 3),
+        soft=True,
     ),
-    Loss("multicenter_cross_entropy, no sub-centre", multicenter.multicenter_cross_entropy, (CLASSES, 1)),
-    Loss("one_cold_cross_entropy", onecold.one_cold_cross_entropy),
-    Loss("one_cold_cross_entropy of a target", lambda z, y: onecold.one_cold_cross_entropy(z, y, _target(z))),
-    Loss("euclidean_softmax", functools.partial(warped.euclidean_softmax, temperature=1.4), distances=True),
+    Loss("multicenter_cross_entropy, no sub-centre", multicenter.multicenter_cross_entropy, (CLASSES, 1), soft=True),
+    Loss("one_cold_cross_entropy", onecold.one_cold_cross_entropy, soft=True),
+    Loss("one_cold_cross_entropy of a target", lambda z, y, **o: onecold.one_cold_cross_entropy(z, y, _target(z), **o)),
+    Loss("euclidean_softmax", functools.partial(warped.euclidean_softmax, temperature=1.4), distances=True, soft=True),
     # Without its margin: with one the warp stops a gradient, which finite differences see.
     Loss("warped_softmax", functools.partial(warped.warped_softmax, alpha=2.5, k1=0.6, k2=1.7, margin=0.0), distances=True),
     Loss("generalized_softmax", functools.partial(warped.generalized_softmax, f1=torch.square, f2=torch.log1p), distances=True),
@@ -121,6 +127,7 @@ FOR_INDUCTOR = {
 }
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+every_soft_loss = pytest.mark.parametrize("loss", [x for x in LOSSES if x.soft], ids=lambda loss: loss.name)
 every_labelled_loss = pytest.mark.parametrize("loss", [x for x in LOSSES if x.labelled], ids=lambda loss: loss.name)
 
 
@@ -213,6 +220,61 @@ def test_the_loss_is_the_mean_over_the_batch(loss):
     torch.testing.assert_close(torch.stack(singles).mean(), loss.call(values, labels))
 
 
+def mixture(labels: Tensor, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    """Soft targets, (B, N), of which each sample's label has about half, and the label of every part, (B,) each."""
+    shares = torch.rand(BATCH, CLASSES, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    shares.scatter_add_(1, labels.unsqueeze(1), shares.new_full((BATCH, 1), CLASSES / 2))
+    return (shares / shares.sum(1, keepdim=True)).to(dtype), torch.arange(CLASSES).unsqueeze(1).expand(-1, BATCH)
+
+
+@every_labelled_loss
+def test_reductions(loss, device):
+    values, labels = (tensor.to(device) for tensor in draw(loss))
+    losses = loss.call(values, labels, reduction="none")
+    assert losses.shape == (BATCH,)
+    singles = [loss.call(values[m : m + 1], labels[m : m + 1]) for m in range(BATCH)]
+    torch.testing.assert_close(losses, torch.stack(singles))
+    assert torch.equal(loss.call(values, labels, reduction="mean"), loss.call(values, labels))
+    torch.testing.assert_close(losses.sum(), loss.call(values, labels, reduction="sum"))
+    with pytest.raises(ValueError, match="expected reduction 'mean', 'sum' or 'none', got 'max'"):
+        loss.call(values, labels, reduction="max")
+
+
+@every_soft_loss
+def test_soft_targets_of_one_class_are_its_label(loss, device):
+    values, labels = (tensor.to(device) for tensor in draw(loss))
+    targets = torch.nn.functional.one_hot(labels, CLASSES).to(values.dtype)
+    expected, found = (value_and_gradient(loss.call, values, y) for y in (labels, targets))
+    torch.testing.assert_close(found, expected)
+
+
+@every_soft_loss
+def test_the_loss_of_soft_targets_is_the_mixture_of_the_classes_losses(loss, device):
+    values, labels = draw(loss)
+    targets, parts = mixture(labels)
+    values, targets, parts = values.to(device), targets.to(device), parts.to(device)
+    expected = sum(targets[:, c] * loss.call(values, part, reduction="none") for c, part in enumerate(parts))
+    torch.testing.assert_close(loss.call(values, targets, reduction="none"), expected)
+    half = loss.call(values.bfloat16(), targets.bfloat16())
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, loss.call(values, targets).float(), rtol=2e-2, atol=2e-2)
+
+
+@every_labelled_loss
+def test_gradients_per_sample(loss):
+    values, labels = draw(loss)
+
+    def of_one(value: Tensor, label: Tensor) -> Tensor:
+        return loss.call(value.unsqueeze(0), label.unsqueeze(0))
+
+    _, whole = value_and_gradient(loss.call, values, labels)
+    each = torch.func.vmap(torch.func.grad(of_one))(values, labels)
+    torch.testing.assert_close(each / BATCH, whole)
+    torch.testing.assert_close(torch.func.grad(loss.call)(values, labels), whole)
+    with pytest.raises(ValueError, match=r"labels within 0\.\.4, got values from -100 to -100"):
+        torch.func.vmap(torch.func.grad(of_one))(values, torch.full_like(labels, -100))
+
+
 # Input -----------------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +304,15 @@ BAD_LABELS = {
     "2-D": (lambda y: y.unsqueeze(1), ValueError, r"labels of shape \(7,\).*got \(7, 1\)"),
     "int32": (lambda y: y.int(), TypeError, r"torch\.int64, got torch\.int32"),
     "floating": (lambda y: y.double(), TypeError, r"torch\.int64, got torch\.float64"),
+    "a list": (lambda y: y.tolist(), TypeError, "labels as a tensor, got list"),
+    "an array": (lambda y: y.numpy(), TypeError, "labels as a tensor, got ndarray"),
+    "elsewhere": (lambda y: y.to("meta"), ValueError, "labels on the device cpu, got meta"),
+}
+BAD_TARGETS = {
+    "another shape": (lambda t: t[:, 1:], r"targets of the logits' shape \(7, 5\), got \(7, 4\)"),
+    "negative": (lambda t: t - 0.2, "targets >= 0, got -0.1"),
+    "not normalised": (lambda t: 3 * t, "rows of targets that sum to 1, got sums from 3 to 3"),
+    "elsewhere": (lambda t: t.to("meta"), "targets on the device cpu, got meta"),
 }
 
 
@@ -251,6 +322,44 @@ def test_bad_labels(loss, change, error, message):
     values, labels = draw(loss)
     with pytest.raises(error, match=message):
         loss.call(values, change(labels))
+
+
+@every_soft_loss
+@pytest.mark.parametrize(("change", "message"), BAD_TARGETS.values(), ids=BAD_TARGETS.keys())
+def test_bad_soft_targets(loss, change, message):
+    values, labels = draw(loss)
+    with pytest.raises(ValueError, match=message):
+        loss.call(values, change(mixture(labels)[0]))
+
+
+@every_labelled_loss
+def test_soft_targets_are_refused_where_they_have_no_meaning(loss):
+    values, labels = draw(loss)
+    if not loss.soft and "target" not in loss.name:
+        with pytest.raises(ValueError, match=r"labels of shape \(7,\), one per sample, got \(7, 5\)"):
+            loss.call(values, mixture(labels)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("bad", [-100, -1, CLASSES])
+def test_a_bad_label_is_an_error_in_compiled_losses(backend, bad):
+    values, labels = draw(LOSSES[1])
+    call = torch.compile(uniform.cross_entropy, backend=backend, fullgraph=True)
+    call(values, labels)
+    with pytest.raises(RuntimeError, match=r"expected labels within 0\.\.4|index out of bounds"):
+        call(values, labels.index_fill(0, torch.tensor([3]), bad))
+
+
+def test_a_list_is_no_tensor():
+    labels = torch.tensor([0])
+    for call in (uniform.cross_entropy, baselines.focal, warped.euclidean_softmax, multicenter.multicenter_cross_entropy):
+        with pytest.raises(TypeError, match="expected logits as a tensor, got list"):
+            call([[1.0, 2.0]], labels)
+    with pytest.raises(TypeError, match="expected projections as a tensor, got list"):
+        bce3s.contrastive_ce([[1.0, 2.0]], labels, torch.eye(2))
+    with pytest.raises(TypeError, match="expected class_counts as a tensor, got list"):
+        longtail.ldam(torch.zeros(1, 2), labels, [3, 1])
 
 
 @every_labelled_loss

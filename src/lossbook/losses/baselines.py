@@ -1,8 +1,8 @@
 r"""The losses that the `onecold` paper compares with and adds its own to (Table 1), on softmax probabilities.
 
 Notation: :math:`p = \operatorname{softmax}(z)`, :math:`c` the label, :math:`N` classes.  All take logits (B, N) and
-int64 labels (B,), return the mean over the batch as a scalar in nats, compute half precision in float32, and raise
-``ValueError`` / ``TypeError`` for bad input, see :func:`check_logits_labels`.
+int64 labels (B,), return the mean over the batch as a scalar in nats, or what ``reduction`` says, compute half precision in
+float32, and raise ``ValueError`` / ``TypeError`` for bad input, see :func:`check_logits_labels`.
 
 Two of the table's rows are elsewhere: the reverse cross entropy is
 :func:`~lossbook.losses.onecold.one_cold_cross_entropy` alone, the binary cross entropy
@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, reduce
+from lossbook.losses.uniform import as_target
 from lossbook.precision import at_least_float32
 
 
@@ -30,15 +31,16 @@ def _log_of_the_rest(log_p: Tensor, own: Tensor) -> Tensor:
     return log_p.scatter(1, own, -torch.inf).logsumexp(1)
 
 
-def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> Tensor:
+def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, *, reduction: Reduction = "mean") -> Tensor:
     r"""Cross entropy with smoothed labels (Szegedy et al., 2016).
 
     .. math:: L = -(1-\varepsilon) \log p_c - \frac{\varepsilon}{N} \sum_j \log p_j
 
     Args:
         logits: (B, N).
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, N): a distribution over the classes for every sample.
         smoothing: :math:`\varepsilon` within [0, 1].
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf).
@@ -47,13 +49,15 @@ def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> T
         >>> label_smoothing(torch.zeros(1, 4), torch.tensor([2]))  # log 4, whatever the smoothing
         tensor(1.3863)
     """
-    check_logits_labels(logits, labels)
+    check_logits_labels(logits, labels, soft=True)
+    check_reduction(reduction)
     if not 0 <= smoothing <= 1:
         raise ValueError(f"expected smoothing within [0, 1], got {smoothing}")
-    return F.cross_entropy(at_least_float32(logits), labels, label_smoothing=smoothing)
+    logits = at_least_float32(logits)
+    return F.cross_entropy(logits, as_target(labels, logits), reduction=reduction, label_smoothing=smoothing)
 
 
-def negative_log(logits: Tensor, labels: Tensor) -> Tensor:
+def negative_log(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""The negative-learning term (Kim et al., 2019): a sample is *not* of a complementary class.
 
     .. math:: L = -\frac{1}{N-1} \sum_{j \neq c} \log(1 - p_j)
@@ -63,6 +67,7 @@ def negative_log(logits: Tensor, labels: Tensor) -> Tensor:
     Args:
         logits: (B, N).
         labels: (B,), int64.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf).
@@ -76,10 +81,10 @@ def negative_log(logits: Tensor, labels: Tensor) -> Tensor:
     top = log_p.detach().argmax(1, keepdim=True)
     log_rest = torch.log1p(-log_p.scatter(1, top, -torch.inf).exp())
     log_rest = log_rest.scatter(1, top, _log_of_the_rest(log_p, top).unsqueeze(1))
-    return -log_rest.scatter(1, own, 0.0).sum(1).mean() / (logits.shape[1] - 1)
+    return reduce(-log_rest.scatter(1, own, 0.0).sum(1), reduction) / (logits.shape[1] - 1)
 
 
-def complement_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def complement_entropy(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""The entropy of the complementary classes' distribution (Chen et al., 2019).
 
     .. math:: H = -\sum_{j \neq c} q_j \log q_j, \qquad q_j = \frac{p_j}{1 - p_c}
@@ -90,6 +95,7 @@ def complement_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Args:
         logits: (B, N).
         labels: (B,), int64.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar within [0, log(N - 1)].
@@ -100,10 +106,10 @@ def complement_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """
     log_p, own = _log_probabilities(logits, labels)
     log_q = log_p.scatter(1, own, -torch.inf).log_softmax(1)
-    return -(log_q.exp() * log_q.scatter(1, own, 0.0)).sum(1).mean()
+    return reduce(-(log_q.exp() * log_q.scatter(1, own, 0.0)).sum(1), reduction)
 
 
-def complement_cross_entropy(logits: Tensor, labels: Tensor, balance: float = 1.0) -> Tensor:
+def complement_cross_entropy(logits: Tensor, labels: Tensor, balance: float = 1.0, *, reduction: Reduction = "mean") -> Tensor:
     r"""Cross entropy less the complement entropy in one loss (Kim et al., 2021).
 
     .. math:: L = -\log p_c - \frac{\beta}{N-1} H
@@ -112,17 +118,19 @@ def complement_cross_entropy(logits: Tensor, labels: Tensor, balance: float = 1.
         logits: (B, N).
         labels: (B,), int64.
         balance: :math:`\beta \ge 0` (:math:`-\gamma` in the original, whose :math:`\gamma` is -1).
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar, at least :math:`-\beta \log(N-1) / (N-1)`; with :math:`H` from :func:`complement_entropy`.
     """
     if balance < 0:
         raise ValueError(f"expected balance >= 0, got {balance}")
-    entropy = complement_entropy(logits, labels)
-    return F.cross_entropy(at_least_float32(logits), labels) - balance / (logits.shape[1] - 1) * entropy
+    entropy = complement_entropy(logits, labels, reduction=reduction)
+    losses = F.cross_entropy(at_least_float32(logits), labels, reduction=reduction)
+    return losses - balance / (logits.shape[1] - 1) * entropy
 
 
-def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 2.0) -> Tensor:
+def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 2.0, *, reduction: Reduction = "mean") -> Tensor:
     r"""The focal loss on softmax probabilities (Lin et al., 2017), and for a negative exponent its inverse.
 
     .. math:: L = -(1 - p_c)^{\gamma} \log p_c \quad (\gamma \ge 0), \qquad
@@ -132,6 +140,7 @@ def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 2.0) -> Tensor
         logits: (B, N).
         labels: (B,), int64.
         gamma: the exponent; a tensor (B,) gives every sample its own (AdaFocal).
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf); the cross entropy for ``gamma=0``.
@@ -146,11 +155,17 @@ def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 2.0) -> Tensor
         raise ValueError(f"expected one gamma, or one per sample, ({labels.numel()},), got {tuple(gamma.shape)}")
     log_own = log_p.gather(1, own).squeeze(1)
     log_base = torch.where(gamma >= 0, _log_of_the_rest(log_p, own), log_own.exp().log1p())
-    return -((gamma.abs() * log_base).exp() * log_own).mean()
+    return reduce(-((gamma.abs() * log_base).exp() * log_own), reduction)
 
 
 def asymmetric(
-    logits: Tensor, labels: Tensor, gamma_positive: float = 0.0, gamma_negative: float = 4.0, smoothing: float = 0.1
+    logits: Tensor,
+    labels: Tensor,
+    gamma_positive: float = 0.0,
+    gamma_negative: float = 4.0,
+    smoothing: float = 0.1,
+    *,
+    reduction: Reduction = "mean",
 ) -> Tensor:
     r"""The asymmetric loss for one label per sample (Ridnik et al., 2021): two focal exponents on smoothed labels.
 
@@ -163,6 +178,7 @@ def asymmetric(
         gamma_positive: :math:`\gamma_+ \ge 0`.
         gamma_negative: :math:`\gamma_- \ge 0`.
         smoothing: :math:`\varepsilon` within [0, 1].
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf).
@@ -180,7 +196,7 @@ def asymmetric(
     share = smoothing / logits.shape[1]
     positive = (gamma_positive * _log_of_the_rest(log_p, own)).exp() * log_p.gather(1, own).squeeze(1)
     negatives = ((gamma_negative * log_p).exp() * log_p).scatter(1, own, 0.0).sum(1)
-    return -((1 - smoothing + share) * positive + share * negatives).mean()
+    return reduce(-((1 - smoothing + share) * positive + share * negatives), reduction)
 
 
 def cyclical_share(epoch: int, epochs: int, factor: float = 4.0) -> float:
@@ -200,7 +216,15 @@ def cyclical_share(epoch: int, epochs: int, factor: float = 4.0) -> float:
     return 1 - scaled if scaled <= 1 else (scaled - 1) / (factor - 1)
 
 
-def cyclical_focal(logits: Tensor, labels: Tensor, share: float, gamma_confident: float = 3.0, gamma_hard: float = 2.0) -> Tensor:
+def cyclical_focal(
+    logits: Tensor,
+    labels: Tensor,
+    share: float,
+    gamma_confident: float = 3.0,
+    gamma_hard: float = 2.0,
+    *,
+    reduction: Reduction = "mean",
+) -> Tensor:
     r"""The cyclical focal loss (Smith, 2022): from confident samples to hard ones and back in the course of training.
 
     .. math:: L = -\left[\xi (1 + p_c)^{\gamma_{hc}} + (1 - \xi) (1 - p_c)^{\gamma_{lc}}\right] \log p_c
@@ -211,13 +235,15 @@ def cyclical_focal(logits: Tensor, labels: Tensor, share: float, gamma_confident
         share: :math:`\xi` within [0, 1], from :func:`cyclical_share`.
         gamma_confident: :math:`\gamma_{hc} \ge 0`.
         gamma_hard: :math:`\gamma_{lc} \ge 0`.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf).
     """
     if not 0 <= share <= 1 or gamma_confident < 0 or gamma_hard < 0:
         raise ValueError(f"expected share within [0, 1] and exponents >= 0, got {share}, {gamma_confident} and {gamma_hard}")
-    return share * focal(logits, labels, -gamma_confident) + (1 - share) * focal(logits, labels, gamma_hard)
+    confident = focal(logits, labels, -gamma_confident, reduction=reduction)
+    return share * confident + (1 - share) * focal(logits, labels, gamma_hard, reduction=reduction)
 
 
 def calibration_bins(confidences: Tensor, correct: Tensor, bins: int) -> tuple[Tensor, Tensor]:

@@ -5,8 +5,8 @@ a memory bank) and *uniform* (class to class).  Notation: :math:`c_j = w_j^\top 
 sample's class, :math:`K` the number of classes, :math:`n_k` the training images of class :math:`k`, :math:`z` a
 projection of the feature, :math:`z_*^{(j)}` the bank's projection of class :math:`j`.
 
-Joint and contrastive terms are sums over the classes and means over the batch, uniform terms means over the classes.
-Half precision is computed and returned in float32.  All raise ``ValueError`` / ``TypeError`` for a
+Joint and contrastive terms are sums over the classes and means over the batch (or what ``reduction`` says), uniform terms means
+over the classes.  Half precision is computed and returned in float32.  All raise ``ValueError`` / ``TypeError`` for a
 wrong shape, dtype or label.
 """
 
@@ -20,22 +20,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.heads.linear import unit_vectors
-from lossbook.losses.checks import check_logits_labels
-from lossbook.losses.uniform import binary_terms
+from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, check_tensor, is_soft, readable, reduce
+from lossbook.losses.uniform import binary_terms, log_one_plus_exp
 from lossbook.precision import at_least_float32
 
 Resampling = Literal["sample", "batch"]
 
 
 def check_class_counts(class_counts: Tensor) -> None:
-    """Counts must be (K,) with at least one image of every class.
+    """Counts must be (K,), finite, with at least one image of every class.
 
     The number of images is checked on the CPU only: elsewhere the check would wait for the device.
     """
+    check_tensor("class_counts", class_counts)
     if class_counts.ndim != 1 or len(class_counts) < 2:
         raise ValueError(f"expected class counts of shape (K,) with K >= 2 classes, got {tuple(class_counts.shape)}")
-    if class_counts.device.type == "cpu" and not torch.compiler.is_compiling() and int(class_counts.min()) < 1:
-        raise ValueError(f"expected at least one training image of every class, got {class_counts.tolist()}")
+    counts = readable(class_counts)
+    if counts is not None and not bool(((counts >= 1) & counts.isfinite()).all()):
+        raise ValueError(f"expected at least one training image of every class, and finitely many, got {counts.tolist()}")
 
 
 def _check_per_class(name: str, values: Tensor | None, logits: Tensor) -> None:
@@ -43,14 +45,27 @@ def _check_per_class(name: str, values: Tensor | None, logits: Tensor) -> None:
         raise ValueError(f"expected {name} of shape ({logits.shape[1]},), one per class, got {tuple(values.shape)}")
 
 
-def _batch_mean(losses: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
-    return losses.mean() if class_weights is None else (class_weights[labels] * losses).mean()
+def _weighted(losses: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
+    return losses if class_weights is None else class_weights[labels] * losses
+
+
+def _weighted_shares(targets: Tensor, logits: Tensor, class_weights: Tensor | None) -> Tensor:
+    """Soft targets times the weights of their classes, in the logits' precision."""
+    shares = targets.to(logits.dtype)
+    return shares if class_weights is None else shares * class_weights
 
 
 # Joint learning: sample to class ----------------------------------------------------------------------------------
 
 
-def joint_bce(logits: Tensor, labels: Tensor, keep: Tensor | None = None, class_weights: Tensor | None = None) -> Tensor:
+def joint_bce(
+    logits: Tensor,
+    labels: Tensor,
+    keep: Tensor | None = None,
+    class_weights: Tensor | None = None,
+    *,
+    reduction: Reduction = "mean",
+) -> Tensor:
     r"""BCE-based joint learning with negative re-sampling, Eq. 3; with weights per class, Eq. 35.
 
     .. math:: L^{(sc)}_{bce} = \omega_k \Big[ \log(1 + e^{-c_k}) + \sum_{j \neq k,\, j \in \text{keep}} \log(1 + e^{c_j}) \Big]
@@ -60,9 +75,10 @@ def joint_bce(logits: Tensor, labels: Tensor, keep: Tensor | None = None, class_
 
     Args:
         logits: :math:`c_j`, (B, K).
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, K): a distribution over the classes for every sample.
         keep: the negatives that count, bool (B, K), see :func:`draw_negatives`; the own class always counts.
         class_weights: :math:`\omega`, (K,), see :func:`class_balanced_weights`.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats; K log 2 for zero logits, all negatives and no weights.
@@ -72,17 +88,23 @@ def joint_bce(logits: Tensor, labels: Tensor, keep: Tensor | None = None, class_
         >>> joint_bce(torch.zeros(1, 4), torch.tensor([0]), keep)  # the positive and one negative: 2 log 2
         tensor(1.3863)
     """
-    check_logits_labels(logits, labels)
+    check_logits_labels(logits, labels, soft=True)
     _check_per_class("class_weights", class_weights, logits)
     if keep is not None and (keep.shape != logits.shape or keep.dtype != torch.bool):
         raise ValueError(f"expected keep of bool and shape {tuple(logits.shape)}, got {keep.dtype} and {tuple(keep.shape)}")
-    terms = binary_terms(at_least_float32(logits), labels)
+    logits = at_least_float32(logits)
+    if is_soft(labels):
+        positives = _weighted_shares(labels, logits, class_weights)
+        negatives = positives.sum(1, keepdim=True) - positives
+        negatives = negatives if keep is None else negatives * keep
+        return reduce((positives * log_one_plus_exp(-logits) + negatives * log_one_plus_exp(logits)).sum(1), reduction)
+    terms = binary_terms(logits, labels)
     if keep is not None:
         terms = terms * keep.scatter(1, labels.unsqueeze(1), True)  # twice as fast as masked_fill
-    return _batch_mean(terms.sum(1), labels, class_weights)
+    return reduce(_weighted(terms.sum(1), labels, class_weights), reduction)
 
 
-def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None, *, reduction: Reduction = "mean") -> Tensor:
     r"""CE-based joint learning, Eqs. 1 and 22; with weights per class, Eq. 26.
 
     .. math:: L^{(sc)}_{ce} = -\omega_k \log \frac{e^{c_k}}{\sum_j e^{c_j}}
@@ -91,8 +113,9 @@ def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
 
     Args:
         logits: :math:`c_j`, (B, K).
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, K): a distribution over the classes for every sample.
         class_weights: :math:`\omega`, (K,), see :func:`class_balanced_weights`.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -101,9 +124,13 @@ def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
         >>> joint_ce(torch.zeros(2, 4), torch.tensor([0, 3]), torch.tensor([0.5, 1.0, 1.0, 1.5]))  # log 4
         tensor(1.3863)
     """
-    check_logits_labels(logits, labels)
+    check_logits_labels(logits, labels, soft=True)
     _check_per_class("class_weights", class_weights, logits)
-    return _batch_mean(F.cross_entropy(at_least_float32(logits), labels, reduction="none"), labels, class_weights)
+    logits = at_least_float32(logits)
+    if is_soft(labels):
+        shares = _weighted_shares(labels, logits, class_weights)
+        return reduce(F.cross_entropy(logits, shares, reduction="none"), reduction)
+    return reduce(_weighted(F.cross_entropy(logits, labels, reduction="none"), labels, class_weights), reduction)
 
 
 def draw_negatives(
@@ -175,6 +202,7 @@ def class_balanced_weights(class_counts: Tensor, beta: float = 0.9999, normalise
 
 def _bank_logits(projections: Tensor, labels: Tensor, bank: Tensor, tau: float, seen: Tensor | None) -> Tensor:
     """Cosines of projections and bank over tau, (B, K), after all checks."""
+    check_tensor("projections", projections)
     if projections.ndim != 2 or bank.ndim != 2 or projections.shape[1] != bank.shape[1]:
         raise ValueError(f"expected projections (B, p) and a bank (K, p), got {tuple(projections.shape)} and {tuple(bank.shape)}")
     if not projections.is_floating_point():
@@ -188,7 +216,15 @@ def _bank_logits(projections: Tensor, labels: Tensor, bank: Tensor, tau: float, 
     return at_least_float32(logits) / tau
 
 
-def contrastive_bce(projections: Tensor, labels: Tensor, bank: Tensor, tau: float = 1.0, seen: Tensor | None = None) -> Tensor:
+def contrastive_bce(
+    projections: Tensor,
+    labels: Tensor,
+    bank: Tensor,
+    tau: float = 1.0,
+    seen: Tensor | None = None,
+    *,
+    reduction: Reduction = "mean",
+) -> Tensor:
     r"""BCE-based contrastive learning against a memory bank, Eq. 4.
 
     .. math:: L^{(ss)}_{bce} = \log\big(1 + e^{-\cos(z, z_*^{(k)})/\tau}\big)
@@ -201,6 +237,7 @@ def contrastive_bce(projections: Tensor, labels: Tensor, bank: Tensor, tau: floa
         tau: temperature, positive.
         seen: bool (K,), the classes whose entry of the bank is set.  The terms of the others, positive ones too, are
             left out.  None = all seen.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -211,10 +248,18 @@ def contrastive_bce(projections: Tensor, labels: Tensor, bank: Tensor, tau: floa
     """
     logits = _bank_logits(projections, labels, bank, tau, seen)
     terms = binary_terms(logits, labels)
-    return (terms if seen is None else terms * seen).sum(1).mean()
+    return reduce((terms if seen is None else terms * seen).sum(1), reduction)
 
 
-def contrastive_ce(projections: Tensor, labels: Tensor, bank: Tensor, tau: float = 1.0, seen: Tensor | None = None) -> Tensor:
+def contrastive_ce(
+    projections: Tensor,
+    labels: Tensor,
+    bank: Tensor,
+    tau: float = 1.0,
+    seen: Tensor | None = None,
+    *,
+    reduction: Reduction = "mean",
+) -> Tensor:
     r"""CE-based contrastive learning against a memory bank, Eqs. 2 and 23 with the denominator over the bank.
 
     .. math:: L^{(ss)}_{ce} = -\log \frac{e^{\cos(z, z_*^{(k)})/\tau}}{\sum_j e^{\cos(z, z_*^{(j)})/\tau}}
@@ -226,6 +271,7 @@ def contrastive_ce(projections: Tensor, labels: Tensor, bank: Tensor, tau: float
         tau: temperature, positive.
         seen: bool (K,), the classes whose entry of the bank is set.  The others are left out of the denominator, and a
             sample of such a class adds 0.  None = all seen.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -235,12 +281,13 @@ def contrastive_ce(projections: Tensor, labels: Tensor, bank: Tensor, tau: float
         tensor(0.3133)
     """
     logits = _bank_logits(projections, labels, bank, tau, seen)
+    check_reduction(reduction)
     if seen is None:
-        return F.cross_entropy(logits, labels)
+        return F.cross_entropy(logits, labels, reduction=reduction)
     # The own class stays in, whether seen or not, so that every row has a finite loss to be left out.
     keep = seen.expand_as(logits).scatter(1, labels.unsqueeze(1), True)
     losses = F.cross_entropy(logits.masked_fill(~keep, -torch.inf), labels, reduction="none")
-    return torch.where(seen[labels], losses, 0.0).mean()
+    return reduce(torch.where(seen[labels], losses, 0.0), reduction)
 
 
 @torch.no_grad()

@@ -1,8 +1,8 @@
 r"""Losses for long-tailed data that stand beside `bce3s` in its tables, from the papers that it compares itself with.
 
 :math:`c_j` is the logit of class :math:`j`, :math:`k` the sample's class, :math:`n_j \ge 1` the number of training images of
-class :math:`j`, :math:`K` the number of classes.  Every loss takes the mean over the batch; half precision is computed in
-float32.
+class :math:`j`, :math:`K` the number of classes.  Every loss takes the mean over the batch, or what ``reduction`` says; half
+precision is computed in float32.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.losses.bce3s import check_class_counts, class_balanced_weights
-from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, reduce
+from lossbook.losses.uniform import as_target
 from lossbook.precision import at_least_float32
 
 
-def _check(logits: Tensor, labels: Tensor, class_counts: Tensor) -> Tensor:
-    check_logits_labels(logits, labels)
+def _check(logits: Tensor, labels: Tensor, class_counts: Tensor, soft: bool = False) -> Tensor:
+    check_logits_labels(logits, labels, soft)
     check_class_counts(class_counts)
     if class_counts.shape != logits.shape[1:]:
         raise ValueError(f"expected class counts of shape ({logits.shape[1]},), got {tuple(class_counts.shape)}")
@@ -25,7 +26,13 @@ def _check(logits: Tensor, labels: Tensor, class_counts: Tensor) -> Tensor:
 
 
 def class_balanced_focal(
-    logits: Tensor, labels: Tensor, class_counts: Tensor, beta: float = 0.9999, gamma: float = 1.0
+    logits: Tensor,
+    labels: Tensor,
+    class_counts: Tensor,
+    beta: float = 0.9999,
+    gamma: float = 1.0,
+    *,
+    reduction: Reduction = "mean",
 ) -> Tensor:
     r"""Class-balanced focal loss (Cui et al. 2019): sigmoid focal loss, weighted by the effective number of samples.
 
@@ -40,6 +47,7 @@ def class_balanced_focal(
         class_counts: (K,).
         beta: within [0, 1).
         gamma: at least 0; 0 is the class-balanced BCE.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -54,10 +62,18 @@ def class_balanced_focal(
     own = labels.unsqueeze(1)
     signed = (-logits).scatter(1, own, logits.gather(1, own))  # log p_j = logsigmoid(signed)
     terms = -F.logsigmoid(signed) * torch.exp(gamma * F.logsigmoid(-signed))
-    return (class_balanced_weights(class_counts, beta, normalise=True)[labels] * terms.sum(1)).mean()
+    return reduce(class_balanced_weights(class_counts, beta, normalise=True)[labels] * terms.sum(1), reduction)
 
 
-def ldam(logits: Tensor, labels: Tensor, class_counts: Tensor, max_margin: float = 0.5, scale: float = 30.0) -> Tensor:
+def ldam(
+    logits: Tensor,
+    labels: Tensor,
+    class_counts: Tensor,
+    max_margin: float = 0.5,
+    scale: float = 30.0,
+    *,
+    reduction: Reduction = "mean",
+) -> Tensor:
     r"""Label-distribution-aware margin loss (Cao et al. 2019): the rarer the class, the larger its margin.
 
     .. math:: L = -\log \frac{e^{s(\cos_k - m_k)}}{e^{s(\cos_k - m_k)} + \sum_{j \neq k} e^{s \cos_j}}, \qquad
@@ -69,6 +85,7 @@ def ldam(logits: Tensor, labels: Tensor, class_counts: Tensor, max_margin: float
         class_counts: (K,).
         max_margin: :math:`m_{\max} \ge 0`, of the rarest class, in units of the cosine.
         scale: :math:`s > 0`.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats; the softmax cross entropy for ``max_margin=0``.
@@ -81,19 +98,24 @@ def ldam(logits: Tensor, labels: Tensor, class_counts: Tensor, max_margin: float
     if max_margin < 0 or scale <= 0:
         raise ValueError(f"expected max_margin >= 0 and scale > 0, got {max_margin} and {scale}")
     margins = max_margin * (class_counts.min() / class_counts.to(logits.dtype)) ** 0.25
-    return F.cross_entropy(logits.scatter_add(1, labels.unsqueeze(1), -scale * margins[labels].unsqueeze(1)), labels)
+    check_reduction(reduction)
+    moved = logits.scatter_add(1, labels.unsqueeze(1), -scale * margins[labels].unsqueeze(1))
+    return F.cross_entropy(moved, labels, reduction=reduction)
 
 
-def logit_adjusted(logits: Tensor, labels: Tensor, class_counts: Tensor, strength: float = 1.0) -> Tensor:
+def logit_adjusted(
+    logits: Tensor, labels: Tensor, class_counts: Tensor, strength: float = 1.0, *, reduction: Reduction = "mean"
+) -> Tensor:
     r"""Softmax cross entropy of logits shifted by the logarithm of the class shares (Menon et al. 2021).
 
     .. math:: L = -\log \frac{n_k^{s}\, e^{c_k}}{\sum_j n_j^{s}\, e^{c_j}}
 
     Args:
         logits: (B, K).
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, K): a distribution over the classes for every sample.
         class_counts: (K,).
         strength: :math:`s`; 0 is the softmax cross entropy, 1 the balanced softmax (Ren et al. 2020).
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -102,18 +124,20 @@ def logit_adjusted(logits: Tensor, labels: Tensor, class_counts: Tensor, strengt
         >>> logit_adjusted(torch.zeros(1, 2), torch.tensor([1]), torch.tensor([3, 1]))  # log 4
         tensor(1.3863)
     """
-    logits = _check(logits, labels, class_counts)
-    return F.cross_entropy(logits + strength * class_counts.to(logits.dtype).log(), labels)
+    logits = _check(logits, labels, class_counts, soft=True)
+    check_reduction(reduction)
+    adjusted = logits + strength * class_counts.to(logits.dtype).log()
+    return F.cross_entropy(adjusted, as_target(labels, logits), reduction=reduction)
 
 
-def balanced_softmax(logits: Tensor, labels: Tensor, class_counts: Tensor) -> Tensor:
-    """Balanced softmax (Ren et al. 2020): :func:`logit_adjusted` with strength 1.
+def balanced_softmax(logits: Tensor, labels: Tensor, class_counts: Tensor, *, reduction: Reduction = "mean") -> Tensor:
+    """Balanced softmax (Ren et al. 2020): :func:`logit_adjusted` with strength 1, which has the arguments.
 
     Example:
         >>> balanced_softmax(torch.zeros(1, 2), torch.tensor([1]), torch.tensor([3, 1]))  # log 4
         tensor(1.3863)
     """
-    return logit_adjusted(logits, labels, class_counts)
+    return logit_adjusted(logits, labels, class_counts, reduction=reduction)
 
 
 def max_norm(weight: Tensor, bound: float) -> Tensor:

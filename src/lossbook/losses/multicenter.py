@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lossbook.heads.multicenter import sample_subcenters
-from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.checks import Reduction, check_logits_labels, check_tensor, is_soft, reduce
 from lossbook.precision import at_least_float32
 
 __all__ = [
@@ -30,19 +30,24 @@ __all__ = [
 _SMALLEST_SQUARED_SINE = 1e-7
 
 
-def _check_center_logits(logits: Tensor, labels: Tensor) -> None:
+def _check_center_logits(logits: Tensor, labels: Tensor, soft: bool = False) -> None:
+    check_tensor("logits", logits)
     if logits.ndim != 3 or logits.shape[2] < 1:
         raise ValueError(f"expected logits of shape (B, C, K+1), the class centre first, got {tuple(logits.shape)}")
-    check_logits_labels(logits[:, :, 0], labels)
+    check_logits_labels(logits[:, :, 0], labels, soft)
 
 
 def _own(logits: Tensor, labels: Tensor) -> Tensor:
-    """The entries of the own class, (B, C, K+1) -> (B, K+1)."""
+    """The entries of the own class, (B, C, K+1) -> (B, K+1); their mean over the classes with soft targets."""
+    if is_soft(labels):
+        return (labels.to(logits.dtype).unsqueeze(2) * logits).sum(1)
     index = labels[:, None, None].expand(-1, 1, logits.shape[2])
     return logits.gather(1, index).squeeze(1)
 
 
-def multicenter_cross_entropy(logits: Tensor, labels: Tensor, center_weight: float = 0.5, label_smoothing: float = 0.0) -> Tensor:
+def multicenter_cross_entropy(
+    logits: Tensor, labels: Tensor, center_weight: float = 0.5, label_smoothing: float = 0.0, *, reduction: Reduction = "mean"
+) -> Tensor:
     r"""The cross entropy with the multi-centre class label, Eqs. 8 and 9: the softmax goes over all C(K+1) centres.
 
     .. math:: L = \log \sum_{c,k} e^{z_{c,k}} - \alpha z_{y,0} - \frac{1-\alpha}{K} \sum_{k=1}^{K} z_{y,k}
@@ -53,9 +58,10 @@ def multicenter_cross_entropy(logits: Tensor, labels: Tensor, center_weight: flo
     Args:
         logits: similarities to all centres, (B, C, K+1), the class centre at index 0.  With K = 0 this is the ordinary
             cross entropy, whatever ``center_weight``.
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, C): a distribution over the classes for every sample.
         center_weight: :math:`\alpha` within [0, 1], the class centre's share of the label.
         label_smoothing: :math:`\epsilon` within [0, 1].
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in nats; not below the label's entropy, log 2 + (log K) / 2 for :math:`\alpha = 1/2`,
@@ -68,7 +74,7 @@ def multicenter_cross_entropy(logits: Tensor, labels: Tensor, center_weight: flo
         >>> multicenter_cross_entropy(torch.zeros(2, 4, 3), torch.tensor([0, 3]))  # log 12
         tensor(2.4849)
     """
-    _check_center_logits(logits, labels)
+    _check_center_logits(logits, labels, soft=True)
     if not 0 <= center_weight <= 1 or not 0 <= label_smoothing <= 1:
         raise ValueError(f"expected center_weight and label_smoothing within [0, 1], got {center_weight} and {label_smoothing}")
     log_probabilities = at_least_float32(logits).flatten(1).log_softmax(1)
@@ -78,7 +84,7 @@ def multicenter_cross_entropy(logits: Tensor, labels: Tensor, center_weight: flo
         target = center_weight * target + (1 - center_weight) * own[:, 1:].mean(1)
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing * log_probabilities.mean(1)
-    return -target.mean()
+    return reduce(-target, reduction)
 
 
 def gaussian_kl(log_var: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 r"""Losses of *Rediscovering BCE Loss for Uniform Classification* (`uniform`): softmax, BCE and what lies between.
 
 Notation: :math:`c_j` is the logit of a sample for class :math:`j` (the paper says *metric*), :math:`y` its label,
-:math:`N` the number of classes.  Every loss sums over the classes and takes the mean over the batch; half precision is
-computed and returned in float32.  Nothing is exponentiated outside a stable function.
+:math:`N` the number of classes.  Every loss sums over the classes and takes the mean over the batch, or what ``reduction``
+says; half precision is computed and returned in float32.  Nothing is exponentiated outside a stable function.  A loss of soft
+targets :math:`t` is :math:`L(t) = \sum_c t_c L(c)`.
 
 All raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see :func:`check_logits_labels`.
 """
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, is_soft, reduce
 from lossbook.precision import at_least_float32
 
 # Above this value softplus returns its argument.  torch's default, 20, would cost float64 its last seven digits.
@@ -27,14 +28,28 @@ def _own_logit(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.gather(1, labels.unsqueeze(1))
 
 
+def log_one_plus_exp(x: Tensor) -> Tensor:
+    """log(1 + e^x) of every entry, exact in float64 too."""
+    return F.softplus(x, threshold=_SOFTPLUS_THRESHOLD)
+
+
+def as_target(labels: Tensor, logits: Tensor) -> Tensor:
+    """Labels as they are, soft targets in the logits' precision."""
+    return labels.to(logits.dtype) if is_soft(labels) else labels
+
+
 def binary_terms(logits: Tensor, labels: Tensor) -> Tensor:
-    """The terms of a binary cross entropy, (B, N): softplus(-c_y) in the label's column, softplus(c_j) in the others."""
-    negatives = F.softplus(logits, threshold=_SOFTPLUS_THRESHOLD)
-    positive = F.softplus(-_own_logit(logits, labels), threshold=_SOFTPLUS_THRESHOLD)
-    return negatives.scatter_(1, labels.unsqueeze(1), positive)
+    """The terms of a binary cross entropy, (B, N): softplus(-c_y) in the label's column, softplus(c_j) in the others; the
+    mixture of both with soft targets."""
+    if is_soft(labels):
+        share = labels.to(logits.dtype)
+        return share * log_one_plus_exp(-logits) + (1 - share) * log_one_plus_exp(logits)
+    negatives = log_one_plus_exp(logits)
+    positive = log_one_plus_exp(-_own_logit(logits, labels))
+    return negatives.scatter(1, labels.unsqueeze(1), positive)  # scatter_ has no form under vmap
 
 
-def naive(logits: Tensor, labels: Tensor) -> Tensor:
+def naive(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""The naive loss, Eq. 27: the mean logit of the other classes minus that of the own class.
 
     .. math:: L = -c_y + \frac{1}{N-1} \sum_{j \neq y} c_j
@@ -42,6 +57,7 @@ def naive(logits: Tensor, labels: Tensor) -> Tensor:
     Args:
         logits: (B, N), any real number.
         labels: (B,), int64.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar, unbounded on both sides.
@@ -54,17 +70,18 @@ def naive(logits: Tensor, labels: Tensor) -> Tensor:
     logits = at_least_float32(logits)
     positive = _own_logit(logits, labels).squeeze(1)
     negatives = (logits.sum(1) - positive) / (logits.shape[1] - 1)
-    return (negatives - positive).mean()
+    return reduce(negatives - positive, reduction)
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""The softmax cross entropy, Eq. 29 (Eqs. 48-53 with the heads of Table I).
 
     .. math:: L = -\log \frac{e^{c_y}}{\sum_j e^{c_j}}
 
     Args:
         logits: (B, N).
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, N): a distribution over the classes for every sample.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -73,11 +90,13 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         >>> cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))  # log 4
         tensor(1.3863)
     """
-    check_logits_labels(logits, labels)
-    return F.cross_entropy(at_least_float32(logits), labels)
+    check_logits_labels(logits, labels, soft=True)
+    check_reduction(reduction)
+    logits = at_least_float32(logits)
+    return F.cross_entropy(logits, as_target(labels, logits), reduction=reduction)
 
 
-def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def binary_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""The binary cross entropy summed over the classes, Eq. 2 (Eqs. 54-59 with the heads of Table I).
 
     .. math:: L = \log(1 + e^{-c_y}) + \sum_{j \neq y} \log(1 + e^{c_j})
@@ -87,7 +106,8 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: (B, N), with their bias.
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, N): a distribution over the classes for every sample.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats; N log 2 for zero logits.
@@ -96,11 +116,11 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         >>> binary_cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))  # 4 log 2
         tensor(2.7726)
     """
-    check_logits_labels(logits, labels)
-    return binary_terms(at_least_float32(logits), labels).sum(1).mean()
+    check_logits_labels(logits, labels, soft=True)
+    return reduce(binary_terms(at_least_float32(logits), labels).sum(1), reduction)
 
 
-def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0) -> Tensor:
+def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0, *, reduction: Reduction = "mean") -> Tensor:
     r"""UniFace's unified cross entropy: :func:`binary_cross_entropy` with a margin on the positive cosine.
 
     .. math:: L = \log(1 + e^{-[s(\cos\theta_y - m) - b]}) + \sum_{j \neq y} \log(1 + e^{s\cos\theta_j - b})
@@ -110,6 +130,7 @@ def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0
         labels: (B,), int64.
         margin: :math:`m \ge 0`, in units of the cosine.
         scale: :math:`s > 0`.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats; equal to :func:`binary_cross_entropy` for ``margin=0``.
@@ -119,10 +140,10 @@ def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0
         raise ValueError(f"expected margin >= 0 and scale > 0, got {margin} and {scale}")
     logits = at_least_float32(logits)
     shift = torch.full_like(logits[:, :1], -scale * margin)
-    return binary_cross_entropy(logits.scatter_add(1, labels.unsqueeze(1), shift), labels)
+    return binary_cross_entropy(logits.scatter_add(1, labels.unsqueeze(1), shift), labels, reduction=reduction)
 
 
-def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
+def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""N binary cross entropies, each with its own unified bias, Eq. 63: a sample's similarities are all
     compared with the bias of its own class.
 
@@ -132,6 +153,7 @@ def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
         similarities: (B, N), without a bias.
         bias: :math:`b`, one threshold per class, (N,).
         labels: (B,), int64.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats; equal to :func:`binary_cross_entropy` of
@@ -140,7 +162,7 @@ def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
     check_logits_labels(similarities, labels)
     if bias.shape != similarities.shape[1:]:
         raise ValueError(f"expected a bias of shape ({similarities.shape[1]},), one per class, got {tuple(bias.shape)}")
-    return binary_cross_entropy(at_least_float32(similarities) - bias[labels].unsqueeze(1), labels)
+    return binary_cross_entropy(at_least_float32(similarities) - bias[labels].unsqueeze(1), labels, reduction=reduction)
 
 
 def _check_bounds(num_classes: int, lower: float, upper: float) -> None:

@@ -2,7 +2,8 @@ r"""The losses of `warped`: softmax cross entropies of Euclidean distances.
 
 Notation: :math:`d_j = \|e - p_j\|` is the distance of an embedding to the proxy of class :math:`j` (not squared,
 nothing normalised), :math:`y` the embedding's label, :math:`T` the temperature, which *multiplies* as in the paper's
-Eq. 8.  Every loss takes the mean over the batch; half precision is computed and returned in float32.
+Eq. 8.  Every loss takes the mean over the batch, or what ``reduction`` says; half precision is computed and returned in
+float32.
 
 All losses raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see :func:`check_logits_labels`, and
 ``ValueError`` for negative distances (a head's ``similarities`` are minus its distances).
@@ -16,32 +17,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, readable
+from lossbook.losses.uniform import as_target
 from lossbook.precision import at_least_float32
 
 Warp = Callable[[Tensor], Tensor]
 
 
-def _check(distances: Tensor, labels: Tensor, temperature: float) -> None:
-    check_logits_labels(distances, labels)
+def _check(distances: Tensor, labels: Tensor, temperature: float, soft: bool = False) -> None:
+    check_logits_labels(distances, labels, soft)
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
     # Checked on the CPU only, as the range of the labels: elsewhere the check would cost a synchronisation per step.
-    if distances.device.type == "cpu" and not torch.compiler.is_compiling() and bool((distances < 0).any()):
-        raise ValueError(
-            f"expected distances >= 0, got {distances.min().item():g}; a Euclidean head's similarities are minus them"
-        )
+    if (values := readable(distances)) is not None and bool((values < 0).any()):
+        raise ValueError(f"expected distances >= 0, got {values.min():g}; a Euclidean head's similarities are minus them")
 
 
-def euclidean_softmax(distances: Tensor, labels: Tensor, temperature: float = 1.0) -> Tensor:
+def euclidean_softmax(distances: Tensor, labels: Tensor, temperature: float = 1.0, *, reduction: Reduction = "mean") -> Tensor:
     r"""The softmax cross entropy of minus the distances, Eq. 4.
 
     .. math:: L = \log\Big(1 + \sum_{j \neq y} e^{T (d_y - d_j)}\Big)
 
     Args:
         distances: (B, N), each >= 0.
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, N): a distribution over the classes for every sample.
         temperature: :math:`T > 0`, in 1 / distance.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -50,7 +51,10 @@ def euclidean_softmax(distances: Tensor, labels: Tensor, temperature: float = 1.
         >>> euclidean_softmax(torch.tensor([[1.0, 1.0]]), torch.tensor([0]))  # halfway between two proxies: log 2
         tensor(0.6931)
     """
-    return generalized_softmax(distances, labels, identity, identity, temperature)
+    _check(distances, labels, temperature, soft=True)
+    check_reduction(reduction)
+    logits = -temperature * at_least_float32(distances)
+    return F.cross_entropy(logits, as_target(labels, logits), reduction=reduction)
 
 
 def identity(x: Tensor) -> Tensor:
@@ -58,7 +62,9 @@ def identity(x: Tensor) -> Tensor:
     return x
 
 
-def generalized_softmax(distances: Tensor, labels: Tensor, f1: Warp, f2: Warp, temperature: float = 1.0) -> Tensor:
+def generalized_softmax(
+    distances: Tensor, labels: Tensor, f1: Warp, f2: Warp, temperature: float = 1.0, *, reduction: Reduction = "mean"
+) -> Tensor:
     r"""Two functions on the distances, Eq. 6 for any number of classes; Eq. 5 with the same one twice.
 
     .. math:: L = \log\Big(1 + \sum_{j \neq y} e^{T [f_1(d_y) - f_2(d_j)]}\Big)
@@ -73,6 +79,7 @@ def generalized_softmax(distances: Tensor, labels: Tensor, f1: Warp, f2: Warp, t
         f1: of the true class's distances: a tensor to a tensor of the same shape, each entry on its own.
         f2: likewise, of the other classes' distances.
         temperature: :math:`T > 0`, in 1 / distance.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -83,10 +90,11 @@ def generalized_softmax(distances: Tensor, labels: Tensor, f1: Warp, f2: Warp, t
         0.6931
     """
     _check(distances, labels, temperature)
+    check_reduction(reduction)
     wide = at_least_float32(distances)
     own = labels.unsqueeze(1)
     logits = f2(wide).scatter(1, own, f1(wide.gather(1, own)))
-    return F.cross_entropy(-temperature * logits, labels)
+    return F.cross_entropy(-temperature * logits, labels, reduction=reduction)
 
 
 def _check_warp(alpha: float, k1: float, k2: float, margin: float) -> None:
@@ -152,6 +160,8 @@ def warped_softmax(
     k2: float,
     temperature: float = 1.0,
     margin: float = 1.0,
+    *,
+    reduction: Reduction = "mean",
 ) -> Tensor:
     r"""The warped softmax, Eqs. 7 and 8: Eq. 4 with the true class's distance through :func:`warp`.
 
@@ -164,6 +174,7 @@ def warped_softmax(
         labels: (B,), int64.
         alpha, k1, k2, margin: see :func:`warp`.
         temperature: :math:`T > 0`, in 1 / distance.
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -174,7 +185,11 @@ def warped_softmax(
         >>> distances.grad  # the push is twice the pull
         tensor([[ 0.1345, -0.2689]])
     """
-    return generalized_softmax(distances, labels, lambda own: warp(own, alpha, k1, k2, margin), identity, temperature)
+
+    def f1(own: Tensor) -> Tensor:
+        return warp(own, alpha, k1, k2, margin)
+
+    return generalized_softmax(distances, labels, f1, identity, temperature, reduction=reduction)
 
 
 def r_disk_ends(proxy: Tensor, other: Tensor, radius: float) -> tuple[Tensor, Tensor]:
