@@ -7,17 +7,25 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: book test pages-check slurm-check reliability benchmarks reference frozen notebooks lint clean help
+.PHONY: book test types package-check pages-check slurm-check reliability benchmarks reference frozen notebooks lint clean help
 
 book: $(READY)  ## train the missing quick runs, execute every notebook, build _build/html
 	@python -m lossbook.book build
 	@echo "The book is in _build/html/index.html"
 
-test: $(READY)  ## lint, unit and property tests, notebooks against their stored outputs, one run retrained
+test: $(READY)  ## lint, types, unit and property tests, notebooks against their stored outputs, one run retrained
 	ruff check src tests benchmarks
 	ruff format --check src tests benchmarks
+	$(MAKE) types
 	pytest -n 2 -m "not browser"
 	pytest -n 2 --dist loadfile --nbval --override-ini addopts= --override-ini testpaths= --override-ini filterwarnings= notebooks
+
+types: $(READY)  ## mypy and basedpyright over the public API
+	mypy
+	basedpyright
+
+package-check: $(READY)  ## build sdist and wheel, and try them in a fresh environment outside the repository
+	python tests/package_check.py
 
 pages-check: $(READY)  ## look at the built book in a headless browser (after `make book`)
 	pytest -m browser -rs tests/book/test_pages.py

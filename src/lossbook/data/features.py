@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lossbook.data.dataset import DataSet, Split, data_dir
 from lossbook.data.feature_names import features_name
@@ -80,6 +79,8 @@ def features_of(cache: FeatureCache, num_classes: int) -> DataSet:
     """Cached features as a data set that runs can train on."""
 
     def read(parts: Sequence[str]) -> tuple[Split, ...]:
+        import torch  # here, so that listing the data sets is quick
+
         return tuple(Split(*map(torch.from_numpy, cache.read(part))) for part in parts)
 
     return DataSet(cache.name, num_classes, read, cache.cure, folders=(cache.folder,), counts=cache.counts)

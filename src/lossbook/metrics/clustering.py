@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from lossbook.metrics.neighbours import Distance, check_embeddings, points_of
+from lossbook.optional import extra
 
 
 class Clustering(NamedTuple):
@@ -33,8 +34,9 @@ def nmi(features: Tensor, labels: Tensor, distance: Distance = "euclidean", seed
         >>> nmi(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), torch.tensor([0, 0, 1, 1]))
         Clustering(nmi=1.0, ami=1.0)
     """
-    from sklearn.cluster import KMeans  # imported late, as it takes seconds
-    from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+    with extra("metrics"):  # imported late, as it takes seconds
+        from sklearn.cluster import KMeans
+        from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
     check_embeddings(features, labels)
     points, classes = points_of(features, distance).double().cpu().numpy(), labels.cpu().numpy()

@@ -13,6 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lossbook.optional import extra
+
 
 def _check(features: Tensor, labels: Tensor) -> None:
     if features.ndim != 2 or features.shape[0] < 2 or features.shape[1] < 1:
@@ -135,7 +137,8 @@ def subcluster_purity(features: Tensor, labels: Tensor, fine: Tensor, seed: int 
         >>> subcluster_purity(features, torch.tensor([0, 0, 0, 0, 1, 1]), torch.tensor([3, 3, 3, 4, 5, 5]))
         0.8333333333333334
     """
-    from sklearn.cluster import KMeans
+    with extra("metrics"):
+        from sklearn.cluster import KMeans
 
     _check(features, labels)
     _check(features, fine)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lossbook.losses.checks import check_logits_labels
 from lossbook.metrics.uniformity import samplewise_accuracy
+from lossbook.optional import extra
 
 
 def _scores(name: str, values: Tensor) -> Tensor:
@@ -66,7 +67,8 @@ def auroc(known_scores: Tensor, unknown_scores: Tensor) -> float:
         >>> auroc(torch.tensor([0.9, 0.5]), torch.tensor([0.5, 0.1]))
         0.875
     """
-    from sklearn.metrics import roc_auc_score  # imported late, as it takes seconds
+    with extra("metrics"):
+        from sklearn.metrics import roc_auc_score  # imported late, as it takes seconds
 
     known, unknown = _scores("known_scores", known_scores), _scores("unknown_scores", unknown_scores)
     scores = torch.cat([known, unknown])

@@ -2,5 +2,6 @@
 
 from lossbook.objectives.create import create_objective, list_objectives
 from lossbook.objectives.objective import Objective
+from lossbook.objectives.register import register_objective
 
-__all__ = ["Objective", "create_objective", "list_objectives"]
+__all__ = ["Objective", "create_objective", "list_objectives", "register_objective"]

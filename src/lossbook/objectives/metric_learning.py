@@ -16,10 +16,12 @@ from lossbook.heads.linear import CosineHead
 from lossbook.losses.checks import Reduction
 from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives.objective import Objective
+from lossbook.optional import extra
 
 
 def library_losses() -> Any:
-    from pytorch_metric_learning import losses  # imported late, as it takes a second
+    with extra("metric-learning"):
+        from pytorch_metric_learning import losses  # imported late, as it takes a second
 
     return losses
 

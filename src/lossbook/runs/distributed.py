@@ -12,12 +12,15 @@ gradients are the same in every process, and so is their mean.
 from __future__ import annotations
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
-from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
+from lossbook.optional import extra
 from lossbook.runs.spec import RunSpec
+
+with extra("run"):
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.strategies import DDPStrategy
 
 
 def create_fabric(devices: int) -> Fabric:

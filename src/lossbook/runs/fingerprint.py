@@ -5,6 +5,9 @@ nothing is executed, and torch is not loaded.  They tell every dependency, becau
 
 A registry is a leaf for runs: a run reaches the entries that its spec names, not all that are registered, so a new objective,
 data set or suite makes no record stale.  A page reaches every file that it can import.
+
+What a user's program has registered stands in no registry's file: of an objective, the files of its builder count
+(:mod:`lossbook.runs.own_code`); of a data set, the SHA-256 of its images, which is compared whenever they are loaded.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lossbook import registered
 from lossbook.data.other_sets import other_sets
+from lossbook.runs.own_code import own_files
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import TIERS, Table
 
@@ -43,13 +48,19 @@ def source_file(module: str) -> Path | None:
 
 
 class _WithoutProse(ast.NodeTransformer):
-    """Drops docstrings (comments are in no syntax tree) and what only type checkers import."""
+    """Drops docstrings (comments are in no syntax tree) and what only type checkers import.
+
+    In an ``__init__.py`` the latter stays: there it says which names the package imports when they are first used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.is_package = path.name == "__init__.py"
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
-        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" and not self.is_package:
             return None
         return self.generic_visit(node)
 
@@ -70,7 +81,7 @@ def _source(path: Path) -> _Source:
 @functools.cache
 def _parsed(path: Path, changed: int) -> _Source:
     """Parse a file once per modification time, so that an edit while the process runs is seen."""
-    tree = _WithoutProse().visit(ast.parse(path.read_text(encoding="utf-8")))
+    tree = _WithoutProse(path).visit(ast.parse(path.read_text(encoding="utf-8")))
     return _Source(hashlib.sha256(ast.dump(tree).encode()).digest(), frozenset(imported(tree).values()), tree)
 
 
@@ -142,10 +153,25 @@ def _entries(registry: str, source: _Source) -> dict[str, frozenset[str]]:
     }
 
 
+def objective_sources() -> dict[str, str]:
+    """Every objective's name and source, as ``list_objectives`` gives them, without loading torch."""
+    (table,) = (node.value for node in _source(source_file(OBJECTIVES)).tree.body if isinstance(node, ast.AnnAssign))
+    written = {key.value: entry.args[1].value for key, entry in zip(table.keys, table.values, strict=True)}
+    return written | {name: entry.source for name, entry in registered.OBJECTIVES.items()}
+
+
 def _entry(registry: str, kind: str, name: str) -> frozenset[str]:
     if name not in entries(registry):
-        raise ValueError(f"unknown {kind} {name!r}; expected one of {', '.join(entries(registry))}")
+        known = [*entries(registry), *(registered.OBJECTIVES if registry == OBJECTIVES else ())]
+        raise ValueError(f"unknown {kind} {name!r}; expected one of {', '.join(known)}")
     return entries(registry)[name]
+
+
+def _registered_objective(name: str) -> tuple[frozenset[str], str]:
+    """The package's modules that a registered objective imports, and a digest of the user's own files."""
+    sources = [_source(path) for path in own_files(name, registered.OBJECTIVES[name].build)]
+    digest = hashlib.sha256(b"".join(sorted(source.digest for source in sources))).hexdigest()
+    return frozenset().union(*(source.imports for source in sources)), digest
 
 
 def modules_of(spec: RunSpec) -> frozenset[str]:
@@ -159,7 +185,10 @@ def _objectives(spec: RunSpec) -> tuple[str, ...]:
 
 
 def _modules(objectives: tuple[str, ...], suites: tuple[str, ...], dataset: str) -> frozenset[str]:
-    chosen = [_entry(OBJECTIVES, "objective", name) for name in objectives]
+    chosen = [
+        _registered_objective(name)[0] if name in registered.OBJECTIVES else _entry(OBJECTIVES, "objective", name)
+        for name in objectives
+    ]
     chosen += [_entry(SUITES, "suite", name) for name in suites]
     data_sets = entries(DATASETS) | entries(UNKNOWN_SETS)  # some sets of the paper tier have no loader yet, and so no module
     chosen += [data_sets[name] for name in (dataset, *other_sets(dataset, suites)) if name in data_sets]
@@ -173,7 +202,12 @@ def code_of(spec: RunSpec) -> str:
 
 @functools.cache
 def _code(objectives: tuple[str, ...], suites: tuple[str, ...], dataset: str) -> str:
-    return fingerprint(_modules(objectives, suites, dataset), leaves=REGISTRIES)
+    code = fingerprint(_modules(objectives, suites, dataset), leaves=REGISTRIES)
+    own = [_registered_objective(name)[1] for name in objectives if name in registered.OBJECTIVES]
+    for name in (dataset, *other_sets(dataset, suites)):
+        if name in registered.DATASETS:
+            own.append(f"{sorted(registered.DATASETS[name].sha256.items())} {registered.DATASETS[name].num_classes}")
+    return hashlib.sha256(f"{code} {own}".encode()).hexdigest()[:12] if own else code
 
 
 def collection_state(tables: Iterable[Table], tier: str) -> str:

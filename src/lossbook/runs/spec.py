@@ -9,7 +9,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
+from lossbook.optional import extra
+
+with extra("run"):
+    import yaml
 
 _LISTS = ("classes", "groups", "augment", "views", "lr_steps", "suites")
 _NUMBERS = ("imbalance", "mix_alpha", "lr", "head_lr", "momentum", "weight_decay", "warmup_epochs", "gradient_clip")

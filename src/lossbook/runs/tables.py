@@ -38,6 +38,10 @@ class Table:
         """All runs of a tier, seeds innermost; empty when the table has none there."""
         return [spec.replace(seed=seed) for spec in self.specs.get(tier, ()) for seed in range(self.seeds.get(tier, 3))]
 
+    def count(self, tier: str) -> int:
+        """The number of runs of a tier, without making them."""
+        return len(self.specs.get(tier, ())) * self.seeds.get(tier, 3)
+
 
 def distinct_runs(tables: Iterable[Table], tier: str) -> list[RunSpec]:
     """The runs of some tables; one that stands in two tables comes once."""

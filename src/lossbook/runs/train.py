@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from lossbook.data.batches import augment_batch, batches, mix_batch, resize, to_float
@@ -26,12 +25,16 @@ from lossbook.data.dataset import ImageData, Split
 from lossbook.models import create_model
 from lossbook.objectives.create import create_objective
 from lossbook.objectives.objective import Objective
+from lossbook.optional import extra
 from lossbook.progress import track
 from lossbook.runs.distributed import all_gather, check_divisible, create_fabric, local_shard, norms_over_whole_batch
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.subsets import held_out_classes, subset
 from lossbook.runs.suites.lookup import get_suite
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
+
+with extra("run"):
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import torch
 
 from lossbook.data.dataset import Split
 from lossbook.data.subsets import first_of_each_class
+from lossbook.optional import extra
 from lossbook.runs.suites.suite import Measured, Outputs, Suite
 
 _IMAGES_PER_CLASS = 30
@@ -19,7 +20,8 @@ def measure(outputs: Outputs) -> Measured:
     """
     if outputs.spec.seed:
         return Measured({})  # small tables are kept of the first seed only, and t-SNE takes longer than the training
-    from sklearn.manifold import TSNE
+    with extra("metrics"):
+        from sklearn.manifold import TSNE
 
     counts = torch.full((outputs.data.num_classes,), _IMAGES_PER_CLASS)
     chosen = first_of_each_class(Split(outputs.test_features, outputs.test_labels), counts)
