@@ -7,12 +7,43 @@ import numpy as np
 import pytest
 import torch
 from fused_cases import LINEAR, OBJECTIVES, blocks, build, values_and_gradients
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lossbook.heads import CosineHead, EuclideanHead
 from lossbook.losses import warped
+from lossbook.losses.fused import blocks as blocks_of_classes
 from lossbook.losses.fused.binary import binary_cross_entropy
 from lossbook.losses.fused.blocks import Precision
 from lossbook.losses.fused.distances import euclidean_softmax
+from lossbook.losses.fused.samples import Details
+from lossbook.losses.fused.subcenters import multicenter_cross_entropy
+
+
+class Denormals(TorchDispatchMode):
+    """The operations that return a number below the smallest normal one, other than 0; new memory is zeros meanwhile."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+        self.zeros = mock.patch.multiple(torch, empty=torch.zeros, empty_like=torch.zeros_like)
+
+    def __enter__(self):
+        self.zeros.start()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self.zeros.stop()
+        return super().__exit__(*error)
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        result = function(*arguments, **keywords or {})
+        for tensor in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
+                size = tensor.detach().abs()
+                if bool(((size > 0) & (size < torch.finfo(tensor.dtype).tiny)).any()):
+                    self.found.append(str(function))
+        return result
+
 
 every_objective = pytest.mark.parametrize("name", OBJECTIVES)
 
@@ -65,11 +96,65 @@ def test_half_precision_products_of_a_gpu(name):
         return a.to(out_dtype) @ b.to(out_dtype)
 
     exact = values_and_gradients(objective, features, labels)
-    with mock.patch.object(Precision, "operand", rounded), mock.patch.object(torch, "mm", product):
+    no_units = mock.patch.object(blocks_of_classes, "bfloat16_units", lambda: False)
+    with mock.patch.object(Precision, "operand", rounded), mock.patch.object(torch, "mm", product), no_units:
         loss, gradients = values_and_gradients(objective, features, labels)
     assert loss.item() == pytest.approx(exact[0].item(), rel=1e-2)
     for gradient, expected in zip(gradients, exact[1], strict=True):
         assert (gradient - expected).norm() <= 0.02 * expected.norm() + 1e-5
+
+
+@pytest.mark.parametrize("name", [n for n in OBJECTIVES if "softmax" not in n])
+def test_bfloat16_products_of_a_cpu(name):
+    """Where the core has units for them (here they are emulated) the operands stay in bfloat16 and so do the products."""
+    objective, _, features, labels = build(name, torch.float32)
+    exact = values_and_gradients(copy.deepcopy(objective).double(), features.double(), labels)
+    if name == "multicenter":  # the noise of float64 is another one
+        exact = values_and_gradients(objective, features, labels)
+    products = mock.patch.object(torch, "mm", wraps=torch.mm)
+    with mock.patch.object(blocks_of_classes, "bfloat16_units", lambda: True), torch.autocast("cpu", torch.bfloat16):
+        with products as multiplied:
+            loss, gradients = values_and_gradients(objective, features, labels)
+        with torch.no_grad():
+            torch.manual_seed(2)
+            assert objective(features, labels).item() == pytest.approx(loss.item(), rel=1e-5)
+    assert all(operand.dtype == torch.bfloat16 for call in multiplied.call_args_list for operand in call.args)
+    assert multiplied.call_count >= 6
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(exact[0].item(), rel=1e-2)
+    for gradient, expected in zip(gradients, exact[1], strict=True):
+        assert gradient.dtype == torch.float32
+        assert (gradient - expected).norm() <= 0.02 * expected.norm() + 1e-4
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_no_number_on_the_way_is_denormal(name):
+    """With logits far apart exponentials and their products would be denormal, which costs some cores a hundredfold."""
+    torch.manual_seed(0)
+    features, weight = 6 * torch.randn(40, 64), torch.randn(50, 64, requires_grad=True)
+    bias = torch.zeros(50, requires_grad=True)
+    function, plain = LINEAR[name]
+    for details in (None, Details()):
+        with Denormals() as denormals:
+            options = {} if details is None else {"details": details, "reduction": "sum"}
+            loss = function(features.requires_grad_(), weight, torch.arange(40), bias=bias, **options)
+            gradients = torch.autograd.grad(loss, (features, weight, bias))
+        assert denormals.found == []
+    wide = [tensor.detach().double().requires_grad_() for tensor in (features, weight, bias)]
+    expected = plain(wide[0] @ wide[1].T + wide[2], torch.arange(40))
+    torch.testing.assert_close(loss.double(), 40 * expected)
+    for gradient, wanted in zip(gradients, torch.autograd.grad(40 * expected, wide), strict=True):
+        torch.testing.assert_close(gradient.double(), wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_no_number_of_sampled_centres_is_denormal():
+    torch.manual_seed(0)
+    features, weight, log_var = 6 * torch.randn(40, 64), torch.randn(50, 64), torch.zeros(50, 64)
+    with Denormals() as denormals:
+        inputs = [tensor.requires_grad_() for tensor in (features, weight, log_var)]
+        loss = multicenter_cross_entropy(*inputs, torch.arange(40))
+        torch.autograd.grad(loss, inputs)
+    assert denormals.found == []
 
 
 @pytest.mark.parametrize("name", LINEAR)

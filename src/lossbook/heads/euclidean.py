@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lossbook.heads.linear import Head
+from lossbook.precision import widest
 
 
 class _Distances(torch.autograd.Function):
@@ -15,7 +16,8 @@ class _Distances(torch.autograd.Function):
 
     Forward takes the differences themselves: squares and products would lose a distance that is small against the
     vectors' lengths.  ``torch.cdist`` does that too, but its CUDA backward keeps a (B, N, d) tensor; here the gradient is
-    two matrix products, in float64 for the same reason.  At distance 0 it is 0, the subgradient of least norm.
+    two matrix products, in float64 (where the device has it) for the same reason.  At distance 0 it is 0, the subgradient of
+    least norm.
     """
 
     @staticmethod
@@ -29,8 +31,9 @@ class _Distances(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         rows, columns, distances = ctx.saved_tensors
-        pull = gradient.double() / distances.masked_fill(distances == 0, torch.inf)
-        wide_rows, wide_columns = rows.double(), columns.double()
+        wide = widest(gradient.device)
+        pull = gradient.to(wide) / distances.masked_fill(distances == 0, torch.inf)
+        wide_rows, wide_columns = rows.to(wide), columns.to(wide)
         of_rows = pull.sum(1, keepdim=True) * wide_rows - pull @ wide_columns
         of_columns = pull.sum(0).unsqueeze(1) * wide_columns - pull.T @ wide_rows
         return of_rows.to(rows.dtype), of_columns.to(columns.dtype)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, reduce
 from lossbook.losses.uniform import as_target
-from lossbook.precision import at_least_float32
+from lossbook.precision import at_least_float32, widest
 
 
 def _log_probabilities(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -271,9 +271,10 @@ def calibration_bins(confidences: Tensor, correct: Tensor, bins: int) -> tuple[T
     member = torch.arange(len(ordered), device=ordered.device) * bins // len(ordered)
     starts = torch.searchsorted(member, torch.arange(1, bins, device=ordered.device))
     edges = (ordered[starts - 1] + ordered[starts]) / 2
-    over = ordered.double() - correct[order].double()
+    wide = widest(ordered.device)
+    over = ordered.to(wide) - correct[order].to(wide)
     # index_add_ has a deterministic form on CUDA; a cumsum of floating-point numbers has none.
-    sums = torch.zeros(bins, dtype=torch.float64, device=ordered.device).index_add_(0, member, over)
+    sums = torch.zeros(bins, dtype=wide, device=ordered.device).index_add_(0, member, over)
     return edges, (sums / torch.bincount(member)).to(edges.dtype)
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from lossbook.heads.linear import unit_vectors
 from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, check_tensor, is_soft, readable, reduce
 from lossbook.losses.uniform import binary_terms, log_one_plus_exp
-from lossbook.precision import at_least_float32
+from lossbook.precision import at_least_float32, widest
 
 Resampling = Literal["sample", "batch"]
 
@@ -192,7 +192,7 @@ def class_balanced_weights(class_counts: Tensor, beta: float = 0.9999, normalise
     check_class_counts(class_counts)
     if not 0 <= beta < 1:
         raise ValueError(f"beta must lie within [0, 1), got {beta}")
-    exponent = class_counts.double() * (math.log(beta) if beta > 0 else -math.inf)
+    exponent = class_counts.to(widest(class_counts.device)) * (math.log(beta) if beta > 0 else -math.inf)
     weights = (1 - beta) / -torch.expm1(exponent)
     return (weights * len(weights) / weights.sum() if normalise else weights).float()
 

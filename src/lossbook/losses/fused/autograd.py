@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 Gradients = list[Tensor | None]
-# (which inputs need a gradient, the inputs) to the values, the loss first, and the gradients
-Form = Callable[..., tuple[tuple[Tensor, ...], Gradients]]
+
+
+class Values(NamedTuple):
+    """What a pass gives besides the gradients.
+
+    Attributes:
+        loss: the sum of the samples' losses, each times its factor; a scalar.
+        losses: the samples' losses, (B,); None where nothing asked for them.
+        others: whatever else the function that runs the pass wants to know.
+    """
+
+    loss: Tensor
+    losses: Tensor | None
+    others: tuple[Tensor, ...] = ()
+
+
+# (which inputs need a gradient, the samples' factors, the inputs) to the values and the gradients
+Form = Callable[..., tuple[Values, Gradients]]
 
 
 class _OnePass(torch.autograd.Function):
     """The loss and its gradients from one call of ``form``; the first backward takes the gradients with it, so that they
-    exist once.  A second backward, through a retained graph, forms them anew."""
+    exist once.  A second backward, through a retained graph, forms them anew, as does the only one of losses per sample: their
+    gradients depend on what comes back for every sample."""
 
     @staticmethod
-    def forward(ctx: Any, form: Form, *inputs: Tensor | None) -> tuple[Tensor, ...]:
-        values, ctx.gradients = form(ctx.needs_input_grad[1:], *inputs)
-        ctx.form = form
+    def forward(
+        ctx: Any, form: Form, factors: Tensor | None, per_sample: bool, *inputs: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        needs = ctx.needs_input_grad[3:]
+        values, ctx.gradients = form((False,) * len(needs) if per_sample else needs, factors, *inputs)
+        if per_sample:
+            ctx.gradients = None
+        ctx.form, ctx.factors, ctx.per_sample = form, factors, per_sample
         ctx.save_for_backward(*inputs)
-        ctx.mark_non_differentiable(*values[1:])
-        return values
+        others = [tensor for tensor in (values.losses, *values.others) if tensor is not None]
+        ctx.mark_non_differentiable(*others)
+        return values.losses * factors if per_sample else values.loss, values.losses, *values.others
 
     @staticmethod
     def backward(ctx: Any, pull: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
@@ -34,23 +57,32 @@ class _OnePass(torch.autograd.Function):
         inputs = ctx.saved_tensors
         gradients, ctx.gradients = ctx.gradients, None
         if gradients is None:
+            factors = pull * ctx.factors if ctx.per_sample else ctx.factors
             with torch.autocast(pull.device.type, enabled=False):
-                _, gradients = ctx.form(ctx.needs_input_grad[1:], *inputs)
+                _, gradients = ctx.form(ctx.needs_input_grad[3:], factors, *inputs)
         # On CUDA the comparison would wait for the device.
-        if pull.device.type != "cpu" or pull != 1:
+        if not ctx.per_sample and (pull.device.type != "cpu" or pull != 1):
             for gradient in gradients:
                 if gradient is not None:
                     gradient.mul_(pull)
-        return None, *gradients
+        return None, None, None, *gradients
 
 
-def one_pass(form: Form, *inputs: Tensor | None) -> tuple[Tensor, ...]:
-    """The values, the loss first."""
+def one_pass(form: Form, factors: Tensor | None, per_sample: bool, *inputs: Tensor | None) -> Values:
+    """The values, the loss with its gradients: (B,) if ``per_sample``, else a scalar.
+
+    Raises:
+        RuntimeError: under a transform of ``torch.func``, and in the backward of a second derivative.
+    """
+    if any(tensor is not None and torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in inputs):
+        raise RuntimeError("the fused losses have no form under torch.func: take the plain loss of head(features)")
     with torch.autocast(inputs[0].device.type, enabled=False):
         if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs):
-            return _OnePass.apply(form, *inputs)
+            loss, losses, *others = _OnePass.apply(form, factors, per_sample, *inputs)
+            return Values(loss, losses, tuple(others))
         with torch.no_grad():
-            return form((False,) * len(inputs), *inputs)[0]
+            values, _ = form((False,) * len(inputs), factors, *inputs)
+            return values._replace(loss=values.losses * factors) if per_sample else values
 
 
 def as_input(gradient: Tensor | None, like: Tensor | None) -> Tensor | None:

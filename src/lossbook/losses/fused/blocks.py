@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.checks import check_logits_labels, check_tensor
+from lossbook.precision import bfloat16_units
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,37 @@ class Precision:
         operands = torch.get_autocast_dtype(device) if autocast else both
         return cls(torch.promote_types(both, torch.float32), operands)
 
+    def of_products(self, device: torch.device) -> torch.dtype:
+        """The type of the operands in the products: on a CPU without units for bfloat16 the rounded operands are widened again,
+        as its products of half precision are slow and accumulate in half precision."""
+        in_half = device.type == "cuda" or (self.operands == torch.bfloat16 and device.type == "cpu" and bfloat16_units())
+        return self.operands if in_half else self.wide
+
+    def stored(self, device: torch.device) -> torch.dtype:
+        """The type that products come back in: half precision from a CPU's units for it, else wide."""
+        return self.of_products(device) if device.type == "cpu" else self.wide
+
     def operand(self, values: Tensor) -> Tensor:
-        """Rounded; on the CPU then widened, as its half precision products would accumulate and return half precision."""
-        rounded = values.to(self.operands)
-        return rounded if rounded.is_cuda else rounded.to(self.wide)
+        """Rounded, in the type of the products."""
+        return values.to(self.operands).to(self.of_products(values.device))
 
 
 def product_into(a: Tensor, b: Tensor, out: Tensor, add: bool = False, factor: float = 1.0) -> None:
-    """``out = factor * a @ b``, or ``out +=`` that, accumulated in float32 or wider whatever the operands."""
-    if a.dtype in (torch.float16, torch.bfloat16):
-        product = torch.mm(a, b, out_dtype=torch.float32).mul_(factor)
-        out.add_(product) if add else out.copy_(product)
+    """``out = factor * a @ b``, or ``out +=`` that, accumulated in float32 or wider whatever the operands.
+
+    A CPU's units for bfloat16 accumulate in float32 too, but round the product to bfloat16.
+    """
+    on_units = a.dtype == torch.bfloat16 and not a.is_cuda and bfloat16_units()
+    if on_units and out.dtype == a.dtype and not add and factor == 1:
+        torch.mm(a, b, out=out)
+    elif a.dtype in (torch.float16, torch.bfloat16):
+        product = torch.mm(a, b) if on_units else torch.mm(a, b, out_dtype=torch.float32)
+        if add:
+            out.add_(product, alpha=factor)
+        elif factor == 1:
+            out.copy_(product)
+        else:
+            torch.mul(product, factor, out=out)
     elif out.dtype == a.dtype:
         torch.addmm(out, a, b, beta=int(add), alpha=factor, out=out)
     else:
@@ -53,10 +74,10 @@ def block_size(device: torch.device, samples: int) -> int:
     return 16_384 if device.type == "cuda" else min(4_096, max(128, 2**20 // samples))
 
 
-def sample_groups(samples: int, features: int) -> list[slice]:
-    """Groups of about d/4 samples, at least 32 and all of nearly one size: a group of one sample would stream the whole
-    weight and its gradient through memory for a matrix-vector product."""
-    count = -(-samples // max(32, features // 4))
+def sample_groups(samples: int, features: int, itemsize: int = 4) -> list[slice]:
+    """Groups of about d/4 samples (of twice as many if their logits take two bytes each), at least 32 and all of nearly one size:
+    a group of one sample would stream the whole weight and its gradient through memory for a matrix-vector product."""
+    count = -(-samples // max(32, features // min(4, itemsize)))
     return list(blocks(samples, -(-samples // count)))
 
 
@@ -66,12 +87,13 @@ def positions(labels: Tensor, block: slice) -> tuple[Tensor, Tensor]:
     return inside, (labels - block.start).clamp(0, block.stop - block.start - 1).unsqueeze(0)
 
 
-def check(features: Tensor, weight: Tensor, labels: Tensor) -> None:
-    """What every function here asks of its input."""
+def check(features: Tensor, weight: Tensor, labels: Tensor, soft: bool = False) -> None:
+    """What every function here asks of its input; ``soft``: whether the labels may be soft targets."""
+    check_tensor("features", features)
     if features.ndim != 2 or weight.ndim != 2 or features.shape[1] != weight.shape[1]:
         raise ValueError(f"expected features (B, d) and a weight (N, d), got {tuple(features.shape)} and {tuple(weight.shape)}")
     if not features.is_floating_point() or not weight.is_floating_point():
         raise TypeError(f"expected floating-point features and weight, got {features.dtype} and {weight.dtype}")
     if features.device != weight.device:
         raise ValueError(f"expected features and weight on one device, got {features.device} and {weight.device}")
-    check_logits_labels(features.new_empty((1, 1)).expand(len(features), len(weight)), labels)
+    check_logits_labels(features.new_empty((1, 1)).expand(len(features), len(weight)), labels, soft)

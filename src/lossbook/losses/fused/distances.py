@@ -2,15 +2,17 @@ r"""Softmax losses of Euclidean distances in one pass."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from lossbook.losses.fused.autograd import Gradients, as_input, one_pass
+from lossbook.losses.checks import Reduction
+from lossbook.losses.fused.autograd import Gradients, as_input
 from lossbook.losses.fused.blocks import block_size, check, sample_groups
-from lossbook.losses.fused.softmax import Softmax, softmax_form
+from lossbook.losses.fused.samples import Details, Weighting
+from lossbook.losses.fused.softmax import Softmax, own_columns, run
+from lossbook.precision import widest
 
 
 class _Distances:
@@ -24,9 +26,12 @@ class _Distances:
 
     NEAR = 0.05
 
-    def __init__(self, features: Tensor, weight: Tensor, temperature: float, needs: Sequence[bool], groups: int) -> None:
+    def __init__(
+        self, features: Tensor, weight: Tensor, temperature: float, needs: Sequence[bool], groups: int, divisor: int
+    ) -> None:
         wide = torch.promote_types(torch.promote_types(features.dtype, weight.dtype), torch.float32)
-        self.wide, self.temperature, self.weight = wide, temperature, weight
+        self.wide = self.stored = wide
+        self.temperature, self.weight, self.divisor = temperature, weight, divisor
         self.raw = features.to(wide)
         self.middle = self.raw.mean(0)
         self.features = self.raw - self.middle
@@ -49,7 +54,7 @@ class _Distances:
     def _lengths(self, rows: Tensor, group: slice) -> Tensor:
         return rows.square().sum(1, keepdim=True) + self.squares[group]
 
-    def logits(self, block: slice, group: slice, out: Tensor) -> None:
+    def logits(self, block: slice, group: slice, out: Tensor) -> Tensor:
         raw = self.weight[block].to(self.wide)
         rows, near = raw - self.middle, None
         if not out.is_cuda:
@@ -61,7 +66,11 @@ class _Distances:
             row, sample = near.unbind(1)
             out[row, sample] = (raw[row] - self.raw[group][sample]).square().sum(1)
             out.sqrt_()
-        out.mul_(-self.temperature)
+        return out.mul_(-self.temperature)
+
+    def logits_again(self, block: slice, out: Tensor) -> Tensor:
+        """The same logits from what :meth:`logits` left in ``out``."""
+        return out
 
     def pull(self, block: slice, group: slice, gradient: Tensor, logits: Tensor) -> None:
         distances = logits / -self.temperature
@@ -69,7 +78,8 @@ class _Distances:
         raw, samples = self.weight[block].to(self.wide), self.raw[group]
         near = self._near(distances.square(), raw - self.middle, group)
         if near is None:
-            pull, rows, columns = pull.double(), raw.double(), samples.double()
+            wide = widest(pull.device)
+            pull, rows, columns = pull.to(wide), raw.to(wide), samples.to(wide)
         else:
             rows, columns = raw - self.middle, self.features[group]
             row, sample = near.unbind(1)
@@ -84,13 +94,13 @@ class _Distances:
             gradient = pull.sum(1, keepdim=True) * rows - pull @ columns
             if near is not None:
                 gradient.index_add_(0, row, apart)
-            gradient /= len(self.raw)
+            gradient /= self.divisor
             target = self.weight_gradient[block]
             target.add_(gradient) if group.start else target.copy_(gradient)
 
     def gradients(self, features: Tensor) -> Gradients:
         if self.features_gradient is not None:
-            self.features_gradient /= len(features)
+            self.features_gradient /= self.divisor
         return [as_input(self.features_gradient, features), as_input(self.weight_gradient, self.weight)]
 
 
@@ -101,6 +111,10 @@ def euclidean_softmax(
     labels: Tensor,
     temperature: float = 1.0,
     own: Callable[[Tensor], Tensor] | None = None,
+    *,
+    reduction: Reduction = "mean",
+    sample_weight: Tensor | None = None,
+    details: Details | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""A Euclidean head and :func:`~lossbook.losses.warped.generalized_softmax` with :math:`f_2(d) = d`: Eqs. 4 and 8 of
     `warped`, of memory (N, 5/4 d).
@@ -112,28 +126,31 @@ def euclidean_softmax(
     Args:
         features: (B, d).
         weight: the proxies, (N, d).
-        labels: :math:`y`, (B,), int64.
+        labels: :math:`y`, (B,), int64; without ``own`` also soft targets (B, N).
         temperature: :math:`T > 0`, in 1 / distance.
         own: :math:`f_1`, of the distances to the own proxies, each entry on its own; None for itself.
+        reduction, sample_weight, details: see :func:`~lossbook.losses.fused.binary.binary_cross_entropy`.
 
     Returns:
-        The loss, a scalar in [0, inf) in nats, and the mean distance to the own proxy, without a gradient.
+        The loss, a scalar in [0, inf) in nats ((B,) for ``reduction="none"``), and the mean distance to the own proxy (of soft
+        targets, to all proxies by their shares), without a gradient.
 
     Example:
         >>> proxies = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
         >>> euclidean_softmax(torch.zeros(1, 2), proxies, torch.tensor([0]))  # halfway between two: log 2
         (tensor(0.6931), tensor(1.))
     """
-    check(features, weight, labels)
+    check(features, weight, labels, soft=own is None)
+    weighting = Weighting(reduction, sample_weight)
+    weighting.check(labels)
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
     groups = sample_groups(len(features), features.shape[1])
     warp = None if own is None else lambda logits: -temperature * own(logits / -temperature)
 
-    def build(needs: Sequence[bool], features: Tensor, weight: Tensor) -> _Distances:
-        return _Distances(features, weight, temperature, needs, len(groups))
+    def build(needs: Sequence[bool], divisor: int, features: Tensor, weight: Tensor) -> _Distances:
+        return _Distances(features, weight, temperature, needs, len(groups), divisor)
 
-    goal = Softmax([labels], warp=warp)
-    form = functools.partial(softmax_form, build=build, goal=goal, groups=groups)
-    loss, _, _, logits = one_pass(form, features, weight)
+    goal = Softmax(**own_columns(labels), warp=warp)
+    loss, _, _, logits = run(build, goal, groups, labels, weighting, details, features, weight)
     return loss, logits.mean() / -temperature

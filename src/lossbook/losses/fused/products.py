@@ -16,6 +16,8 @@ class Products:
     """Inner products with the class vectors, or scaled cosines; a block of logits is ``gain * products + bias``.
 
     ``features`` are unit vectors already where ``scale`` is given; the class vectors are normalised here, by the gain.
+    ``stored`` is the type in which the logits of all classes wait for the second pass of a softmax: that of the wide numbers, or
+    where products come back in half precision, that of the products, of which the second pass makes the logits again.
     """
 
     def __init__(
@@ -27,10 +29,16 @@ class Products:
         precision: Precision,
         needs: Sequence[bool],
         groups: int = 1,
+        divisor: int = 1,
     ) -> None:
         self.precision, self.wide, self.weight, self.scale, self.bias = precision, precision.wide, weight, scale, bias
         self.features = precision.operand(features)
-        self.share = 1 / len(features)
+        self.divisor, self.share = divisor, 1 / divisor
+        self.stored = precision.stored(features.device)
+        # A product that comes back in half precision would be divided in a pass of its own: its operand is instead.
+        self.shared_features = precision.operand(features * self.share) if self.stored != self.wide else None
+        self.inverse_lengths: dict[int, Tensor] = {}
+        self._last: tuple[slice, Tensor] | None = None
         self.size = block_size(features.device, -(-len(features) // groups))
         self.length = len(weight)
         wide = {"dtype": precision.wide, "device": features.device}
@@ -42,35 +50,57 @@ class Products:
         self.bias_gradient = torch.zeros(len(weight), **wide) if needs_bias else None
 
     def restart(self) -> None:
-        """Called before every pass over the blocks; nothing to do here."""
+        """Called before every pass over the blocks."""
+        self._last = None
 
     def rows(self, block: slice) -> Tensor:
+        """The class vectors as operands, (n, d); those of the last block are kept, as every block is asked for twice."""
+        if self._last is None or self._last[0] != block:
+            self._last = block, self._operands(block)
+        return self._last[1]
+
+    def _operands(self, block: slice) -> Tensor:
         return self.precision.operand(self.weight[block])
 
-    def _inverse_lengths(self, rows: Tensor) -> Tensor:
-        """(n, 1); 0 for a row of zeros, which has cosine 0 with everything and gets no gradient."""
-        lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=self.wide)
-        return torch.where(lengths > 0, 1 / lengths.clamp_min(1e-12), 0.0)
+    def _inverse_lengths(self, block: slice) -> Tensor:
+        """(n, 1), formed once; 0 for a row of zeros, which has cosine 0 with everything and gets no gradient."""
+        found = self.inverse_lengths.get(block.start)
+        if found is None:
+            lengths = torch.linalg.vector_norm(self.rows(block), dim=1, keepdim=True, dtype=self.wide)
+            found = self.inverse_lengths[block.start] = torch.where(lengths > 0, 1 / lengths.clamp_min(1e-12), 0.0)
+        return found
+
+    def _gain(self, block: slice) -> Tensor | None:
+        return None if self.scale is None else self.scale * self._inverse_lengths(block)
 
     def products(self, block: slice, group: slice, out: Tensor) -> Tensor | None:
         """Writes the block's inner products, (n, b), and returns the gain, (n, 1), if there is one."""
-        rows = self.rows(block)
-        product_into(rows, self.features[group].T, out)
-        return None if self.scale is None else self.scale * self._inverse_lengths(rows)
+        product_into(self.rows(block), self.features[group].T, out)
+        return self._gain(block)
 
-    def logits(self, block: slice, group: slice, out: Tensor) -> None:
-        gain = self.products(block, group, out)
+    def logits(self, block: slice, group: slice, out: Tensor) -> Tensor:
+        """The block's logits, (n, b), made in ``out`` if it is wide; else ``out`` gets the products."""
+        product_into(self.rows(block), self.features[group].T, out)
+        return self._from_products(block, out)
+
+    def logits_again(self, block: slice, out: Tensor) -> Tensor:
+        """The same logits from what :meth:`logits` left in ``out``."""
+        return out if out.dtype == self.wide else self._from_products(block, out)
+
+    def _from_products(self, block: slice, products: Tensor) -> Tensor:
+        logits, gain = products.to(self.wide), self._gain(block)
         if gain is not None:
-            out.mul_(gain)
+            logits.mul_(gain)
         if self.bias is not None:
-            out.add_(self.bias[block].unsqueeze(1))
+            logits.add_(self.bias[block].unsqueeze(1))
+        return logits
 
     def pull(self, block: slice, group: slice, gradient: Tensor, logits: Tensor) -> None:
         """Takes the gradient of the block's logits, (n, b), and spoils it."""
         if self.bias_gradient is not None:
             self.bias_gradient[block] += gradient.sum(1)
         if self.scale is not None:
-            gradient.mul_(self.scale * self._inverse_lengths(self.rows(block)))
+            gradient.mul_(self._gain(block))
         self.pull_products(block, group, gradient)
 
     def pull_products(self, block: slice, group: slice, gradient: Tensor) -> None:
@@ -79,20 +109,27 @@ class Products:
         if self.features_gradient is not None:
             product_into(gradient.T, rows, self.features_gradient[group], add=True, factor=self.share)
         if self.weight_gradient is not None:
-            target, features, add = self.weight_gradient[block], self.features[group], group.start > 0
+            target, add = self.weight_gradient[block], group.start > 0
             if self.scale is None:
-                product_into(gradient, features, target, add, self.share)
+                self._pull_rows(gradient, group, target, add)
             else:
                 pulled = torch.empty(target.shape, dtype=self.wide, device=target.device)
-                product_into(gradient, features, pulled, factor=self.share)
+                self._pull_rows(gradient, group, pulled)
                 rows = rows.to(self.wide)
                 # The part of the gradient along the vector would change its length only, on which no cosine depends.
-                along = (pulled * rows).sum(1, keepdim=True) * self._inverse_lengths(rows).square()
+                along = (pulled * rows).sum(1, keepdim=True) * self._inverse_lengths(block).square()
                 pulled.addcmul_(rows, along, value=-1)
                 target.add_(pulled) if add else target.copy_(pulled)
 
+    def _pull_rows(self, gradient: Tensor, group: slice, out: Tensor, add: bool = False) -> None:
+        """The gradient of the class vectors from that of the inner products."""
+        if self.shared_features is None:
+            product_into(gradient, self.features[group], out, add, self.share)
+        else:
+            product_into(gradient, self.shared_features[group], out, add)
+
     def gradients(self, features: Tensor) -> Gradients:
-        """For features, weight and bias, of the mean over the batch."""
+        """For features, weight and bias, of the loss."""
         if self.bias_gradient is not None:
             self.bias_gradient *= self.share
         return [
@@ -106,7 +143,7 @@ def prepared(
     features: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None, scale: float | None
 ) -> tuple[Tensor, Tensor | None]:
     """Checked: the features, unit vectors for cosines, and the bias, one per class."""
-    check(features, weight, labels)
+    check(features, weight, labels, soft=True)
     if bias is not None and bias.shape not in ((1,), weight.shape[:1]):
         raise ValueError(f"expected a bias of shape (1,) or ({len(weight)},), got {tuple(bias.shape)}")
     if scale is not None and not scale > 0:

@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lossbook.losses.fused.autograd import Gradients, one_pass
+from lossbook.losses.checks import Reduction, is_soft
+from lossbook.losses.fused.autograd import Gradients, Values, one_pass
 from lossbook.losses.fused.blocks import Precision, blocks, positions, sample_groups
 from lossbook.losses.fused.products import Products, prepared
+from lossbook.losses.fused.samples import Details, Largest, Weighting
+from lossbook.precision import widest, without_vanishing_
 
 
 class _Sums(NamedTuple):
-    """What a group's logits (M, b) are summed to, (b,) each; ``own`` (columns, b) are the own logits, not warped."""
+    """What a group's logits (M, b) are summed to, (b,) each; ``own`` (columns, b) are the own logits, not warped, or with soft
+    targets their mean, (1, b)."""
 
     log_sum: Tensor
     log_anti: Tensor
@@ -33,121 +37,217 @@ class Softmax:
 
     Attributes:
         own: columns, (B,) each.
-        weights: :math:`w`, one a column.
+        weights: :math:`w`, one per column.
+        soft: targets :math:`t` (B, N) in place of the own columns; each class has as many columns as there are weights, side by
+            side, so that :math:`t_c w_i` takes the place of :math:`w_i`.
         smoothing: :math:`\varepsilon`; it adds up to 1 with the weights.
         cross_entropy, one_cold: :math:`a` and :math:`b`.
         warp: what takes the place of the first own logit, (B,) to (B,); None for itself.
     """
 
-    own: Sequence[Tensor]
+    own: Sequence[Tensor] = ()
     weights: Sequence[float] = (1.0,)
+    soft: Tensor | None = None
     smoothing: float = 0.0
     cross_entropy: float = 1.0
     one_cold: float = 0.0
     warp: Callable[[Tensor], Tensor] | None = None
 
-    def _warped(self, own: Tensor) -> tuple[Tensor, Tensor]:
-        """The warped logits and the warp's slopes there."""
+    def _slopes(self, own: Tensor) -> Tensor:
+        """The warp's slopes."""
         with torch.enable_grad():
             own = own.detach().requires_grad_()
-            warped = self.warp(own)
-            (slopes,) = torch.autograd.grad(warped.sum(), own)
-        return warped.detach(), slopes
+            return torch.autograd.grad(self.warp(own).sum(), own)[0]
 
-    def sums(self, source: Any, group: slice, logits: Tensor) -> _Sums:
-        """The first pass over the blocks.  Fills ``logits`` (M, b), or goes over it block after block if it is shorter."""
-        log_sum, log_anti = torch.full_like(logits[:2], -torch.inf)
-        total, own = torch.zeros_like(log_sum), logits.new_zeros(len(self.own), len(log_sum))
+    def _shares(self, block: slice, group: slice, dtype: torch.dtype) -> Tensor:
+        """What a block's logits count in the target of a group's samples with soft targets, (n, b)."""
+        count = len(self.weights)
+        of_classes = self.soft[group, block.start // count : block.stop // count].T.to(dtype)
+        if count == 1:
+            return of_classes
+        weights = torch.tensor(self.weights, dtype=dtype, device=of_classes.device)
+        return (of_classes.unsqueeze(1) * weights.unsqueeze(1)).flatten(0, 1)
+
+    def sums(self, source: Any, group: slice, logits: Tensor, seen: Largest | None = None) -> _Sums:
+        """The first pass over the blocks.  Fills ``logits`` (M, b), or goes over it block after block if it is shorter; ``seen``
+        sees the first logit of every class."""
+        samples, count = logits.shape[1], len(self.weights)
+        log_sum, log_anti = torch.full((2, samples), -torch.inf, dtype=source.wide, device=logits.device)
+        total, own = torch.zeros_like(log_sum), log_sum.new_zeros(max(1, len(self.own)), samples)
         source.restart()
         for block in blocks(source.length, source.size):
-            z = logits[block] if len(logits) == source.length else logits[: block.stop - block.start]
-            source.logits(block, group, z)
+            stored = logits[block] if len(logits) == source.length else logits[: block.stop - block.start]
+            z = source.logits(block, group, stored)
+            if seen is not None:
+                seen.see(z[::count], block.start // count)
+            if self.soft is not None:
+                own[0] += (self._shares(block, group, z.dtype) * z).sum(0)
             for i, column in enumerate(self.own):
                 inside, rows = positions(column[group], block)
                 found = z.gather(0, rows)
                 own[i] = torch.where(inside, found[0], own[i])
                 if i == 0 and self.warp is not None:
-                    z.scatter_(0, rows, torch.where(inside, self._warped(found)[0], found))
+                    z.scatter_(0, rows, torch.where(inside, self.warp(found), found))
             if self.cross_entropy:
-                log_sum = torch.logaddexp(log_sum, z.logsumexp(0))
+                log_sum = torch.logaddexp(log_sum, _logsumexp(z))
             if self.one_cold:
-                log_anti = torch.logaddexp(log_anti, (-z).logsumexp(0))
+                log_anti = torch.logaddexp(log_anti, _logsumexp(-z))
             if self.one_cold or self.smoothing:
                 total += z.sum(0)
         return _Sums(log_sum, log_anti, total, own)
 
     def parts(self, sums: _Sums, length: int) -> tuple[Tensor, Tensor]:
-        """Both brackets, summed over the group."""
-        own = sums.own if self.warp is None else [self._warped(sums.own[0])[0], *sums.own[1:]]
-        target = sum(weight * logit for weight, logit in zip(self.weights, own, strict=True))
+        """Both brackets of every sample of the group."""
+        own = sums.own if self.warp is None else [self.warp(sums.own[0]), *sums.own[1:]]
+        shares = self.weights if self.soft is None else (1.0,)
+        target = sum(share * logit for share, logit in zip(shares, own, strict=True))
         cross_entropy = sums.log_sum - target - self.smoothing / length * sums.total
         one_cold = sums.log_anti + (sums.total - own[0]) / (length - 1)
-        return cross_entropy.sum(), one_cold.sum()
+        return cross_entropy, one_cold
 
-    def pull(self, source: Any, group: slice, logits: Tensor, sums: _Sums) -> None:
+    def loss(self, cross_entropy: Tensor, one_cold: Tensor) -> Tensor:
+        """Both brackets together.  A part with weight 0 was not computed and is infinite."""
+        return sum(weight * part for weight, part in ((self.cross_entropy, cross_entropy), (self.one_cold, one_cold)) if weight)
+
+    def pull(self, source: Any, group: slice, logits: Tensor, sums: _Sums, factors: Tensor | None) -> None:
         """The second pass: from the logits of all classes to the source's gradients."""
         even = self.one_cold / (source.length - 1) - self.cross_entropy * self.smoothing / source.length
         at_own = [-self.cross_entropy * weight for weight in self.weights]
         at_own[0] -= self.one_cold / (source.length - 1)
         source.restart()
         for block in blocks(source.length, source.size):
-            z, gradient = logits[block], None  # frees the last block's gradient
+            z, gradient = source.logits_again(block, logits[block]), None  # frees the last block's gradient
             if self.cross_entropy:
-                gradient = (z - sums.log_sum).exp_().mul_(self.cross_entropy)
+                gradient = without_vanishing_(z - sums.log_sum).exp_().mul_(self.cross_entropy)
             if self.one_cold:
-                anti = (-sums.log_anti - z).exp_().mul_(-self.one_cold)
+                anti = without_vanishing_(-sums.log_anti - z).exp_().mul_(-self.one_cold)
                 gradient = anti if gradient is None else gradient.add_(anti)
                 del anti
             if even:
                 gradient.add_(even)
+            if self.soft is not None:
+                at_targets = -self.cross_entropy - self.one_cold / (source.length - 1)
+                gradient.add_(self._shares(block, group, z.dtype), alpha=at_targets)
             for i, column in enumerate(self.own):
                 inside, rows = positions(column[group], block)
                 gradient.scatter_add_(0, rows, (at_own[i] * inside.to(z.dtype)).unsqueeze(0))
                 if i == 0 and self.warp is not None:
                     there = gradient.gather(0, rows)
-                    gradient.scatter_(0, rows, torch.where(inside, there * self._warped(sums.own[0])[1], there))
+                    gradient.scatter_(0, rows, torch.where(inside, there * self._slopes(sums.own[0]), there))
                     z.scatter_(0, rows, torch.where(inside, sums.own[0], z.gather(0, rows)))
+            if factors is not None:
+                gradient.mul_(factors[group])
             source.pull(block, group, gradient, z)
 
 
+def _logsumexp(z: Tensor) -> Tensor:
+    """``z.logsumexp(0)``, without denormal terms on the way."""
+    largest = z.amax(0)
+    largest.masked_fill_(largest.abs() == torch.inf, 0)
+    return without_vanishing_(z - largest).exp_().sum(0).log_().add_(largest)
+
+
 def softmax_form(
-    needs: Sequence[bool], *inputs: Tensor | None, build: Callable[..., Any], goal: Softmax, groups: list[slice]
-) -> tuple[tuple[Tensor, ...], Gradients]:
-    """The loss of the logits that ``build(needs, *inputs)`` makes, its two parts, and every sample's first own logit, (B,)."""
-    source = build(needs, *inputs)
+    needs: Sequence[bool],
+    factors: Tensor | None,
+    *inputs: Tensor | None,
+    build: Callable[..., Any],
+    goal: Softmax,
+    groups: list[slice],
+    largest: bool,
+) -> tuple[Values, Gradients]:
+    """The loss of the logits that ``build(needs, divisor, *inputs)`` makes.
+
+    The other values are the loss's two parts, then (B,) each every sample's two parts, first own logit and, if ``largest``,
+    prediction.
+    """
+    samples, device = len(inputs[0]), inputs[0].device
+    divisor = samples if factors is None else 1
+    source = build(needs, divisor, *inputs)
     rows = source.length if any(needs) else min(source.size, source.length)
-    buffer = torch.empty(rows * (groups[0].stop - groups[0].start), dtype=source.wide, device=source.features.device)
-    parts, own = buffer.new_zeros(2, dtype=torch.float64), []
+    stored = source.stored if any(needs) else source.wide
+    buffer = torch.empty(rows * (groups[0].stop - groups[0].start), dtype=stored, device=device)
+    total, parts, own, classes = torch.zeros(2, dtype=widest(device), device=device), [], [], []
     for group in groups:
-        samples = group.stop - group.start
-        logits = buffer[: rows * samples].view(rows, samples)
-        sums = goal.sums(source, group, logits)
-        parts += torch.stack(goal.parts(sums, source.length))
+        size = group.stop - group.start
+        logits = buffer[: rows * size].view(rows, size)
+        seen = Largest(size, source.wide, device) if largest else None
+        sums = goal.sums(source, group, logits, seen)
+        parts.append(torch.stack(goal.parts(sums, source.length)))
+        counted = parts[-1] if factors is None else factors[group] * parts[-1]
+        total += torch.stack([part.sum() for part in counted])
         own.append(sums.own[0])
+        if seen is not None:
+            classes.append(seen.classes)
         if any(needs):
-            goal.pull(source, group, logits, sums)
-    cross_entropy, one_cold = (parts / len(inputs[0])).to(source.wide)
-    # A part with weight 0 was not computed and is infinite.
-    loss = sum(weight * part for weight, part in ((goal.cross_entropy, cross_entropy), (goal.one_cold, one_cold)) if weight)
-    return (loss, cross_entropy, one_cold, torch.cat(own)), source.gradients(inputs[0])
+            goal.pull(source, group, logits, sums, factors)
+    cross_entropy, one_cold = (total / divisor).to(source.wide)
+    of_samples = torch.cat(parts, 1)
+    others = (cross_entropy, one_cold, *of_samples, torch.cat(own), *([torch.cat(classes)] if largest else []))
+    return Values(goal.loss(cross_entropy, one_cold), goal.loss(*of_samples), others), source.gradients(inputs[0])
 
 
-def _softmax(features: Tensor, weight: Tensor, bias: Tensor | None, scale: float | None, goal: Softmax) -> tuple[Tensor, ...]:
+def run(
+    build: Callable[..., Any],
+    goal: Softmax,
+    groups: list[slice],
+    labels: Tensor,
+    weighting: Weighting,
+    details: Details | None,
+    *inputs: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The loss and its two parts, reduced, and every sample's first own logit.  Fills ``details``."""
+    wide = torch.promote_types(torch.promote_types(inputs[0].dtype, inputs[1].dtype), torch.float32)
+    factors = weighting.factors(labels, wide)
+    form = functools.partial(softmax_form, build=build, goal=goal, groups=groups, largest=details is not None)
+    values = one_pass(form, factors, weighting.per_sample, *inputs)
+    cross_entropy, one_cold, *each, own = values.others[:5]
+    if weighting.per_sample:
+        cross_entropy, one_cold = (factors * part for part in each)
+    if details is not None:
+        details.fill(values.losses, values.others[5], labels)
+    return values.loss, cross_entropy, one_cold, own
+
+
+def own_columns(labels: Tensor) -> dict[str, Any]:
+    """Labels, or soft targets, as arguments of a :class:`Softmax` with one column per class."""
+    return {"soft": labels} if is_soft(labels) else {"own": [labels]}
+
+
+def _softmax(
+    features: Tensor,
+    weight: Tensor,
+    labels: Tensor,
+    bias: Tensor | None,
+    scale: float | None,
+    weighting: Weighting,
+    details: Details | None,
+    **shape: float,
+) -> tuple[Tensor, Tensor, Tensor]:
     """The loss, its cross entropy, its one-cold cross entropy."""
-    features, bias = prepared(features, weight, goal.own[0], bias, scale)
-    groups = sample_groups(len(features), features.shape[1])
+    features, bias = prepared(features, weight, labels, bias, scale)
+    weighting.check(labels)
     precision = Precision.of(features, weight)
+    groups = sample_groups(len(features), features.shape[1], precision.stored(features.device).itemsize)
 
-    def build(needs: Sequence[bool], features: Tensor, weight: Tensor, bias: Tensor | None) -> Products:
-        return Products(features, weight, bias, scale, precision, needs, len(groups))
+    def build(needs: Sequence[bool], divisor: int, features: Tensor, weight: Tensor, bias: Tensor | None) -> Products:
+        return Products(features, weight, bias, scale, precision, needs, len(groups), divisor)
 
-    form = functools.partial(softmax_form, build=build, goal=goal, groups=groups)
-    return one_pass(form, features, weight, bias)[:3]
+    goal = Softmax(**own_columns(labels), **shape)
+    return run(build, goal, groups, labels, weighting, details, features, weight, bias)[:3]
 
 
 @torch.compiler.disable
 def cross_entropy(
-    features: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None = None, scale: float | None = None
+    features: Tensor,
+    weight: Tensor,
+    labels: Tensor,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+    *,
+    reduction: Reduction = "mean",
+    sample_weight: Tensor | None = None,
+    details: Details | None = None,
 ) -> Tensor:
     r"""A linear or cosine head and :func:`~lossbook.losses.uniform.cross_entropy`, of memory (N, 5/4 d).
 
@@ -155,6 +255,7 @@ def cross_entropy(
 
     Args:
         features, weight, labels, bias, scale: see :func:`~lossbook.losses.fused.binary.binary_cross_entropy`.
+        reduction, sample_weight, details: likewise.
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -163,12 +264,20 @@ def cross_entropy(
         >>> cross_entropy(torch.zeros(2, 3), torch.ones(4, 3), torch.tensor([0, 3]))  # log 4
         tensor(1.3863)
     """
-    return _softmax(features, weight, bias, scale, Softmax([labels]))[0]
+    return _softmax(features, weight, labels, bias, scale, Weighting(reduction, sample_weight), details)[0]
 
 
 @torch.compiler.disable
 def one_cold_cross_entropy(
-    features: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None = None, scale: float | None = None
+    features: Tensor,
+    weight: Tensor,
+    labels: Tensor,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+    *,
+    reduction: Reduction = "mean",
+    sample_weight: Tensor | None = None,
+    details: Details | None = None,
 ) -> Tensor:
     r"""A linear or cosine head and :func:`~lossbook.losses.onecold.one_cold_cross_entropy` with the uniform target.
 
@@ -176,6 +285,7 @@ def one_cold_cross_entropy(
 
     Args:
         features, weight, labels, bias, scale: see :func:`~lossbook.losses.fused.binary.binary_cross_entropy`.
+        reduction, sample_weight, details: likewise.
 
     Returns:
         Scalar, at least log(N - 1), in nats.
@@ -184,7 +294,8 @@ def one_cold_cross_entropy(
         >>> one_cold_cross_entropy(torch.zeros(2, 3), torch.ones(4, 3), torch.tensor([0, 3]))  # log 4
         tensor(1.3863)
     """
-    return _softmax(features, weight, bias, scale, Softmax([labels], cross_entropy=0.0, one_cold=1.0))[0]
+    weighting = Weighting(reduction, sample_weight)
+    return _softmax(features, weight, labels, bias, scale, weighting, details, cross_entropy=0.0, one_cold=1.0)[0]
 
 
 @torch.compiler.disable
@@ -195,12 +306,17 @@ def cross_entropy_with_one_cold(
     bias: Tensor | None = None,
     scale: float | None = None,
     one_cold_weight: float = 1.0,
+    *,
+    reduction: Reduction = "mean",
+    sample_weight: Tensor | None = None,
+    details: Details | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     r"""Both in one pass, Eq. 8 of `onecold`: :math:`L + \gamma L_{OCCE}`.
 
     Args:
         features, weight, labels, bias, scale: see :func:`~lossbook.losses.fused.binary.binary_cross_entropy`.
         one_cold_weight: :math:`\gamma > 0`.
+        reduction, sample_weight, details: likewise.
 
     Returns:
         The loss, and its two parts without a gradient and without the weight.
@@ -211,4 +327,5 @@ def cross_entropy_with_one_cold(
     """
     if not one_cold_weight > 0:
         raise ValueError(f"expected one_cold_weight > 0, got {one_cold_weight}")
-    return _softmax(features, weight, bias, scale, Softmax([labels], one_cold=one_cold_weight))
+    weighting = Weighting(reduction, sample_weight)
+    return _softmax(features, weight, labels, bias, scale, weighting, details, one_cold=one_cold_weight)

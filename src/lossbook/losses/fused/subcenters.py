@@ -2,17 +2,18 @@ r"""The multi-centre cross entropy in one pass: no tensor of sampled sub-centres
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from lossbook.heads.multicenter import sample_subcenters
-from lossbook.losses.fused.autograd import Gradients, one_pass
+from lossbook.losses.checks import Reduction, is_soft
+from lossbook.losses.fused.autograd import Gradients
 from lossbook.losses.fused.blocks import Precision, check, product_into
 from lossbook.losses.fused.products import Products
-from lossbook.losses.fused.softmax import Softmax, softmax_form
+from lossbook.losses.fused.samples import Details, Weighting
+from lossbook.losses.fused.softmax import Softmax, run
 
 
 class _Sampled(Products):
@@ -32,8 +33,9 @@ class _Sampled(Products):
         state: Tensor,
         precision: Precision,
         needs: Sequence[bool],
+        divisor: int,
     ) -> None:
-        super().__init__(features, weight, None, None, precision, (*needs[:2], False))
+        super().__init__(features, weight, None, None, precision, (*needs[:2], False), divisor=divisor)
         self.log_var, self.sigma_scale, self.state = log_var, sigma_scale, state
         self.log_var_gradient = torch.empty_like(log_var) if needs[2] else None
         self.centers = num_subcenters + 1
@@ -43,9 +45,10 @@ class _Sampled(Products):
         self.generator = torch.Generator(weight.device)
 
     def restart(self) -> None:
+        super().restart()
         self.generator.set_state(self.state)
 
-    def rows(self, block: slice) -> Tensor:
+    def _operands(self, block: slice) -> Tensor:
         classes = self._classes(block)
         weight, log_var = self.weight[classes], self.log_var[classes]
         shape = (len(weight), self.centers - 1, weight.shape[1])
@@ -63,7 +66,7 @@ class _Sampled(Products):
         if self.weight_gradient is None and self.log_var_gradient is None:
             return
         pulled = torch.empty(rows.shape, dtype=self.wide, device=rows.device)
-        product_into(gradient, self.features[group], pulled, factor=self.share)
+        self._pull_rows(gradient, group, pulled)
         pulled, classes = pulled.unflatten(0, (-1, self.centers)), self._classes(block)
         if self.weight_gradient is not None:
             self.weight_gradient[classes] = pulled.sum(1).to(self.weight.dtype)
@@ -86,6 +89,10 @@ def multicenter_cross_entropy(
     generator: torch.Generator | None = None,
     center_weight: float = 0.5,
     label_smoothing: float = 0.0,
+    *,
+    reduction: Reduction = "mean",
+    sample_weight: Tensor | None = None,
+    details: Details | None = None,
 ) -> Tensor:
     r"""A :class:`~lossbook.heads.MultiCenterHead` in training and
     :func:`~lossbook.losses.multicenter.multicenter_cross_entropy`, without a tensor of sub-centres.
@@ -98,18 +105,22 @@ def multicenter_cross_entropy(
     Args:
         features: (B, d).
         weight, log_var: (C, d) each.
-        labels: (B,), int64.
+        labels: (B,), int64, or soft targets (B, C).
         num_subcenters, sigma_scale, generator: see :class:`~lossbook.heads.MultiCenterHead`; K at least 1.
         center_weight, label_smoothing: see :func:`~lossbook.losses.multicenter.multicenter_cross_entropy`.
+        reduction, sample_weight, details: see :func:`~lossbook.losses.fused.binary.binary_cross_entropy`; the prediction is by
+            the class centres.
 
     Returns:
-        Scalar in nats.
+        Scalar in nats; (B,) for ``reduction="none"``.
 
     Example:
         >>> multicenter_cross_entropy(torch.zeros(2, 3), torch.ones(4, 3), torch.ones(4, 3), torch.tensor([0, 3]))  # log 12
         tensor(2.4849)
     """
-    check(features, weight, labels)
+    check(features, weight, labels, soft=True)
+    weighting = Weighting(reduction, sample_weight)
+    weighting.check(labels)
     if log_var.shape != weight.shape:
         raise ValueError(f"expected log_var of the weight's shape {tuple(weight.shape)}, got {tuple(log_var.shape)}")
     if num_subcenters < 1 or not 0 <= center_weight <= 1 or not 0 <= label_smoothing <= 1:
@@ -124,20 +135,20 @@ def multicenter_cross_entropy(
     centers = num_subcenters + 1
     shares = [center_weight] + [(1 - center_weight) / num_subcenters] * num_subcenters
     goal = Softmax(
-        own=[labels * centers + k for k in range(centers)],
+        own=[] if is_soft(labels) else [labels * centers + k for k in range(centers)],
         weights=[(1 - label_smoothing) * share for share in shares],
+        soft=labels if is_soft(labels) else None,
         smoothing=label_smoothing,
     )
 
-    def build(needs: Sequence[bool], features: Tensor, weight: Tensor, log_var: Tensor) -> _Sampled:
-        source = _Sampled(features, weight, log_var, num_subcenters, sigma_scale, state, precision, needs)
+    def build(needs: Sequence[bool], divisor: int, features: Tensor, weight: Tensor, log_var: Tensor) -> _Sampled:
+        source = _Sampled(features, weight, log_var, num_subcenters, sigma_scale, state, precision, needs, divisor)
         sources.append(source)
         return source
 
     sources: list[_Sampled] = []
     # One group, as each further group would draw the noise twice more.
     groups = [slice(0, len(features))]
-    form = functools.partial(softmax_form, build=build, goal=goal, groups=groups)
-    loss = one_pass(form, features, weight, log_var)[0]
+    loss = run(build, goal, groups, labels, weighting, details, features, weight, log_var)[0]
     generator.set_state(sources[0].generator.get_state())
     return loss
