@@ -3,7 +3,6 @@
 import sys
 
 import pytest
-import torch
 from plain_loop import BATCH, EPOCHS, HOOKED, RATE, assert_same_weights, plain_loop, problem
 
 import lossbook._torchvision  # noqa: F401  cures torchvision, which transformers may import

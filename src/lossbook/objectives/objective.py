@@ -21,7 +21,7 @@ from lossbook.losses.checks import (
     reduce,
 )
 from lossbook.objectives.checks import check_features, check_share
-from lossbook.objectives.schedule import Hook, Schedule
+from lossbook.objectives.schedule import Hook, Schedule, watch
 
 Loss = Callable[..., Tensor]
 Fused = Literal["auto"] | bool
@@ -97,6 +97,12 @@ class Objective(nn.Module, Generic[H]):
         self.ignore_index: int | None = None
         self.measured: dict[str, Tensor] = {}
         self.schedule: Schedule | None = Schedule("start_epoch") if isinstance(loss, ScheduledLoss) else None
+        watch(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy is watched as the original is."""
+        super().__setstate__(state)
+        watch(self)
 
     def use_fused(self, choice: Fused) -> None:
         """Compute head and loss in one pass, without the logits (B, N): never, always, or where the classes are many.
@@ -134,12 +140,9 @@ class Objective(nn.Module, Generic[H]):
         Raises:
             ValueError, TypeError: for features, labels or weights of a wrong shape, dtype, device or range; for weights or
                 a reduction where the loss is no mean over samples (losses of pairs).
-            RuntimeError: in training, if the parameters have been stepped and a hook of ``hooks`` has not been called.
         """
         check_features(features, self.head.weight)
         check_reduction(reduction)
-        if self.schedule is not None and self.training:
-            self.schedule.check(self.name, self.parameters())
         if sample_weight is not None:
             check_sample_weight(sample_weight, len(features), features.device)
         if self.ignore_index is not None:
@@ -278,7 +281,10 @@ class Objective(nn.Module, Generic[H]):
 
     @property
     def hooks(self) -> tuple[Hook, ...]:
-        """The names of the hooks, ``start_epoch`` and ``after_step``, that a training loop has to call."""
+        """The names of the hooks, ``start_epoch`` and ``after_step``, that a training loop has to call.
+
+        Without them this objective would train another loss: an optimizer's second step without one raises a RuntimeError.
+        """
         return () if self.schedule is None else self.schedule.hooks
 
     def _scheduled(self) -> Schedule:

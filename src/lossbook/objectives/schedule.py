@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import weakref
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 Hook = Literal["start_epoch", "after_step"]
 
@@ -40,9 +43,8 @@ class Schedule(nn.Module):
         self.share = 1.0
         self.turn = 0
         self._share_of, self._turns = share, turns
-        self._version: int | None = None  # of the parameters at the last forward in training
-        self._steps_alone = 0  # steps seen since ``after_step`` was last called
-        self.register_load_state_dict_post_hook(_forget_version)
+        self._stepped = False
+        self._steppers: set[int] = set()  # the optimizers (id) that have made a step since the last ``after_step``
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Take note of a new epoch.
@@ -58,61 +60,79 @@ class Schedule(nn.Module):
     def after_step(self) -> None:
         """Take note of an optimizer step."""
         self.turn = (self.turn + 1) % self._turns
-        self._version, self._steps_alone = None, 0
+        self._steppers.clear()
 
-    def check(self, name: str, parameters: Iterator[nn.Parameter]) -> None:
-        """Called in each forward of the training: look whether the loop calls the hooks.
-
-        A step is seen by the parameters' version numbers, which optimizers raise: without a look at the device, and for any
-        number of forward passes per step.  One change without ``after_step`` passes, because there are optimizers (SAM) that
-        compute a second loss at moved parameters within one step.  A compiled forward is not checked.
+    def before_step(self, optimizer: torch.optim.Optimizer, name: str) -> None:
+        """Let the optimizer make its step, or refuse its second one without a hook that the objective needs.
 
         Raises:
-            RuntimeError: if the parameters have been stepped, but a hook that the objective needs has not been called.
+            RuntimeError: naming the objective, the hook, and the ways to call it.
         """
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
-            return
-        version = 0
-        for parameter in parameters:
-            if not isinstance(parameter, nn.Parameter):
-                return  # torch.func computes with other tensors in the parameters' place
-            version += parameter._version
-        if self._version is not None and version != self._version:
-            self._steps_alone += 1
-            if "start_epoch" in self.hooks and self.epoch is None:
-                raise RuntimeError(_missing(name, "start_epoch", self.hooks))
-            if "after_step" in self.hooks and self._steps_alone > 1:
-                raise RuntimeError(_missing(name, "after_step", self.hooks))
-        self._version = version
+        missing: Hook | None = None
+        if "start_epoch" in self.hooks and self.epoch is None and self._stepped:
+            missing = "start_epoch"
+        elif "after_step" in self.hooks and id(optimizer) in self._steppers:
+            missing = "after_step"
+        if missing is not None:
+            raise RuntimeError(
+                f"the objective {name!r} changes in the course of the training and would train another loss here: an optimizer "
+                f"makes its second step, but the hook {missing} has not been called.  Call {_WHEN[missing]}, or train with a "
+                f"callback of lossbook.integrations (Lightning, Hugging Face Trainer).  It needs: {', '.join(self.hooks)}"
+            )
+        self._stepped = True
+        self._steppers.add(id(optimizer))
 
     def get_extra_state(self) -> Tensor:
         """Epoch, epochs (-1: not told yet) and turn.  A tensor, as safetensors and ``weights_only`` loading want it."""
-        told = (-1, -1) if self.epoch is None else (self.epoch, self.epochs)
-        return torch.tensor([*told, self.turn], device="cpu")
+        epoch, epochs = (-1 if told is None else told for told in (self.epoch, self.epochs))
+        return torch.tensor([epoch, epochs, self.turn], device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
         epoch, epochs, self.turn = state.tolist()
-        self.epoch = self.epochs = None
-        self.share = 1.0
+        self.epoch, self.epochs, self.share = None, None, 1.0
         if epoch >= 0:
             self.start_epoch(epoch, epochs)
-
-    def __getstate__(self) -> dict[str, object]:
-        """For copies and pickles, whose parameters count their versions anew."""
-        return self.__dict__ | {"_version": None}
+        self._stepped = False
+        self._steppers.clear()
 
     def extra_repr(self) -> str:
         return ", ".join(self.hooks)
 
 
-def _forget_version(schedule: Schedule, _keys: object) -> None:
-    """Loading a state changes the parameters too: that is no step."""
-    schedule._version = None
+class Scheduled(Protocol):
+    """What is watched: an objective."""
+
+    name: str
+    schedule: Schedule | None
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
-def _missing(name: str, hook: Hook, hooks: tuple[Hook, ...]) -> str:
-    return (
-        f"{name} changes in the course of the training and would train another loss here: the parameters have been stepped, but "
-        f"its hook {hook} has not been called.  Call {_WHEN[hook]}, or train with a callback of lossbook.integrations (Lightning, "
-        f"Hugging Face Trainer).  It needs: {', '.join(hooks)}"
-    )
+_watched: weakref.WeakSet[Scheduled] = weakref.WeakSet()
+
+
+def watch(objective: Scheduled) -> None:
+    """Have every optimizer ask the objective's schedule before it steps the objective's parameters.
+
+    The question is asked where the steps are made, not in ``forward``: so it reaches compiled objectives, costs no look at the
+    device, and is right for any number of forward passes per step (accumulated gradients, closures).  An optimizer that is no
+    ``torch.optim.Optimizer`` does not ask.
+    """
+    _watched.add(objective)
+    _ask_before_steps()
+
+
+@functools.cache
+def _ask_before_steps() -> None:
+    """Once per process."""
+    register_optimizer_step_pre_hook(_before_step)
+
+
+def _before_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    watched = [objective for objective in _watched if objective.schedule is not None]
+    if not watched or torch.compiler.is_compiling():
+        return
+    stepped = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    for objective in watched:
+        if objective.schedule is not None and any(id(parameter) in stepped for parameter in objective.parameters()):
+            objective.schedule.before_step(optimizer, objective.name)
