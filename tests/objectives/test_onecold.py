@@ -78,4 +78,6 @@ def test_the_one_cold_term_needs_a_loss_of_the_heads_logits():
 
 def test_the_state_has_every_parameter_once():
     assert list(create_objective("focal+occe", 4, 3).state_dict()) == ["head.weight", "head.bias"]
-    assert list(create_objective("adafocal+occe", 4, 3).state_dict()) == ["head.weight", "head.bias", "loss.edges", "loss.gammas"]
+    adafocal = create_objective("adafocal+occe", 4, 3)
+    state = ["loss.edges", "loss.gammas", "loss._extra_state", "schedule._extra_state"]
+    assert list(adafocal.state_dict()) == ["head.weight", "head.bias", *state]

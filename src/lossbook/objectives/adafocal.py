@@ -35,22 +35,34 @@ class AdaFocalLoss(ScheduledLoss):
         self._update = functools.partial(adafocal_gammas, rate=rate, switch=switch, lowest=lowest, highest=highest)
         self.register_buffer("edges", torch.arange(1, bins) / bins)
         self.register_buffer("gammas", torch.ones(bins))
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._seen: list[Tensor] = []
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
-        if epoch and sum(len(confidence) for confidence, _ in self._seen) >= len(self.gammas):
-            confidence, correct = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
-            edges, gaps = calibration_bins(confidence, correct, len(self.gammas))
+        confidence, correct = self._predictions()
+        if epoch and len(confidence) >= len(self.gammas):
+            edges, gaps = calibration_bins(confidence, correct.bool(), len(self.gammas))
             self.edges.copy_(edges)
             self.gammas.copy_(self._update(self.gammas, gaps))
         self._seen = []
+
+    def _predictions(self) -> Tensor:
+        """Confidence and correctness (0 or 1) of this epoch's predictions, (2, M)."""
+        none = torch.empty(2, 0, device=self.gammas.device)
+        return torch.cat([none, *(part.to(none.device) for part in self._seen)], 1)
+
+    def get_extra_state(self) -> Tensor:
+        """This epoch's predictions, so that a state stored in mid-epoch is whole."""
+        return self._predictions()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self._seen = [state]
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: Reduction = "mean") -> Tensor:
         with torch.no_grad():
             probabilities = logits.float().softmax(1)
             confidence, predicted = probabilities.max(1)
             if self.training:
-                self._seen.append((confidence, predicted == labels))
+                self._seen.append(torch.stack([confidence, (predicted == labels).float()]))
             own = probabilities.gather(1, labels.unsqueeze(1)).squeeze(1)
             gamma = self.gammas[torch.bucketize(own, self.edges, right=True)]
         return focal(logits, labels, gamma=gamma, reduction=reduction)

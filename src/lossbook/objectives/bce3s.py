@@ -15,6 +15,7 @@ from lossbook.losses.checks import Reduction
 from lossbook.losses.longtail import max_norm as clip_norms
 from lossbook.objectives.checks import check_share
 from lossbook.objectives.objective import Objective, Targets, mixture
+from lossbook.objectives.schedule import Hook, Schedule
 
 Form = Literal["bce", "ce"]
 Normalise = Literal["neither", "features", "classifier", "both"]
@@ -50,12 +51,16 @@ class UnitHead(LinearHead):
         return self.similarities(features) + self.bias
 
 
+def _contrastive_share(epoch: int, epochs: int) -> float:
+    return float(epoch > 0)
+
+
 class TripartiteObjective(Objective[UnitHead]):
     r"""Joint, contrastive and uniform learning together, Eqs. 6 and 25.
 
     .. math:: L = L^{(sc)} + \lambda_{ss} L^{(ss)} + \lambda_{cc} L^{(cc)}
 
-    The memory bank (``bank``, ``seen``) and the projector belong to the objective and are checkpointed with it; in
+    The memory bank (``bank``) and the projector belong to the objective and are checkpointed with it; in
     training mode every batch of plain images updates the bank after its loss has been taken.  As in the authors' code, the
     contrastive term is only measured, not added, in the first epoch of training.  Prediction uses the head alone.
 
@@ -106,13 +111,19 @@ class TripartiteObjective(Objective[UnitHead]):
         self.lambda_ss, self.lambda_cc, self.tau = lambda_ss, lambda_cc, tau
         self.r, self.max_norm = r, max_norm
         self.resampling: losses.Resampling = resampling
-        self.adds_contrastive = True
         self.register_buffer("class_weights", self._weights(class_counts, beta), persistent=False)
         if contrastive is not None:
             hidden, size = int(hidden_size) or in_features, int(projection_size)
             self.projector = nn.Sequential(nn.Linear(in_features, hidden), nn.ReLU(), nn.Linear(hidden, size))
             self.register_buffer("bank", torch.zeros(num_classes, size))
-            self.register_buffer("seen", torch.zeros(num_classes, dtype=torch.bool))
+        needed: dict[Hook, bool] = {"start_epoch": contrastive is not None, "after_step": max_norm is not None}
+        if any(needed.values()):
+            self.schedule = Schedule(*(hook for hook, need in needed.items() if need), share=_contrastive_share)
+
+    @property
+    def seen(self) -> Tensor:
+        """The classes whose row of the bank is set, bool (K,): the others are zero."""
+        return self.bank.any(1)
 
     @staticmethod
     def _weights(class_counts: Tensor | None, beta: float | None) -> Tensor | None:
@@ -122,10 +133,8 @@ class TripartiteObjective(Objective[UnitHead]):
             raise ValueError("beta re-weights by the classes' training images: pass class_counts")
         return losses.class_balanced_weights(class_counts, beta)
 
-    def start_epoch(self, epoch: int, epochs: int) -> None:
-        self.adds_contrastive = epoch > 0
-
     def after_step(self) -> None:
+        super().after_step()
         if self.max_norm is not None:
             with torch.no_grad():
                 self.head.weight.copy_(clip_norms(self.head.weight, self.max_norm))
@@ -152,11 +161,11 @@ class TripartiteObjective(Objective[UnitHead]):
         if self.contrastive is not None:
             projections = self.projector(features)
             term = mixture(targets, lambda labels: self._contrastive(projections, labels, reduction))
-            loss = loss + self.lambda_ss * term if self.adds_contrastive else loss
+            loss = loss + self.lambda_ss * term if self._scheduled().share else loss
             self.measured["contrastive_loss"] = term.detach().mean()
             if self.training and len(targets) == 1:
-                # New tensors: the graph of this batch still holds the old ones.
-                self.bank, self.seen = losses.update_bank(self.bank, self.seen, projections, targets[0][1])
+                # In place, so that whoever holds the buffer (DDP's broadcast, an average of models) sees the new rows.
+                self.bank.copy_(losses.update_bank(self.bank, self.seen, projections, targets[0][1])[0])
         if self.uniform is not None:
             term = _UNIFORM[self.uniform](self.head.weight)
             loss = loss + self.lambda_cc * term

@@ -4,6 +4,7 @@ batch, complement cross entropy (Kim et al., 2021) in one."""
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from torch import Tensor
 
@@ -13,24 +14,29 @@ from lossbook.losses.checks import Reduction
 from lossbook.losses.uniform import cross_entropy
 from lossbook.objectives.objective import Objective
 from lossbook.objectives.onecold import OneColdObjective
+from lossbook.objectives.schedule import Schedule
 
 
 class ComplementTraining(Objective):
     """Every batch has one step on the loss and one on the normalised complement entropy, which is maximised and measured
-    (``complement_entropy``)."""
+    (``complement_entropy``).
+
+    In a loop with one step per batch the two losses take turns from batch to batch: both are trained, each image by each of
+    them in every other epoch, on average.  The paper's training is one with ``steps_per_batch`` steps on every batch.
+    """
 
     steps_per_batch = 2
-    turn = 0
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.schedule = Schedule("after_step", turns=self.steps_per_batch)
 
     def _of_logits(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
-        if self.turn == 0:
+        if self._scheduled().turn == 0:
             return super()._of_logits(logits, labels, reduction)
         entropy = complement_entropy(logits, labels, reduction=reduction)
         self.measured["complement_entropy"] = entropy.detach().mean()
         return -entropy / (logits.shape[1] - 1)
-
-    def after_step(self) -> None:
-        self.turn = (self.turn + 1) % self.steps_per_batch
 
 
 class ComplementTrainingWithOneCold(ComplementTraining, OneColdObjective):

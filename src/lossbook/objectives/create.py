@@ -73,6 +73,7 @@ def create_objective(
         raise TypeError(f"objective {name!r} does not take these arguments: {error}") from None
     if weight is not None:
         objective.weight = checked_weight(weight, num_classes)
+    objective.name = name
     objective.ignore_index = ignore_index
     objective.use_fused(fused)
     return objective

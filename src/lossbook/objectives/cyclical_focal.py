@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import torch
 from torch import Tensor
 
 from lossbook.heads.linear import LinearHead
@@ -24,6 +25,13 @@ class CyclicalFocalLoss(ScheduledLoss):
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
         self.share = cyclical_share(epoch, epochs, self.factor)
+
+    def get_extra_state(self) -> Tensor:
+        """The share, so that a training resumed in mid-epoch goes on with it."""
+        return torch.tensor(self.share, dtype=torch.float64, device="cpu")
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.share = state.item()
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: Reduction = "mean") -> Tensor:
         return self.loss(logits, labels, share=self.share, reduction=reduction)

@@ -12,6 +12,7 @@ from lossbook.losses import longtail as losses
 from lossbook.losses.bce3s import check_class_counts, class_balanced_weights, joint_ce
 from lossbook.losses.checks import Reduction
 from lossbook.objectives.objective import Loss, Objective
+from lossbook.objectives.schedule import Schedule
 
 
 class CountingObjective(Objective[Head]):
@@ -48,11 +49,14 @@ class WeightBalancingObjective(Objective[LinearHead]):
         weights = None if beta is None else class_balanced_weights(class_counts, beta, normalise=True)
         self.register_buffer("class_weights", weights, persistent=False)
         self.max_norm = max_norm
+        if max_norm is not None:
+            self.schedule = Schedule("after_step")
 
     def _of_logits(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         return self.loss(logits, labels, self.class_weights, reduction=reduction)
 
     def after_step(self) -> None:
+        super().after_step()
         if self.max_norm is not None:
             with torch.no_grad():
                 self.head.weight.copy_(losses.max_norm(self.head.weight, self.max_norm))

@@ -27,6 +27,7 @@ from lossbook.losses.multicenter import (
 from lossbook.objectives.checks import check_share
 from lossbook.objectives.metric_learning import PerSample, library_losses
 from lossbook.objectives.objective import Objective, Targets, mixture
+from lossbook.objectives.schedule import Schedule
 
 
 class MultiCenterObjective(Objective[MultiCenterHead | MultiCenterCosineHead]):
@@ -98,6 +99,10 @@ class MultiCenterObjective(Objective[MultiCenterHead | MultiCenterCosineHead]):
         return logits
 
 
+def _margin_share(epoch: int, epochs: int) -> float:
+    return min(1.0, 2 * epoch / epochs)
+
+
 class LargeMarginObjective(MultiCenterObjective):
     """With L-Softmax's margin on the own class' logits.
 
@@ -109,14 +114,12 @@ class LargeMarginObjective(MultiCenterObjective):
         super().__init__(*args, **kwargs)
         large_margin(torch.zeros(1), margin)  # raises for a wrong margin
         self.margin = margin
-        self.margin_share = 1.0
-
-    def start_epoch(self, epoch: int, epochs: int) -> None:
-        self.margin_share = min(1.0, 2 * epoch / epochs)
+        self.schedule = Schedule("start_epoch", share=_margin_share)
 
     def _margined(self, logits: Tensor, labels: Tensor, features: Tensor, centers: Tensor) -> Tensor:
+        share = self._scheduled().share
         lengths = features.norm(dim=1, keepdim=True) * centers.norm(dim=2)[labels]
-        return with_margin(logits, labels, lengths, lambda c: torch.lerp(c, large_margin(c, self.margin), self.margin_share))
+        return with_margin(logits, labels, lengths, lambda c: torch.lerp(c, large_margin(c, self.margin), share))
 
 
 class AngularMarginObjective(MultiCenterObjective):

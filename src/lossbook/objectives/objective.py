@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from lossbook.heads.protocol import AnyHead
 from lossbook.losses import fused
@@ -20,6 +21,7 @@ from lossbook.losses.checks import (
     reduce,
 )
 from lossbook.objectives.checks import check_features, check_share
+from lossbook.objectives.schedule import Hook, Schedule, watch
 
 Loss = Callable[..., Tensor]
 Fused = Literal["auto"] | bool
@@ -60,10 +62,12 @@ class Objective(nn.Module, Generic[H]):
         soft_targets: the loss takes a distribution over the classes per sample, (B, N), in the labels' place.
 
     Attributes:
+        name: its name in the registry, or the name of its class.
         steps_per_batch: optimizer steps per batch (an objective that alternates between losses has two).
         measured: scalars of the last ``forward`` that training averages over the epoch, one curve each.
         weight: weight per class, (N,), or None; see :func:`~lossbook.objectives.create.create_objective`.
         ignore_index: label of the samples to leave out, or None.
+        schedule: the place in the training, of an objective that needs a hook; None for the others.
     """
 
     steps_per_batch = 1
@@ -81,6 +85,7 @@ class Objective(nn.Module, Generic[H]):
         soft_targets: bool = False,
     ) -> None:
         super().__init__()
+        self.name = type(self).__name__
         self.head = head
         self.loss = loss
         self.learns_threshold = learns_threshold
@@ -91,6 +96,13 @@ class Objective(nn.Module, Generic[H]):
         self.register_buffer("weight", None, persistent=False)
         self.ignore_index: int | None = None
         self.measured: dict[str, Tensor] = {}
+        self.schedule: Schedule | None = Schedule("start_epoch") if isinstance(loss, ScheduledLoss) else None
+        watch(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy is watched as the original is."""
+        super().__setstate__(state)
+        watch(self)
 
     def use_fused(self, choice: Fused) -> None:
         """Compute head and loss in one pass, without the logits (B, N): never, always, or where the classes are many.
@@ -267,13 +279,37 @@ class Objective(nn.Module, Generic[H]):
         rejected = self._scores(features, predicted) <= (bounds[predicted] if bounds.ndim else bounds)
         return predicted.masked_fill(rejected, -1)
 
+    @property
+    def hooks(self) -> tuple[Hook, ...]:
+        """The names of the hooks, ``start_epoch`` and ``after_step``, that a training loop has to call.
+
+        Without them this objective would train another loss: an optimizer's second step without one raises a RuntimeError.
+        """
+        return () if self.schedule is None else self.schedule.hooks
+
+    def _scheduled(self) -> Schedule:
+        assert self.schedule is not None
+        return self.schedule
+
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Called before epoch 0, 1, ... of ``epochs``, for losses that follow the training's progress."""
+        if self.schedule is not None:
+            self.schedule.start_epoch(epoch, epochs)
         if isinstance(self.loss, ScheduledLoss):
             self.loss.start_epoch(epoch, epochs)
 
     def after_step(self) -> None:
-        """Called after every optimizer step, for constraints on the parameters."""
+        """Called after every optimizer step, for constraints on the parameters and losses that alternate."""
+        if self.schedule is not None:
+            self.schedule.after_step()
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
+        """Let ``optimizer`` call ``after_step`` after each of its steps from now on, instead of the training loop.
+
+        Returns:
+            A handle whose ``remove()`` ends it.
+        """
+        return optimizer.register_step_post_hook(lambda *_: self.after_step())
 
     def threshold(self) -> Tensor:
         """The threshold on the similarities ``head.similarities(features)`` that the bias stands for: a scalar for a unified

@@ -23,6 +23,7 @@ from lossbook.losses.onecold import (
 )
 from lossbook.losses.uniform import binary_cross_entropy, cross_entropy
 from lossbook.objectives.objective import Objective
+from lossbook.objectives.schedule import Schedule
 
 
 def _check_weight(occe_weight: float) -> None:
@@ -110,8 +111,10 @@ class DistilledObjective(OneColdObjective):
             classes = len(base.head.weight)
             self.register_buffer("sums", torch.zeros(classes, classes))
             self.register_buffer("weights", class_weights(self.sums))
+            self.schedule = Schedule("start_epoch")
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
+        super().start_epoch(epoch, epochs)
         if self.source == "class":
             if epoch:  # a second phase of training starts with the weights of the first
                 self.weights.copy_(class_weights(self.sums))

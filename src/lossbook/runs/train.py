@@ -144,10 +144,11 @@ def _backbone(spec: RunSpec, images: Tensor) -> tuple[nn.Module, int]:
 
 
 def _objective(spec: RunSpec, num_features: int, class_counts: Tensor, earlier: Objective | None) -> Objective:
-    """The phase's objective; it takes over the parameters and buffers of the earlier phase's."""
+    """The phase's objective; it takes over the state of the earlier phase's, which has to hold all parameters."""
     objective = create_objective(spec.objective, num_features, len(class_counts), class_counts, **spec.objective_args)
     if earlier is not None:
-        missing = objective.load_state_dict(earlier.state_dict(), strict=False).missing_keys
+        absent = objective.load_state_dict(earlier.state_dict(), strict=False).missing_keys
+        missing = [name for name, _ in objective.named_parameters() if name in absent]
         if missing:
             raise ValueError(f"the second phase's objective needs {', '.join(missing)}, which the first phase has not trained")
     return objective
