@@ -91,7 +91,7 @@ def test_a_run_is_trained_once_and_again_when_its_code_or_images_change(module, 
 
 def test_an_unknown_objective_is_told_the_registered_ones(module, registries):
     register_objective("mine", module.build, "me")
-    with pytest.raises(ValueError, match="unknown objective 'main'; expected one of soft-0, .*, mine$"):
+    with pytest.raises(ValueError, match=r"unknown objective 'main'; expected one of soft-0, .*, mine$"):
         fingerprint.code_of(RunSpec(objective="main"))
 
 
