@@ -106,9 +106,9 @@ def try_wheel(wheel: Path, folder: Path) -> None:
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv/bin/python"
     pip = (python, "-m", "pip", "--disable-pip-version-check")
-    run(*pip, "install", "--quiet", *pins)
+    run(*pip, "install", "--quiet", "--no-compile", *pins)
     before = set(run(*pip, "freeze").splitlines())
-    run(*pip, "install", "--quiet", wheel)
+    run(*pip, "install", "--quiet", "--no-compile", wheel)
     after = set(run(*pip, "freeze").splitlines())
     changed = {line.split("==")[0].split(" @")[0] for line in before ^ after}
     if changed != {"lossbook"}:

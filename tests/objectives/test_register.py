@@ -18,8 +18,8 @@ def tempered(in_features, num_classes, temperature=2.0, class_counts=None):
     return objective
 
 
-def _tempered(logits, labels, temperature):
-    return cross_entropy(logits / temperature, labels)
+def _tempered(logits, labels, temperature, reduction="mean"):
+    return cross_entropy(logits / temperature, labels, reduction=reduction)
 
 
 @pytest.fixture

@@ -2,21 +2,25 @@
 
 import functools
 import importlib
-import json
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from test_fingerprint import edit
 
 from lossbook import registered
 from lossbook.data.dataset import DataSet, Split, content_hash
+from lossbook.data.load import load
+from lossbook.data.register import register_dataset
+from lossbook.data.registry import DATASETS
+from lossbook.objectives import list_objectives, register_objective
+from lossbook.objectives.registry import OBJECTIVES
 from lossbook.runs import fingerprint
+from lossbook.runs.missing import train_missing
 from lossbook.runs.own_code import own_files
+from lossbook.runs.records import Store
 from lossbook.runs.spec import RunSpec
 
-ROOT = Path(__file__).parents[2]
 OBJECTIVE = """
 from lossbook.heads.linear import LinearHead
 from lossbook.losses.onecold import one_cold_cross_entropy
@@ -29,69 +33,16 @@ def build(in_features, num_classes):
 FORMULAS = """
 from lossbook.losses.uniform import cross_entropy
 
-def halved(logits, labels):
-    return 0.5 * cross_entropy(logits, labels)
-"""
-PROGRAM = """
-import json
-import torch
-from lossbook import register_dataset, register_objective
-from lossbook.data.dataset import DataSet, Split, content_hash
-from mine import build
-from lossbook.runs.fingerprint import code_of, modules_of
-from lossbook.runs.missing import train_missing
-from lossbook.runs.records import Store
-from lossbook.runs.spec import RunSpec
-
-register_objective("mine", build, "me")
-images = torch.randint(256, (60, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-parts = {name: Split(images[k::2], torch.arange(30) % 3) for k, name in enumerate(("train", "test"))}
-hashes = {name: content_hash(split) for name, split in parts.items()}
-register_dataset("own", DataSet("own", 3, lambda names: tuple(parts[n] for n in names), "run it again", sha256=hashes))
-spec = RunSpec(objective="mine", dataset="own", model="mlp", epochs=1, batch_size=10)
-store = Store("runs")
-missing = len(store.missing([spec]))
-(record,) = train_missing([spec], store)
-print(json.dumps({"missing": missing, "code": code_of(spec), "loss": record["metrics"]["train_loss"],
-                  "modules": sorted(modules_of(spec))}))
+def halved(logits, labels, reduction="mean"):
+    return 0.5 * cross_entropy(logits, labels, reduction=reduction)
 """
 
 
 @pytest.fixture
 def project(tmp_path):
-    for name, text in {"mine.py": OBJECTIVE, "formulas.py": FORMULAS, "program.py": PROGRAM}.items():
+    for name, text in {"mine.py": OBJECTIVE, "formulas.py": FORMULAS}.items():
         (tmp_path / name).write_text(text)
     return tmp_path
-
-
-def train(project: Path) -> dict:
-    done = subprocess.run([sys.executable, "program.py"], cwd=project, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def test_a_run_is_trained_once_and_again_when_the_builders_code_changes(project):
-    first = train(project)
-    assert first["missing"] == 1
-    assert {"lossbook.losses.onecold", "lossbook.heads.linear", "lossbook.losses.uniform"} <= set(first["modules"])
-    (project / "formulas.py").write_text(f"# A remark.\n{FORMULAS}")
-    assert train(project) == first | {"missing": 0}, "a comment reruns nothing"
-    (project / "formulas.py").write_text(FORMULAS.replace("0.5", "0.25"))  # a file that the builder's file imports
-    second = train(project)
-    assert second["missing"] == 1
-    assert second["code"] != first["code"]
-    assert second["loss"] < 0.7 * first["loss"]
-
-
-def test_other_images_under_the_same_name_make_a_run_stale(monkeypatch):
-    monkeypatch.setattr(fingerprint, "_code", fingerprint._code.__wrapped__)
-    spec, codes = RunSpec(dataset="own"), set()
-    for label in (1, 2):
-        split = Split(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.full((4,), label))
-        hashes = {part: content_hash(split) for part in ("train", "test")}
-        monkeypatch.setattr(registered, "DATASETS", {"own": DataSet("own", 3, None, "", sha256=hashes)})
-        codes.add(fingerprint.code_of(spec))
-    assert len(codes) == 2
 
 
 @pytest.fixture
@@ -100,6 +51,55 @@ def module(project, monkeypatch):
     yield importlib.import_module("mine")
     for name in ("mine", "formulas"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def registries(monkeypatch):
+    """What a test registers is forgotten, and fingerprints are taken anew."""
+    monkeypatch.setattr(registered, "OBJECTIVES", {})
+    monkeypatch.setattr(registered, "DATASETS", {})
+    monkeypatch.setattr(fingerprint, "_code", fingerprint._code.__wrapped__)
+    yield
+    OBJECTIVES.pop("mine", None)
+    DATASETS.pop("own", None)
+    load.cache_clear()
+
+
+def dataset(seed: int) -> DataSet:
+    images = torch.randint(256, (60, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    parts = {name: Split(images[k::2], torch.arange(30) % 3) for k, name in enumerate(("train", "test"))}
+    hashes = {name: content_hash(split) for name, split in parts.items()}
+    return DataSet("own", 3, lambda names: tuple(parts[name] for name in names), "make it again", sha256=hashes)
+
+
+def test_a_run_is_trained_once_and_again_when_its_code_or_images_change(module, project, tmp_path, registries):
+    register_objective("mine", module.build, "me")
+    register_dataset("own", dataset(seed=0))
+    spec, store = RunSpec(objective="mine", dataset="own", model="mlp", epochs=1, batch_size=10), Store(tmp_path / "runs")
+    assert {"lossbook.losses.onecold", "lossbook.heads.linear", "lossbook.losses.uniform"} <= fingerprint.modules_of(spec)
+    train_missing([spec], store)
+    assert store.missing([spec]) == []
+    edit(project / "formulas.py", f"# A remark.\n{FORMULAS}")
+    assert store.missing([spec]) == []
+    edit(project / "formulas.py", FORMULAS.replace("0.5", "0.25"))  # a file that the builder's file imports
+    assert store.missing([spec]) == [spec]
+    edit(project / "formulas.py", FORMULAS)
+    assert store.missing([spec]) == []
+    registered.DATASETS["own"] = dataset(seed=1)
+    assert store.missing([spec]) == [spec]
+
+
+def test_an_unknown_objective_is_told_the_registered_ones(module, registries):
+    register_objective("mine", module.build, "me")
+    with pytest.raises(ValueError, match=r"unknown objective 'main'; expected one of soft-0, .*, mine$"):
+        fingerprint.code_of(RunSpec(objective="main"))
+
+
+def test_the_list_shows_registered_ones_too(module, registries):
+    assert fingerprint.objective_sources() == list_objectives()
+    register_objective("mine", module.build, "me")
+    assert fingerprint.objective_sources() == list_objectives()
+    assert "mine" in list_objectives()
 
 
 def test_own_files_are_the_builders_and_those_that_it_imports(module, project):

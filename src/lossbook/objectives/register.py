@@ -34,7 +34,8 @@ def register_objective(name: str, build: Callable[..., Objective], source: str) 
         >>> from lossbook.losses.uniform import cross_entropy
         >>> from lossbook.objectives.create import create_objective
         >>> def tempered(in_features, num_classes, temperature=2.0):
-        ...     loss = lambda logits, labels: cross_entropy(logits / temperature, labels)
+        ...     def loss(logits, labels, reduction="mean"):
+        ...         return cross_entropy(logits / temperature, labels, reduction=reduction)
         ...     return Objective(LinearHead(in_features, num_classes), loss)
         >>> register_objective("tempered", tempered, "this example")
         >>> objective = create_objective("tempered", in_features=8, num_classes=3, temperature=4.0)
