@@ -1,4 +1,4 @@
-"""In which precision heads and losses compute."""
+"""In which precision heads, losses and metrics compute."""
 
 from __future__ import annotations
 
@@ -42,3 +42,8 @@ def vanishing(dtype: torch.dtype) -> float:
 def without_vanishing_(exponents: Tensor) -> Tensor:
     """Exponents below :func:`vanishing` become minus infinity in place, so that their exponential is 0 and never denormal."""
     return torch.nn.functional.threshold_(exponents, vanishing(exponents.dtype), -torch.inf)
+
+
+def wide(values: Tensor) -> Tensor:
+    """Values in the :func:`widest` dtype of their device."""
+    return values.to(widest(values.device))
