@@ -33,7 +33,7 @@ def documented() -> dict[str, list[str]]:
 
 DOCUMENTED = documented()
 # Parts of other losses.
-HELPERS = {"binary_terms", "softplus", "identity", "check_class_counts"}
+HELPERS = {"as_target", "binary_terms", "log_one_plus_exp", "softplus", "identity", "check_class_counts"}
 PAPERS = ("uniform", "bce3s", "multicenter", "warped", "onecold")
 LOSS_MODULES = [f"lossbook.losses.{name}" for name in (*PAPERS, "baselines", "longtail")]
 
