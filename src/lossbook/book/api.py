@@ -8,7 +8,10 @@ from typing import Any
 
 from lossbook.objectives.bce3s import TripartiteObjective, ce3s
 from lossbook.objectives.bench import EuclideanBinaryObjective, warped_bce
+from lossbook.objectives.create import create_objective
+from lossbook.objectives.entry import Entry
 from lossbook.objectives.multicenter import MultiCenterObjective, multicenter, multicenter_arc, multicenter_lsoftmax
+from lossbook.objectives.objective import Objective
 from lossbook.objectives.registry import OBJECTIVES
 
 _OF_EVERY_OBJECTIVE = ("self", "in_features", "num_classes", "head", "loss", "fused_loss")
@@ -39,12 +42,22 @@ def arguments_of(build: Callable[..., Any]) -> dict[str, Any]:
 
 
 def objectives_table() -> str:
-    """All objectives in Markdown, one per row."""
-    rows = [f"| `{name}` | {entry.source} | {_cell(arguments_of(entry.build))} |" for name, entry in OBJECTIVES.items()]
-    return "\n".join(["| name | source | arguments |", "|---|---|---|", *rows]) + "\n"
+    """All objectives in Markdown, one per row; what an objective needs and learns is that of its default arguments."""
+    rows = [_row(name, entry) for name, entry in OBJECTIVES.items()]
+    return "\n".join(["| name | source | arguments | notes |", "|---|---|---|---|", *rows]) + "\n"
 
 
-def _cell(arguments: dict[str, Any]) -> str:
+def _row(name: str, entry: Entry) -> str:
+    notes = _notes(create_objective(name, 2, 3, [1, 1, 1]))
+    return f"| `{name}` | {entry.source} | {_arguments(arguments_of(entry.build))} | {notes} |"
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
     needed = [f"`{name}`" for name, default in arguments.items() if default is inspect.Parameter.empty]
     others = [f"`{name}={default!r}`" for name, default in arguments.items() if default is not inspect.Parameter.empty]
     return ", ".join(needed + others) or "none"
+
+
+def _notes(objective: Objective) -> str:
+    notes = [f"hook `{hook}`" for hook in objective.hooks]
+    return ", ".join([*notes, *["learns a threshold"] * objective.learns_threshold])
