@@ -55,7 +55,7 @@ def _row(name: str, entry: Entry) -> str:
 def _arguments(arguments: dict[str, Any]) -> str:
     needed = [f"`{name}`" for name, default in arguments.items() if default is inspect.Parameter.empty]
     others = [f"`{name}={default!r}`" for name, default in arguments.items() if default is not inspect.Parameter.empty]
-    return ", ".join(needed + others) or "none"
+    return ", ".join(needed + others) or "no arguments"
 
 
 def _notes(objective: Objective) -> str:
