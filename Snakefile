@@ -23,6 +23,8 @@ WITH_RUNS = list(papers_at(TIER))
 PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
 STEP = f"{sys.executable} -m lossbook.book"
 JUPYTER_BOOK = str(Path(sys.executable).with_name("jupyter-book"))
+# Parts of the package whose docstrings are pages of the book.
+DOCUMENTED = ("losses", "heads", "objectives", "metrics", "data", "models.py", "book/api.py")
 # What a step prints goes to its log; a step that fails shows the end of it.
 LOGGED = ' > {log} 2>&1 || {{ echo "Error: the last lines of {log}:"; tail -n 40 {log}; exit 1; }}'
 
@@ -128,6 +130,7 @@ rule html:
         "_build/html/index.html",
     params:
         prose=book.files_under("book", "notebooks"),
+        docstrings=book.files_under(*(f"src/lossbook/{part}" for part in DOCUMENTED)),
         configuration=book.files_digest([Path("_config.yml"), Path("_toc.yml")]),
     log:
         "_build/logs/html.log",

@@ -110,8 +110,10 @@ def page(source: Path, output: Path) -> None:
 
 @app.command()
 def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) -> None:
-    """Lay out what Sphinx reads: configuration, prose, executed notebooks, plotly.js."""
+    """Lay out what Sphinx reads: configuration, prose, the table of objectives, executed notebooks, plotly.js."""
     import plotly
+
+    from lossbook.book.api import objectives_table
 
     kept: set[Path] = set()
 
@@ -124,6 +126,7 @@ def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) 
     for path in Path("book").rglob("*"):
         if path.is_file():
             put(destination / path, path.read_bytes())
+    put(destination / "book" / "api" / "objectives-table.md", objectives_table().encode())
     library = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     put(destination / "book" / "_static" / "plotly.min.js", library.read_bytes())
     for path in executed:

@@ -2,7 +2,7 @@ r"""The losses that the `onecold` paper compares with and adds its own to (Table
 
 Notation: :math:`p = \operatorname{softmax}(z)`, :math:`c` the label, :math:`N` classes.  All take logits (B, N) and
 int64 labels (B,), return the mean over the batch as a scalar in nats, or what ``reduction`` says, compute half precision in
-float32, and raise ``ValueError`` / ``TypeError`` for bad input, see :func:`check_logits_labels`.
+float32, and raise ``ValueError`` / ``TypeError`` for bad input, see :func:`~lossbook.losses.checks.check_logits_labels`.
 
 Two of the table's rows are elsewhere: the reverse cross entropy is
 :func:`~lossbook.losses.onecold.one_cold_cross_entropy` alone, the binary cross entropy
@@ -122,6 +122,10 @@ def complement_cross_entropy(logits: Tensor, labels: Tensor, balance: float = 1.
 
     Returns:
         Scalar, at least :math:`-\beta \log(N-1) / (N-1)`; with :math:`H` from :func:`complement_entropy`.
+
+    Example:
+        >>> complement_cross_entropy(torch.zeros(1, 3), torch.tensor([0]))  # log 3 - log(2) / 2
+        tensor(0.7520)
     """
     if balance < 0:
         raise ValueError(f"expected balance >= 0, got {balance}")
@@ -239,6 +243,10 @@ def cyclical_focal(
 
     Returns:
         Scalar in [0, inf).
+
+    Example:
+        >>> cyclical_focal(torch.zeros(1, 2), torch.tensor([0]), share=0.0)  # focal: log(2) / 4
+        tensor(0.1733)
     """
     if not 0 <= share <= 1 or gamma_confident < 0 or gamma_hard < 0:
         raise ValueError(f"expected share within [0, 1] and exponents >= 0, got {share}, {gamma_confident} and {gamma_hard}")

@@ -73,6 +73,9 @@ def joint_bce(
     The gradient is :math:`\partial L / \partial c_j = \omega_k (\sigma(c_j) - [j = k])` for every class kept: it depends on
     no other class's logit.
 
+    The paper's settings: a share r = 0.4 of the negatives and no weights in the first stage; in the second, which trains the
+    classifier alone, weights with :math:`\beta = 0.9999`.
+
     Args:
         logits: :math:`c_j`, (B, K).
         labels: (B,), int64, or soft targets (B, K): a distribution over the classes for every sample.
@@ -110,6 +113,9 @@ def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
     .. math:: L^{(sc)}_{ce} = -\omega_k \log \frac{e^{c_k}}{\sum_j e^{c_j}}
 
     The mean is over the batch, not over the weights (as ``torch.nn.functional.cross_entropy`` with weights takes it).
+
+    The paper's settings: no weights in the first stage; in the second, which trains the classifier alone, weights with
+    :math:`\beta = 0.9999`.
 
     Args:
         logits: :math:`c_j`, (B, K).
@@ -230,6 +236,9 @@ def contrastive_bce(
     .. math:: L^{(ss)}_{bce} = \log\big(1 + e^{-\cos(z, z_*^{(k)})/\tau}\big)
                                + \sum_{j \neq k} \log\big(1 + e^{\cos(z, z_*^{(j)})/\tau}\big)
 
+    The paper's settings: :math:`\tau = 1` and a weight :math:`\lambda_{ss} = 0.1` beside the joint term.  In the authors' code
+    projections have 128 numbers, and the term counts from the second epoch on.
+
     Args:
         projections: :math:`z`, (B, p).
         labels: (B,), int64.
@@ -263,6 +272,8 @@ def contrastive_ce(
     r"""CE-based contrastive learning against a memory bank, Eqs. 2 and 23 with the denominator over the bank.
 
     .. math:: L^{(ss)}_{ce} = -\log \frac{e^{\cos(z, z_*^{(k)})/\tau}}{\sum_j e^{\cos(z, z_*^{(j)})/\tau}}
+
+    The paper's settings are those of :func:`contrastive_bce`.
 
     Args:
         projections: :math:`z`, (B, p).
@@ -333,6 +344,8 @@ def uniform_bce(weight: Tensor, constant: bool = True) -> Tensor:
 
     Its minimum is the simplex ETF, where every cosine is :math:`-1/(K-1)`.
 
+    The paper's settings: a weight :math:`\lambda_{cc} = 1` with the other two terms, and 1.25 beside the joint term alone.
+
     Args:
         weight: :math:`w`, (K, d), of any length: normalised here.
         constant: with the positive term, which has no gradient; the paper leaves it out in its experiments.
@@ -353,6 +366,8 @@ def uniform_ce(weight: Tensor) -> Tensor:
     r"""CE-based uniform learning of the classifier vectors, Eq. 24, as a mean over the classes.
 
     .. math:: L^{(cc)}_{ce} = -\frac1K \sum_k \log \frac{e^1}{\sum_j e^{\cos(w_k, w_j)}}
+
+    The paper's settings are those of :func:`uniform_bce`.
 
     Args:
         weight: :math:`w`, (K, d), of any length: normalised here.

@@ -131,7 +131,18 @@ def logit_adjusted(
 
 
 def balanced_softmax(logits: Tensor, labels: Tensor, class_counts: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """Balanced softmax (Ren et al. 2020): :func:`logit_adjusted` with strength 1, which has the arguments.
+    r"""Balanced softmax (Ren et al. 2020): :func:`logit_adjusted` with strength 1.
+
+    .. math:: L = -\log \frac{n_k\, e^{c_k}}{\sum_j n_j\, e^{c_j}}
+
+    Args:
+        logits: (B, K).
+        labels: (B,), int64.
+        class_counts: (K,).
+        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
+
+    Returns:
+        Scalar in [0, inf), in nats.
 
     Example:
         >>> balanced_softmax(torch.zeros(1, 2), torch.tensor([1]), torch.tensor([3, 1]))  # log 4

@@ -55,6 +55,8 @@ def multicenter_cross_entropy(
     With label smoothing the label is :math:`(1 - \epsilon) \tau + \epsilon / (C(K+1))`.  The authors' code (K = 2, label
     0.5, 0.2, 0.2 and 0.1 spread over all) is ``center_weight=5/9, label_smoothing=0.1``.
 
+    The paper's settings: K = 2 and :math:`\alpha = 1/2`, without smoothing.
+
     Args:
         logits: similarities to all centres, (B, C, K+1), the class centre at index 0.  With K = 0 this is the ordinary
             cross entropy, whatever ``center_weight``.
@@ -93,6 +95,8 @@ def gaussian_kl(log_var: Tensor) -> Tensor:
     authors' code divides by C).
 
     .. math:: L_{\sigma^2} = -\frac{1}{2C} \sum_{c=1}^{C} \sum_{j=1}^{d} \left(1 + \log \sigma_{cj}^2 - \sigma_{cj}^2\right)
+
+    The paper's settings: a weight of 1 (Eq. 11).
 
     Args:
         log_var: :math:`\log \sigma^2`, (C, d).

@@ -5,7 +5,8 @@ Notation: :math:`c_j` is the logit of a sample for class :math:`j` (the paper sa
 says; half precision is computed and returned in float32.  Nothing is exponentiated outside a stable function.  A loss of soft
 targets :math:`t` is :math:`L(t) = \sum_c t_c L(c)`.
 
-All raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see :func:`check_logits_labels`.
+All raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see
+:func:`~lossbook.losses.checks.check_logits_labels`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def naive(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mean") -> T
 
     .. math:: L = -c_y + \frac{1}{N-1} \sum_{j \neq y} c_j
 
+    The paper's settings: none, as it trains nothing with this loss: its derivation starts here.
+
     Args:
         logits: (B, N), any real number.
         labels: (B,), int64.
@@ -77,6 +80,9 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mea
     r"""The softmax cross entropy, Eq. 29 (Eqs. 48-53 with the heads of Table I).
 
     .. math:: L = -\log \frac{e^{c_y}}{\sum_j e^{c_j}}
+
+    The paper's settings: with a cosine head the scale 96; 30 epochs from a pretrained model at a learning rate of 1e-4 on
+    ImageNet, 100 at 1e-3 on the five fine-grained sets, both with cosine decay.
 
     Args:
         logits: (B, N).
@@ -104,6 +110,9 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: Reduction
 
     The gradient is :math:`\partial L / \partial c_j = \sigma(c_j) - [j = y]`: it depends on no other class's logit.
 
+    The paper's settings: with a cosine head the scale 96; 30 epochs from a pretrained model at a learning rate of 1e-4 on
+    ImageNet, 100 at 1e-3 on the five fine-grained sets, both with cosine decay.
+
     Args:
         logits: (B, N), with their bias.
         labels: (B,), int64, or soft targets (B, N): a distribution over the classes for every sample.
@@ -125,6 +134,8 @@ def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0
 
     .. math:: L = \log(1 + e^{-[s(\cos\theta_y - m) - b]}) + \sum_{j \neq y} \log(1 + e^{s\cos\theta_j - b})
 
+    The settings of UniFace: margin 0.4, scale 64, a bias that starts at log(10 N).
+
     Args:
         logits: :math:`s \cos\theta_j - b`, (B, N), from a cosine head of the same ``scale``.
         labels: (B,), int64.
@@ -134,6 +145,10 @@ def uce(logits: Tensor, labels: Tensor, margin: float = 0.4, scale: float = 64.0
 
     Returns:
         Scalar in [0, inf), in nats; equal to :func:`binary_cross_entropy` for ``margin=0``.
+
+    Example:
+        >>> uce(torch.zeros(1, 2), torch.tensor([0]), margin=0.5, scale=2.0)  # log 2 + log(1 + e)
+        tensor(2.0064)
     """
     check_logits_labels(logits, labels)
     if margin < 0 or scale <= 0:
@@ -149,6 +164,8 @@ def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor, *, reduction: Red
 
     .. math:: L = \log(1 + e^{b_y - c_y}) + \sum_{j \neq y} \log(1 + e^{c_j - b_y})
 
+    The paper's settings: none, as it names this loss for the future and trains nothing with it.
+
     Args:
         similarities: (B, N), without a bias.
         bias: :math:`b`, one threshold per class, (N,).
@@ -158,6 +175,10 @@ def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor, *, reduction: Red
     Returns:
         Scalar in [0, inf), in nats; equal to :func:`binary_cross_entropy` of
         ``similarities - b`` when all biases are equal.
+
+    Example:
+        >>> bce_di(torch.zeros(1, 2), torch.tensor([0.0, 5.0]), torch.tensor([0]))  # 2 log 2: the bias of class 1 does not count
+        tensor(1.3863)
     """
     check_logits_labels(similarities, labels)
     if bias.shape != similarities.shape[1:]:

@@ -2,7 +2,7 @@ r"""The nearest other samples of every sample, exactly.
 
 A matrix product, in bfloat16 where the machine is fast at it, leaves few candidates, and float32 ranks them.  Distances that
 its rounding could confuse are taken from the differences in float64, and neighbours at equal distance keep the order of the
-samples.  (For more than 60 dimensions the bound on sums in float32 is a probable one, see :func:`_rounding`.)
+samples.  (For more than 60 dimensions the bound on sums in float32 is a probable one, see ``_rounding``.)
 
 Everything runs on the tensor's own device, a chunk of queries at a time: besides a few copies of the features (24 bytes per
 number) it takes at most about 300 MB (450 MB where many distances are equal), or 72 bytes per sample beyond four million

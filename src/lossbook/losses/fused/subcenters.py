@@ -97,6 +97,9 @@ def multicenter_cross_entropy(
     r"""A :class:`~lossbook.heads.MultiCenterHead` in training and
     :func:`~lossbook.losses.multicenter.multicenter_cross_entropy`, without a tensor of sub-centres.
 
+    .. math:: L = \log \sum_{c,k} e^{z_{c,k}} - \alpha z_{y,0} - \frac{1-\alpha}{K} \sum_{k=1}^{K} z_{y,k}, \qquad
+              z_{c,k} = (w_c + s\, \sigma_c \odot \varepsilon_{c,k})^\top x, \quad \varepsilon_{c,0} = 0
+
     Each logit of a sampled sub-centre is a normal number, but those of a batch are not independent: they share
     :math:`\varepsilon_{c,k}`.  So the noise is drawn here too, a block of classes at a time and twice (for the sums, and
     for the gradients) from the same state of the generator.  On the CPU it is the noise that the head would draw

@@ -1,0 +1,63 @@
+"""The table of all objectives on the book's page of them, from the registry."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from lossbook.objectives.bce3s import TripartiteObjective, ce3s
+from lossbook.objectives.bench import EuclideanBinaryObjective, warped_bce
+from lossbook.objectives.create import create_objective
+from lossbook.objectives.entry import Entry
+from lossbook.objectives.multicenter import MultiCenterObjective, multicenter, multicenter_arc, multicenter_lsoftmax
+from lossbook.objectives.objective import Objective
+from lossbook.objectives.registry import OBJECTIVES
+
+_OF_EVERY_OBJECTIVE = ("self", "in_features", "num_classes", "head", "loss", "fused_loss")
+_BIAS_START = {"zero": {}, "diverse": {"bias_mode": 0}, "unified": {"bias_start": 0.0}}
+# Builders that pass their other keywords on: to what, and with which defaults of their own.
+_PASSES_ON: dict[Callable[..., Any], tuple[Callable[..., Any], dict[str, Any]]] = {
+    multicenter: (MultiCenterObjective, {}),
+    multicenter_lsoftmax: (MultiCenterObjective, {}),
+    multicenter_arc: (MultiCenterObjective, {}),
+    ce3s: (TripartiteObjective, {"joint": "ce", "contrastive": "ce", "uniform": "ce"}),
+    warped_bce: (EuclideanBinaryObjective, {}),
+}
+
+
+def arguments_of(build: Callable[..., Any]) -> dict[str, Any]:
+    """The arguments that a builder of objectives takes, and their defaults (``inspect.Parameter.empty`` where it has none)."""
+    parameters = inspect.signature(build, follow_wrapped=False).parameters
+    keywords = {p.name: p.default for p in parameters.values() if p.kind is not p.VAR_KEYWORD}
+    if len(keywords) < len(parameters):
+        if build in _PASSES_ON:
+            target, defaults = _PASSES_ON[build]
+            keywords |= {name: default for name, default in (arguments_of(target) | defaults).items() if name not in keywords}
+        elif hasattr(build, "__wrapped__"):
+            keywords |= arguments_of(build.__wrapped__)
+        else:  # the twelve of `uniform`, whose bias says what start it takes
+            keywords |= _BIAS_START[build.args[1]]
+    return {name: default for name, default in keywords.items() if name not in _OF_EVERY_OBJECTIVE}
+
+
+def objectives_table() -> str:
+    """All objectives in Markdown, one per row; what an objective needs and learns is that of its default arguments."""
+    rows = [_row(name, entry) for name, entry in OBJECTIVES.items()]
+    return "\n".join(["| name | source | arguments | notes |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def _row(name: str, entry: Entry) -> str:
+    notes = _notes(create_objective(name, 2, 3, [1, 1, 1]))
+    return f"| `{name}` | {entry.source} | {_arguments(arguments_of(entry.build))} | {notes} |"
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    needed = [f"`{name}`" for name, default in arguments.items() if default is inspect.Parameter.empty]
+    others = [f"`{name}={default!r}`" for name, default in arguments.items() if default is not inspect.Parameter.empty]
+    return ", ".join(needed + others) or "no arguments"
+
+
+def _notes(objective: Objective) -> str:
+    notes = [f"hook `{hook}`" for hook in objective.hooks]
+    return ", ".join([*notes, *["learns a threshold"] * objective.learns_threshold])
