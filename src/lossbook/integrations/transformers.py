@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from lossbook.integrations.find import objectives_with_hooks
@@ -19,20 +18,17 @@ class LossbookCallback(TrainerCallback):
         Trainer(model, args, train_dataset=data, callbacks=[LossbookCallback()]).train()
     """
 
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, model: nn.Module, **_: Any
-    ) -> None:
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         done = state.epoch or 0.0
         epoch = int(done)
         # Where the data set has no length, the Trainer does not know how many epochs its steps will make.
         epochs = 0 if state.num_train_epochs == sys.maxsize else state.num_train_epochs
-        for objective in objectives_with_hooks(model):
-            if done > epoch and objective.schedule.epoch == epoch:
+        for objective in objectives_with_hooks(kwargs["model"]):
+            told = objective.schedule.epoch if objective.schedule is not None else None
+            if done > epoch and told == epoch:
                 continue  # resumed in mid-epoch, with the state of an objective that is in it already
             objective.start_epoch(epoch, epochs)
 
-    def on_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, model: nn.Module, **_: Any
-    ) -> None:
-        for objective in objectives_with_hooks(model):
+    def on_optimizer_step(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        for objective in objectives_with_hooks(kwargs["model"]):
             objective.after_step()

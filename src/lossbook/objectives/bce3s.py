@@ -78,6 +78,10 @@ class TripartiteObjective(Objective[UnitHead]):
         max_norm: no classifier vector is longer than this after a step; None = no limit.
     """
 
+    projector: nn.Sequential
+    bank: Tensor
+    class_weights: Tensor | None
+
     def __init__(
         self,
         in_features: int,
