@@ -14,6 +14,8 @@ from torch.optim.swa_utils import AveragedModel
 from lossbook.objectives.create import create_objective
 from lossbook.objectives.objective import Objective
 from lossbook.objectives.registry import OBJECTIVES
+from lossbook.runs.spec import RunSpec
+from lossbook.runs.train import train
 
 FEATURES, CLASSES, BATCH, EPOCHS, BATCHES = 6, 5, 10, 2, 4
 COUNTS = torch.tensor([20, 10, 5, 3, 2])
@@ -329,6 +331,13 @@ def test_a_state_without_the_place_in_the_training_is_refused():
     objective = build("cot")[0]
     with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "schedule\._extra_state"'):
         objective.load_state_dict({"head.weight": objective.head.weight, "head.bias": objective.head.bias})
+
+
+def test_a_second_phase_may_add_a_hook():
+    """The first phase has no place in the training to hand over; only parameters have to be there."""
+    spec = RunSpec(objective="weight-balancing", train_per_class=5, model="mlp", image_size=7, epochs=1, batch_size=20)
+    spec = spec.replace(second_phase={"epochs": 1, "objective_args": BOUNDED})
+    assert train(spec).metrics["diverged"] == 0
 
 
 # Compiled, averaged, in inference mode ----------------------------------------------------------------------------

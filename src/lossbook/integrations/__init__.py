@@ -7,3 +7,5 @@ calls ``start_epoch`` and ``after_step`` of those that need it, so that they tra
 Both trainers make one step per batch.  ``cot`` and ``cot+occe``, which in the paper make two, take turns from batch to batch
 there: with twice the epochs, they make as many steps on each of their two losses.
 """
+
+__all__ = ["lightning", "transformers"]

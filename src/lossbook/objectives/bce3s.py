@@ -14,14 +14,15 @@ from lossbook.losses import bce3s as losses
 from lossbook.losses.checks import Reduction
 from lossbook.losses.longtail import max_norm as clip_norms
 from lossbook.objectives.checks import check_share
-from lossbook.objectives.objective import Objective, Targets, mixture
+from lossbook.objectives.objective import Loss, Objective, Targets, mixture
 from lossbook.objectives.schedule import Hook, Schedule
 
 Form = Literal["bce", "ce"]
 Normalise = Literal["neither", "features", "classifier", "both"]
 
-_CONTRASTIVE = {"bce": losses.contrastive_bce, "ce": losses.contrastive_ce}
-_UNIFORM = {"bce": functools.partial(losses.uniform_bce, constant=False), "ce": losses.uniform_ce}
+_JOINT: dict[Form, Loss] = {"bce": losses.joint_bce, "ce": losses.joint_ce}
+_CONTRASTIVE: dict[Form, Loss] = {"bce": losses.contrastive_bce, "ce": losses.contrastive_ce}
+_UNIFORM: dict[Form, Loss] = {"bce": functools.partial(losses.uniform_bce, constant=False), "ce": losses.uniform_ce}
 
 
 def _check_choice(name: str, value: str | None, known: tuple[str | None, ...]) -> None:
@@ -107,8 +108,7 @@ class TripartiteObjective(Objective[UnitHead]):
         _check_choice("resampling", resampling, ("sample", "batch"))
         if not 0 < r <= 1 or not tau > 0 or min(lambda_ss, lambda_cc) < 0:
             raise ValueError(f"expected 0 < r <= 1, tau > 0 and weights >= 0, got {r}, {tau}, {lambda_ss} and {lambda_cc}")
-        loss = {"bce": losses.joint_bce, "ce": losses.joint_ce}[joint]
-        super().__init__(UnitHead(in_features, num_classes, normalise), loss, learns_threshold=joint == "bce")
+        super().__init__(UnitHead(in_features, num_classes, normalise), _JOINT[joint], learns_threshold=joint == "bce")
         self.joint: Form = joint
         self.contrastive: Form | None = contrastive
         self.uniform: Form | None = uniform
@@ -116,13 +116,16 @@ class TripartiteObjective(Objective[UnitHead]):
         self.r, self.max_norm = r, max_norm
         self.resampling: losses.Resampling = resampling
         self.register_buffer("class_weights", self._weights(class_counts, beta), persistent=False)
+        hooks: list[Hook] = []
         if contrastive is not None:
             hidden, size = int(hidden_size) or in_features, int(projection_size)
             self.projector = nn.Sequential(nn.Linear(in_features, hidden), nn.ReLU(), nn.Linear(hidden, size))
             self.register_buffer("bank", torch.zeros(num_classes, size))
-        needed: dict[Hook, bool] = {"start_epoch": contrastive is not None, "after_step": max_norm is not None}
-        if any(needed.values()):
-            self.schedule = Schedule(*(hook for hook, need in needed.items() if need), share=_contrastive_share)
+            hooks.append("start_epoch")
+        if max_norm is not None:
+            hooks.append("after_step")
+        if hooks:
+            self.schedule = Schedule(*hooks, share=_contrastive_share)
 
     @property
     def seen(self) -> Tensor:
