@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
-from lossbook.metrics import auroc, ood
+from lossbook.metrics import auroc, detection, ood
 
 CLASSES, WIDTH = 4, 9
 
@@ -50,8 +50,14 @@ def softmax(z):
 # Definitions -----------------------------------------------------------------------------------------------------
 
 
+def log_odds(p):
+    return np.log(p) - np.log1p(-p)
+
+
 def test_msp_and_energy(case):
-    check(ood.msp(case["logits"]), [softmax(z).max() for z in case["logits"].numpy()])
+    probabilities = [softmax(z).max() for z in case["logits"].numpy()]
+    check(ood.msp(case["logits"]), [log_odds(p) for p in probabilities])
+    check(ood.msp(case["logits"]).sigmoid(), probabilities)
     check(ood.energy(case["logits"], 2.0), [2 * logsumexp(z / 2) for z in case["logits"].numpy()])
 
 
@@ -132,7 +138,8 @@ def test_odin(case):
     for h in x:
         z = (weight @ h + bias) / 10
         gradient = weight.T @ (np.eye(CLASSES)[z.argmax()] - softmax(z)) / 10
-        expected.append(softmax((weight @ (h + 0.1 * np.sign(gradient)) + bias) / 10).max())
+        p = softmax((weight @ (h + 0.1 * np.sign(gradient)) + bias) / 10).max()
+        expected.append(10 * (log_odds(p) + np.log(CLASSES - 1)))
     model = torch.nn.functional.linear
     scores = ood.odin(lambda h: model(h, case["weight"], case["bias"]), case["features"], temperature=10.0, noise=0.1)
     check(scores, expected)
@@ -198,7 +205,7 @@ def test_she_of_a_class_without_a_right_sample_takes_all_of_them(case):
 def test_pairs_are_made_a_chunk_at_a_time(case, monkeypatch):
     features, logits, train, train_logits = take(case, "features", "logits", "train_features", "train_logits")
     whole = ood.knn(features, train, 5), ood.relation(features, logits, train, train_logits)
-    monkeypatch.setattr(ood, "_CHUNK_ELEMENTS", 150)
+    monkeypatch.setattr(detection, "_CHUNK_ELEMENTS", 150)
     torch.testing.assert_close(ood.knn(features, train, 5), whole[0])
     torch.testing.assert_close(ood.relation(features, logits, train, train_logits), whole[1])
 

@@ -1,91 +1,107 @@
 r"""Post-hoc out-of-distribution scores (Sec. 3.4 of `onecold`): the ten methods of its Tables 7 and 8.
 
 Every function returns one score per sample, (B,): **larger means more likely known**.  They need no training, only
-features (B, d), the linear classifier ``weight`` (N, d) and ``bias`` (N,), and what the training images gave.
-:math:`z` are logits, :math:`p` their softmax, :math:`h` features.
+features (B, d), the linear classifier ``weight`` (N, d) and ``bias`` (None, (1,) or (N,)), and what the training images gave.
+:math:`z` are logits, :math:`p` their softmax, :math:`h` features.  A function learns from the training features at every call;
+the modules of :mod:`lossbook.ood` do so once.
+
+Scores are float32, or float64 for such input, inside autocast too.  Each function raises a ValueError for shapes, devices or
+labels that do not fit, for training features that are not finite and for empty input, and a TypeError for what is no tensor
+or has a wrong dtype; the message says what was expected.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-# Elements of a similarity matrix held at a time: buffers of 4 Mi floats, which the allocator uses again.
-_CHUNK_ELEMENTS = 1 << 22
-# Rows whose float64 copies exist at a time.
-_CHUNK_ROWS = 4096
+from lossbook.metrics import detection
+from lossbook.metrics.detection import without_autocast
+from lossbook.metrics.detection_checks import check_classifier, check_logits, check_logits_pair, check_matrix, check_pair
+from lossbook.precision import at_least_float32
 
 
-def _check(features: Tensor, train_features: Tensor) -> None:
-    if features.ndim != 2 or train_features.ndim != 2 or features.shape[1] != train_features.shape[1]:
-        raise ValueError(
-            f"expected features (B, d) and train_features (M, d), got {tuple(features.shape)} and {tuple(train_features.shape)}"
-        )
-
-
-def _chunks(features: Tensor, columns: int) -> tuple[Tensor, ...]:
-    return features.split(max(1, _CHUNK_ELEMENTS // columns))
-
-
+@without_autocast
 def msp(logits: Tensor) -> Tensor:
-    r"""Maximum softmax probability (Hendrycks and Gimpel, 2017): :math:`\max_j p_j`.
+    r"""The maximum softmax probability (Hendrycks and Gimpel, 2017), as log-odds.
+
+    .. math:: \log \frac{p_c}{1 - p_c} = z_c - \log \sum_{j \neq c} e^{z_j}, \qquad c = \arg\max_j z_j
+
+    The log-odds rank samples as :math:`p_c` does, and still do where :math:`p_c` rounds to 1 (in float32 from log-odds of 17
+    on).  The probability itself is ``msp(logits).sigmoid()``.
+
+    Args:
+        logits: (B, N), N >= 2.
+
+    Returns:
+        (B,), at least :math:`-\log(N - 1)`.
 
     Example:
-        >>> msp(torch.zeros(1, 4))
-        tensor([0.2500])
+        >>> msp(torch.tensor([[1.0, 0.0], [2.0, 0.0]]))
+        tensor([1., 2.])
     """
-    return logits.softmax(1).amax(1)
+    return detection.log_odds(check_logits("logits", logits))
 
 
 def odin(function: Callable[[Tensor], Tensor], inputs: Tensor, temperature: float = 1000.0, noise: float = 0.0014) -> Tensor:
-    r"""ODIN (Liang et al., 2018): the tempered maximum softmax probability after a step that raises it.
+    r"""ODIN (Liang et al., 2018): the tempered maximum softmax probability after a step that raises it, as log-odds.
 
-    .. math:: \max_j \operatorname{softmax}_j(f(\tilde x) / T), \qquad
+    .. math:: T \log \frac{(N - 1)\, p_c}{1 - p_c}, \quad p = \operatorname{softmax}(f(\tilde x) / T), \qquad
               \tilde x = x + \varepsilon \operatorname{sign} \nabla_x \log \max_j \operatorname{softmax}_j(f(x) / T)
+
+    It ranks samples as :math:`p_c` does, which float32 can hardly resolve at a high temperature, where all are about 1/N; then
+    the score is about the largest logit less the mean of the others.  It works in ``torch.inference_mode`` too, as long as
+    the parameters of ``function`` were made outside.
 
     Args:
         function: inputs (B, ...) to logits (B, N).
         inputs: (B, ...), e.g. images within [0, 1].
         temperature: :math:`T > 0`.
         noise: :math:`\varepsilon \ge 0`, in the inputs' unit.
+
+    Returns:
+        (B,), at least 0.
+
+    Example:
+        >>> odin(lambda x: x, torch.tensor([[2.0, 1.0], [3.0, 1.0]]), noise=0.0)
+        tensor([1.0000, 2.0000])
     """
-    if temperature <= 0 or noise < 0:
+    if not (temperature > 0 and noise >= 0):
         raise ValueError(f"expected temperature > 0 and noise >= 0, got {temperature} and {noise}")
-    with torch.enable_grad():
-        inputs = inputs.detach().requires_grad_()
-        best = (function(inputs) / temperature).log_softmax(1).amax(1)
-        (gradient,) = torch.autograd.grad(best.sum(), inputs)
-    with torch.no_grad():
-        return msp(function(inputs + noise * gradient.sign()) / temperature)
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or not inputs.numel():
+        came = f"{tuple(inputs.shape)} of {inputs.dtype}" if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise ValueError(f"expected inputs as a floating-point tensor (B, ...) with B >= 1 samples, got {came}")
+    with torch.inference_mode(False):
+        with torch.enable_grad():
+            inputs = inputs.detach().clone().requires_grad_()  # an inference tensor takes part in no gradient, its clone does
+            logits = check_logits("logits from the function", function(inputs))
+            best = (logits / temperature).log_softmax(1).amax(1)
+            (gradient,) = torch.autograd.grad(best.sum(), inputs)
+        with torch.no_grad():
+            logits = at_least_float32(function(inputs + noise * gradient.sign()))
+            return temperature * detection.above_chance(logits / temperature)
 
 
+@without_autocast
 def energy(logits: Tensor, temperature: float = 1.0) -> Tensor:
     r"""The negative free energy (Liu et al., 2020): :math:`T \log \sum_j e^{z_j / T}`.
+
+    Args:
+        logits: (B, N), N >= 2.
+        temperature: :math:`T > 0`.
 
     Example:
         >>> energy(torch.zeros(1, 4))  # log 4
         tensor([1.3863])
     """
-    if temperature <= 0:
+    if not temperature > 0:
         raise ValueError(f"expected temperature > 0, got {temperature}")
-    return temperature * (logits / temperature).logsumexp(1)
+    return temperature * (check_logits("logits", logits) / temperature).logsumexp(1)
 
 
-def _whitener(covariance: Tensor) -> Tensor:
-    """A (d, r) with A A^T the pseudo-inverse: directions without variance (dead units) are left out.
-
-    Their eigenvalues are rounding, and inverting them would make every distance noise.  A direction counts when its
-    standard deviation exceeds ``d * eps`` (of float32, in which features come) times the largest.
-    """
-    values, vectors = torch.linalg.eigh(covariance)
-    kept = values > values.max() * (len(values) * torch.finfo(torch.float32).eps) ** 2
-    return vectors[:, kept] / values[kept].sqrt()
-
-
+@without_autocast
 def rmds(features: Tensor, train_features: Tensor, train_labels: Tensor) -> Tensor:
     r"""The relative Mahalanobis distance (Ren et al., 2021), negative.
 
@@ -94,72 +110,60 @@ def rmds(features: Tensor, train_features: Tensor, train_labels: Tensor) -> Tens
 
     with the class means, their common covariance :math:`\Sigma`, and mean and covariance of all training features.  In
     float64, of which (d, d) matrices, the means (N, d), copies of ``features`` and (B, N) distances are held.
+
+    Args:
+        features: (B, d).
+        train_features: (M, d).
+        train_labels: (M,), any integers.
     """
-    _check(features, train_features)
-    present, member, counts = train_labels.unique(return_inverse=True, return_counts=True)
-    width, chunks = features.shape[1], list(zip(train_features.split(_CHUNK_ROWS), member.split(_CHUNK_ROWS), strict=True))
-    means = features.new_zeros(len(present), width, dtype=torch.float64)
-    for rows, own in chunks:
-        means.index_add_(0, own, rows.double())
-    means /= counts.unsqueeze(1)
-    scatter = means.new_zeros(width, width)
-    for rows, own in chunks:
-        centred = rows.double() - means[own]
-        scatter.addmm_(centred.T, centred)
-    share = counts.double().unsqueeze(1) / len(train_features)
-    mean, covariance = (share * means).sum(0), scatter / len(train_features)
-    inner, outer = _whitener(covariance), _whitener(covariance + (share * (means - mean)).T @ (means - mean))
-    exact = features.double() - mean
-    background = (exact @ outer).square().sum(1)
-    distance = torch.cdist(exact @ inner, (means - mean) @ inner, compute_mode="use_mm_for_euclid_dist")
-    nearest = distance.amin(1).square()
-    return (background - nearest).to(features.dtype)
+    features, train = check_pair(features, train_features)
+    return detection.rmds_scores(features, detection.learn_rmds(train, train_labels))
 
 
-def vim(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor, dimensions: int | None = None) -> Tensor:
+@without_autocast
+def vim(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor | None, dimensions: int | None = None) -> Tensor:
     r"""Virtual-logit matching (Wang et al., 2022): the energy less the scaled length outside the principal subspace.
 
     .. math:: \log \sum_j e^{z_j} - \alpha \|P^\perp (h - o)\|, \qquad o = -W^\dagger b, \qquad
               \alpha = \frac{\sum_m \max_j z_j^{(m)}}{\sum_m \|P^\perp (h^{(m)} - o)\|}
 
+    Where training features have no length outside but rounding, the sum in the denominator is
+    :math:`d\,\epsilon \sum_m \|h^{(m)} - o\|` with the :math:`\epsilon` of float32: finite, and any length outside counts much.
+    In float64, of which (d, d) matrices and copies of 4,096 training features are held.
+
     Args:
         features: (B, d).
         train_features: (M, d), which give the subspace (uncentred around o) and :math:`\alpha`.
         weight: (N, d).
-        bias: (N,).
+        bias: (N,), (1,) or None.
         dimensions: of the principal subspace, below d; by default d/2 (512 for d >= 768, 1000 for d >= 2048).
     """
-    _check(features, train_features)
-    width = features.shape[1]
-    if dimensions is None:
-        dimensions = 1000 if width >= 2048 else 512 if width >= 768 else width // 2
-    if not 0 < dimensions < width:
-        raise ValueError(f"expected 0 < dimensions < {width}, got {dimensions}")
-    exact, train, weight, bias = (tensor.double() for tensor in (features, train_features, weight, bias))
-    origin = -torch.linalg.pinv(weight) @ bias
-    scatter = (train - origin).T @ (train - origin)
-    rest = torch.linalg.eigh(scatter).eigenvectors[:, : width - dimensions]  # the smallest eigenvalues come first
-    outside, train_outside = (((h - origin) @ rest).norm(dim=1) for h in (exact, train))
-    alpha = F.linear(train, weight, bias).amax(1).sum() / train_outside.sum()
-    return (energy(F.linear(exact, weight, bias)) - alpha * outside).to(features.dtype)
+    features, train = check_pair(features, train_features)
+    weight, bias = check_classifier(weight, bias, train)
+    return detection.vim_scores(features, detection.learn_vim(train, weight, bias, dimensions))
 
 
+@without_autocast
 def knn(features: Tensor, train_features: Tensor, neighbours: int = 50) -> Tensor:
     r"""Minus the distance to the k-th nearest training feature, both of length 1 (Sun et al., 2022).
 
-    The distances are computed chunk by chunk.
+    The neighbour is the exact one and its distance comes from differences, so that features which have collapsed onto their
+    class means are ranked too.  Cosines are computed chunk by chunk.
+
+    Args:
+        features: (B, d).
+        train_features: (M, d).
+        neighbours: k, within 1..M.
+
+    Returns:
+        (B,), within [-2, 0]; a zero feature is sqrt(2) from every other.
     """
-    _check(features, train_features)
-    if not 1 <= neighbours <= len(train_features):
-        raise ValueError(f"expected neighbours within 1..{len(train_features)}, got {neighbours}")
-    train = F.normalize(train_features, dim=1)
-    cosines = torch.cat(
-        [(part @ train.T).topk(neighbours, dim=1).values[:, -1] for part in _chunks(F.normalize(features, dim=1), len(train))]
-    )
-    return -(2 - 2 * cosines).clamp_min(0).sqrt()
+    features, train = check_pair(features, train_features)
+    return detection.knn_scores(features, detection.learn_knn(train), neighbours)
 
 
-def dice(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor, sparsity: float = 0.9) -> Tensor:
+@without_autocast
+def dice(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor | None, sparsity: float = 0.9) -> Tensor:
     r"""DICE (Sun and Li, 2022): the energy of a classifier that keeps its largest average contributions only.
 
     .. math:: z = (W \circ M) h + b, \qquad M_{ji} = [W_{ji} \bar h_i > q]
@@ -170,37 +174,35 @@ def dice(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor,
         features: (B, d).
         train_features: (M, d).
         weight: (N, d).
-        bias: (N,).
+        bias: (N,), (1,) or None.
         sparsity: share of the weights that are cut, within [0, 1).
     """
-    _check(features, train_features)
-    if not 0 <= sparsity < 1:
-        raise ValueError(f"expected sparsity within [0, 1), got {sparsity}")
-    contribution = weight * train_features.mean(0)
-    position = sparsity * (contribution.numel() - 1)
-    low, high = (contribution.flatten().kthvalue(1 + rank).values for rank in (math.floor(position), math.ceil(position)))
-    threshold = torch.lerp(low, high, position % 1)  # torch.quantile refuses more than 16 Mi elements
-    return energy(F.linear(features, weight * (contribution > threshold), bias))
+    features, train = check_pair(features, train_features)
+    weight, bias = check_classifier(weight, bias, train)
+    return energy(detection.linear(features, detection.learn_dice(train, weight, sparsity), bias))
 
 
+@without_autocast
 def she(features: Tensor, logits: Tensor, train_features: Tensor, train_logits: Tensor, train_labels: Tensor) -> Tensor:
     r"""Simplified Hopfield energy (Zhang et al., 2023): the product with the predicted class' pattern.
 
     .. math:: \langle h, s_{\hat y(h)} \rangle, \qquad s_k = \text{mean of the class' correctly classified training features}
 
     A class of which nothing is classified right takes the mean of all its training features.
+
+    Args:
+        features: (B, d), with their logits (B, N).
+        logits: (B, N).
+        train_features: (M, d), with their logits (M, N).
+        train_logits: (M, N).
+        train_labels: (M,), int64 within 0..N-1.
     """
-    _check(features, train_features)
-    classes = logits.shape[1]
-    right = (train_logits.argmax(1) == train_labels).to(train_features.dtype)
-    some = torch.zeros(classes, dtype=right.dtype, device=right.device).index_add_(0, train_labels, right)
-    used = torch.where(some[train_labels] > 0, right, 1.0)
-    total = torch.zeros_like(some).index_add_(0, train_labels, used)
-    sums = train_features.new_zeros(classes, features.shape[1]).index_add_(0, train_labels, used.unsqueeze(1) * train_features)
-    patterns = sums / total.clamp_min(1).unsqueeze(1)
-    return (features * patterns[logits.argmax(1)]).sum(1)
+    features, train = check_pair(features, train_features)
+    logits, train_logits = check_logits_pair(features, logits, train, train_logits)
+    return detection.she_scores(features, logits, detection.learn_she(train, train_logits, train_labels))
 
 
+@without_autocast
 def relation(
     features: Tensor,
     logits: Tensor,
@@ -224,16 +226,13 @@ def relation(
         power: :math:`\kappa > 0`.
         threshold: :math:`\tau \ge 0`.
     """
-    _check(features, train_features)
-    if power <= 0 or threshold < 0:
-        raise ValueError(f"expected power > 0 and threshold >= 0, got {power} and {threshold}")
-    train, train_p = F.normalize(train_features, dim=1), train_logits.softmax(1)
-    parts = zip(_chunks(F.normalize(features, dim=1), len(train)), _chunks(logits.softmax(1), len(train)), strict=True)
-    edges = ((part @ train.T).clamp_min(0) * (p @ train_p.T) for part, p in parts)
-    return torch.cat([torch.where(edge > threshold, edge, 0.0).pow(power).sum(1) for edge in edges])
+    features, train = check_pair(features, train_features)
+    logits, train_logits = check_logits_pair(features, logits, train, train_logits)
+    return detection.relation_scores(features, logits, detection.learn_relation(train, train_logits), power, threshold)
 
 
-def scale(features: Tensor, weight: Tensor, bias: Tensor, percentile: float = 0.65) -> Tensor:
+@without_autocast
+def scale(features: Tensor, weight: Tensor, bias: Tensor | None, percentile: float = 0.65) -> Tensor:
     r"""SCALE (Xu et al., 2024): the energy after features are enlarged by how much their largest entries stand out.
 
     .. math:: h' = h \, e^{r}, \qquad r = \frac{\sum_i h_i}{\sum_{i \in \text{top}} h_i}
@@ -244,13 +243,9 @@ def scale(features: Tensor, weight: Tensor, bias: Tensor, percentile: float = 0.
     Args:
         features: (B, d).
         weight: (N, d).
-        bias: (N,).
+        bias: (N,), (1,) or None.
         percentile: share of the entries that are not among the top ones, within [0, 1).
     """
-    if not 0 <= percentile < 1:
-        raise ValueError(f"expected percentile within [0, 1), got {percentile}")
-    positive = features.clamp_min(0)
-    kept = max(1, features.shape[1] - round(features.shape[1] * percentile))
-    top = positive.topk(kept, dim=1).values.sum(1)
-    ratio = torch.where(top > 0, positive.sum(1) / top.clamp_min(torch.finfo(top.dtype).tiny), 1.0)
-    return energy(F.linear(features * ratio.exp().unsqueeze(1), weight, bias))
+    features = check_matrix("features", features, "d")
+    weight, bias = check_classifier(weight, bias, features)
+    return energy(detection.linear(detection.scaled(features, percentile), weight, bias))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,8 +24,9 @@ def pytorch_ood_scores(
     """The scores of :mod:`lossbook.metrics.ood` as the library pytorch-ood has them, larger for known samples.
 
     It has no neural relation graph.  Its ``rmds`` inverts scatters and not covariances, so that the distances are too
-    small by a factor, the number of training samples; they are multiplied by it here.  The inputs of ``odin`` are the
-    features, whose linear classifier is then the whole network.
+    small by a factor, the number of training samples; they are multiplied by it here.  Its ``msp`` and ``odin`` are
+    probabilities, which become log-odds here.  The inputs of ``odin`` are the features, whose linear classifier is then the
+    whole network.
 
     Args:
         features: (B, d), float32.
@@ -50,7 +53,7 @@ def pytorch_ood_scores(
     maps = features[:, :, None, None]
     with torch.no_grad():
         scores = {
-            "msp": detector.MaxSoftmax(None).predict_logits(logits),
+            "msp": -torch.logit(-detector.MaxSoftmax(None).predict_logits(logits.double())),
             "rmds": len(train_features) * detector.RMD(None).fit_features(*fit).predict_features(features),
             "energy": detector.EnergyBased(None).predict_logits(logits),
             "vim": detector.ViM(None, dimensions, weight, bias).fit_features(*fit).predict_features(features),
@@ -59,5 +62,6 @@ def pytorch_ood_scores(
             "she": detector.SHE(None, linear).fit_features(*fit).predict_features(features),
             "scale": detector.SCALE(None, lambda scaled: linear(scaled.flatten(1))).predict_feature_maps(maps),
         }
-    scores["odin"] = detector.ODIN(linear, eps=noise, temperature=temperature).predict(features)
+    probability = -detector.ODIN(linear, eps=noise, temperature=temperature).predict(features)
+    scores["odin"] = -temperature * (torch.logit(probability) + math.log(len(weight) - 1))
     return {name: -score for name, score in scores.items()}

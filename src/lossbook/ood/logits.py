@@ -1,0 +1,93 @@
+"""Detectors that look at logits only, or at how they change with the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from lossbook.heads.linear import unit_vectors
+from lossbook.metrics import ood
+from lossbook.metrics.detection import linear
+from lossbook.ood.detector import Classifier, Detector
+
+
+class _LogitDetector(Detector):
+    """Keeps the classifier."""
+
+    needs_head = True
+    buffers_learned = ("weight", "bias")
+
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor | None) -> tuple[Tensor, ...]:
+        return classifier
+
+    def _logits(self, features: Tensor) -> Tensor:
+        return linear(features, self.weight, self.bias)
+
+
+class MSP(_LogitDetector):
+    """The maximum softmax probability, as log-odds: :func:`lossbook.metrics.ood.msp`.  It needs a head.
+
+    Example:
+        >>> detector = MSP().fit(torch.zeros(1, 2), (torch.eye(2), None))
+        >>> detector(torch.tensor([[1.0, 0.0], [2.0, 0.0]]))
+        tensor([1., 2.])
+    """
+
+    def _score(self, features: Tensor) -> Tensor:
+        return ood.msp(self._logits(features))
+
+
+class Energy(_LogitDetector):
+    """The negative free energy: :func:`lossbook.metrics.ood.energy`.  It needs a head.
+
+    Example:
+        >>> detector = Energy().fit(torch.zeros(1, 2), (torch.zeros(4, 2), None))
+        >>> detector(torch.zeros(1, 2))  # log 4
+        tensor([1.3863])
+    """
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def _score(self, features: Tensor) -> Tensor:
+        return ood.energy(self._logits(features), self.temperature)
+
+
+class ODIN(_LogitDetector):
+    """The tempered maximum softmax probability of moved inputs: :func:`lossbook.metrics.ood.odin`.  It needs a head.
+
+    Args:
+        backbone: inputs (B, ...) to features (B, d); by default the inputs are features.  An ``nn.Module`` among them is part
+            of the detector, and of its ``state_dict``.
+        temperature: T > 0.
+        noise: length of the step per input number, >= 0, in the inputs' unit.
+
+    Example:
+        >>> detector = ODIN(noise=0.0).fit(torch.zeros(1, 2), (torch.eye(2), None))
+        >>> detector(torch.tensor([[2.0, 1.0], [3.0, 1.0]]))
+        tensor([1.0000, 2.0000])
+    """
+
+    def __init__(
+        self, backbone: Callable[[Tensor], Tensor] | None = None, temperature: float = 1000.0, noise: float = 0.0014
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.temperature, self.noise = temperature, noise
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Scores (B,) of inputs (B, ...), larger = more likely known; the backbone runs in the precision of the caller."""
+        self._check_fitted()
+        if self.backbone is None:
+            return super().forward(inputs)
+        return ood.odin(lambda values: self._classify(self.backbone(values)), inputs, self.temperature, self.noise)
+
+    def _score(self, features: Tensor) -> Tensor:
+        return ood.odin(self._logits, features, self.temperature, self.noise)
+
+    def _classify(self, features: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            return self._logits(unit_vectors(features) if self.unit_features else features)
