@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, ParamSpec
 
 import torch
@@ -30,13 +31,18 @@ _PAIRS = 4096
 Parameters = ParamSpec("Parameters")
 
 
+def no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Inside it autocast, which would compute products in half precision, is off on the device."""
+    return torch.autocast(device.type, enabled=False) if torch.is_autocast_enabled(device.type) else nullcontext()
+
+
 def without_autocast(function: Callable[Parameters, Tensor]) -> Callable[Parameters, Tensor]:
-    """The function outside autocast, which would compute its products in half precision."""
+    """The function outside autocast on its tensors' device."""
 
     @functools.wraps(function)
     def scores(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Tensor:
-        device = next((value.device.type for value in args if isinstance(value, Tensor)), "cpu")
-        with torch.autocast(device, enabled=False):
+        tensors = (value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        with no_autocast(next((tensor.device for tensor in tensors), torch.device("cpu"))):
             return function(*args, **kwargs)
 
     return scores
@@ -44,6 +50,8 @@ def without_autocast(function: Callable[Parameters, Tensor]) -> Callable[Paramet
 
 def linear(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Logits in the wider dtype of features and weight, (B, N)."""
+    if features.dtype == weight.dtype == bias.dtype:
+        return F.linear(features, weight, bias)
     dtype = torch.promote_types(features.dtype, weight.dtype)
     return F.linear(features.to(dtype), weight.to(dtype), bias.to(dtype))
 
@@ -55,10 +63,17 @@ def _chunks(features: Tensor, columns: int) -> tuple[Tensor, ...]:
 # Logits ----------------------------------------------------------------------------------------------------------
 
 
+def free_energy(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """T log sum exp(z / T), (B, N) -> (B,)."""
+    if not temperature > 0:
+        raise ValueError(f"expected temperature > 0, got {temperature}")
+    return temperature * (logits / temperature).logsumexp(1)
+
+
 def log_odds(logits: Tensor) -> Tensor:
     """log p / (1 - p) of the largest softmax probability p, (B, N) -> (B,), from the others' logits: it never saturates."""
     best, place = logits.max(1, keepdim=True)
-    return -(logits - best).scatter(1, place, -torch.inf).logsumexp(1)
+    return best.squeeze(1) - logits.scatter(1, place, -torch.inf).logsumexp(1)
 
 
 def above_chance(logits: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.metrics import detection
@@ -77,10 +78,10 @@ def odin(function: Callable[[Tensor], Tensor], inputs: Tensor, temperature: floa
         with torch.enable_grad():
             inputs = inputs.detach().clone().requires_grad_()  # an inference tensor takes part in no gradient, its clone does
             logits = check_logits("logits from the function", function(inputs))
-            best = (logits / temperature).log_softmax(1).amax(1)
-            (gradient,) = torch.autograd.grad(best.sum(), inputs)
+            loss = F.cross_entropy(logits / temperature, logits.argmax(1), reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, inputs)
         with torch.no_grad():
-            logits = at_least_float32(function(inputs + noise * gradient.sign()))
+            logits = at_least_float32(function(torch.add(inputs.detach(), gradient.sign_(), alpha=-noise)))
             return temperature * detection.above_chance(logits / temperature)
 
 
@@ -96,9 +97,7 @@ def energy(logits: Tensor, temperature: float = 1.0) -> Tensor:
         >>> energy(torch.zeros(1, 4))  # log 4
         tensor([1.3863])
     """
-    if not temperature > 0:
-        raise ValueError(f"expected temperature > 0, got {temperature}")
-    return temperature * (check_logits("logits", logits) / temperature).logsumexp(1)
+    return detection.free_energy(check_logits("logits", logits), temperature)
 
 
 @without_autocast
@@ -179,7 +178,7 @@ def dice(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor 
     """
     features, train = check_pair(features, train_features)
     weight, bias = check_classifier(weight, bias, train)
-    return energy(detection.linear(features, detection.learn_dice(train, weight, sparsity), bias))
+    return detection.free_energy(detection.linear(features, detection.learn_dice(train, weight, sparsity), bias))
 
 
 @without_autocast
@@ -248,4 +247,4 @@ def scale(features: Tensor, weight: Tensor, bias: Tensor | None, percentile: flo
     """
     features = check_matrix("features", features, "d")
     weight, bias = check_classifier(weight, bias, features)
-    return energy(detection.linear(detection.scaled(features, percentile), weight, bias))
+    return detection.free_energy(detection.linear(detection.scaled(features, percentile), weight, bias))

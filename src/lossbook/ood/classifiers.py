@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lossbook.metrics import detection, ood
+from lossbook.metrics import detection
 from lossbook.ood.detector import Classifier, Detector
 
 
@@ -60,7 +60,7 @@ class DICE(Detector):
         return detection.learn_dice(features, classifier.weight, self.sparsity), classifier.bias
 
     def _score(self, features: Tensor) -> Tensor:
-        return ood.energy(detection.linear(features, self.weight, self.bias))
+        return detection.free_energy(detection.linear(features, self.weight, self.bias))
 
 
 class SCALE(Detector):
@@ -86,4 +86,4 @@ class SCALE(Detector):
         return classifier
 
     def _score(self, features: Tensor) -> Tensor:
-        return ood.energy(detection.linear(detection.scaled(features, self.percentile), self.weight, self.bias))
+        return detection.free_energy(detection.linear(detection.scaled(features, self.percentile), self.weight, self.bias))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lossbook.heads.linear import unit_vectors
+from lossbook.metrics.detection import no_autocast
 from lossbook.metrics.detection_checks import check_classifier, check_finite, check_matrix
 
 Head = nn.Module | tuple[Tensor, Tensor | None]
@@ -53,7 +54,7 @@ def linear_classifier(head: Head) -> tuple[Classifier, bool]:
         return Classifier(*check_classifier(*layer, layer[0])), False
     if not all(hasattr(head, name) for name in ("weight", "similarities", "threshold")):
         raise TypeError(f"expected a head, an nn.Linear or a pair (weight, bias), got {type(head).__name__}")
-    with torch.autocast(head.weight.device.type, enabled=False):
+    with no_autocast(head.weight.device):
         basis = torch.eye(head.weight.shape[1], dtype=head.weight.dtype, device=head.weight.device)
         weight, bias = check_classifier(head.similarities(basis).T, -head.threshold(), basis)
         probes = 2 * basis.cumsum(0)[-8:]
@@ -115,7 +116,7 @@ class Detector(nn.Module):
             classifier, unit = (None, False) if not self.needs_head else linear_classifier(head)
             if classifier is not None:
                 check_classifier(*classifier, features)
-            with torch.autocast(features.device.type, enabled=False):
+            with no_autocast(features.device):
                 learned = self._learn(unit_vectors(features) if unit else features, classifier, labels)
             self.unit_features = unit
             for buffer, values in zip(self.buffers_learned, learned, strict=True):
@@ -136,7 +137,7 @@ class Detector(nn.Module):
         device = getattr(self, self.buffers_learned[0]).device
         if features.device != device:
             raise ValueError(f"expected features on the detector's device, {device}, got {features.device}")
-        with torch.autocast(features.device.type, enabled=False):
+        with no_autocast(features.device):
             return self._score(unit_vectors(features) if self.unit_features else features)
 
     def _check_fitted(self) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from lossbook.heads.linear import unit_vectors
-from lossbook.metrics import ood
-from lossbook.metrics.detection import linear
+from lossbook.metrics import detection, ood
 from lossbook.ood.detector import Classifier, Detector
 
 
@@ -23,26 +21,28 @@ class _LogitDetector(Detector):
         return classifier
 
     def _logits(self, features: Tensor) -> Tensor:
-        return linear(features, self.weight, self.bias)
+        return detection.linear(features, self.weight, self.bias)
 
 
 class MSP(_LogitDetector):
     """The maximum softmax probability, as log-odds: :func:`lossbook.metrics.ood.msp`.  It needs a head.
 
     Example:
+        >>> import torch
         >>> detector = MSP().fit(torch.zeros(1, 2), (torch.eye(2), None))
         >>> detector(torch.tensor([[1.0, 0.0], [2.0, 0.0]]))
         tensor([1., 2.])
     """
 
     def _score(self, features: Tensor) -> Tensor:
-        return ood.msp(self._logits(features))
+        return detection.log_odds(self._logits(features))
 
 
 class Energy(_LogitDetector):
     """The negative free energy: :func:`lossbook.metrics.ood.energy`.  It needs a head.
 
     Example:
+        >>> import torch
         >>> detector = Energy().fit(torch.zeros(1, 2), (torch.zeros(4, 2), None))
         >>> detector(torch.zeros(1, 2))  # log 4
         tensor([1.3863])
@@ -53,7 +53,7 @@ class Energy(_LogitDetector):
         self.temperature = temperature
 
     def _score(self, features: Tensor) -> Tensor:
-        return ood.energy(self._logits(features), self.temperature)
+        return detection.free_energy(self._logits(features), self.temperature)
 
 
 class ODIN(_LogitDetector):
@@ -66,6 +66,7 @@ class ODIN(_LogitDetector):
         noise: length of the step per input number, >= 0, in the inputs' unit.
 
     Example:
+        >>> import torch
         >>> detector = ODIN(noise=0.0).fit(torch.zeros(1, 2), (torch.eye(2), None))
         >>> detector(torch.tensor([[2.0, 1.0], [3.0, 1.0]]))
         tensor([1.0000, 2.0000])
@@ -89,5 +90,5 @@ class ODIN(_LogitDetector):
         return ood.odin(self._logits, features, self.temperature, self.noise)
 
     def _classify(self, features: Tensor) -> Tensor:
-        with torch.autocast(features.device.type, enabled=False):
+        with detection.no_autocast(features.device):
             return self._logits(unit_vectors(features) if self.unit_features else features)
