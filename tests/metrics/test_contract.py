@@ -25,7 +25,16 @@ from lossbook.metrics.neighbours import nearest_neighbours
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr
 from lossbook.metrics.pairs import cross_validated_accuracy, similarities, tar_at_far
 from lossbook.metrics.proxies import avg_dtp
-from lossbook.metrics.retrieval import map_at_r, precision_at_1, r_precision, recall_at_k, retrieval_scores
+from lossbook.metrics.retrieval import (
+    map_at_r,
+    mean_average_precision,
+    mean_reciprocal_rank,
+    precision_at_1,
+    precision_at_k,
+    r_precision,
+    recall_at_k,
+    retrieval_scores,
+)
 from lossbook.metrics.similarity import linear_cka
 from lossbook.metrics.uniformity import (
     class_ranges,
@@ -91,6 +100,9 @@ METRICS = [
     Metric("nearest_neighbours", lambda x, y: nearest_neighbours(x, 3)),
     Metric("recall_at_k", recall_at_k),
     Metric("precision_at_1", precision_at_1),
+    Metric("precision_at_k", precision_at_k),
+    Metric("mean_average_precision", mean_average_precision),
+    Metric("mean_reciprocal_rank", mean_reciprocal_rank),
     Metric("r_precision", r_precision),
     Metric("map_at_r", map_at_r),
     Metric("retrieval_scores", retrieval_scores),

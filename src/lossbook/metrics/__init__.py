@@ -10,7 +10,16 @@ from lossbook.metrics.neighbours import nearest_neighbours
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr
 from lossbook.metrics.pairs import Pairs, cross_validated_accuracy, draw_pairs, similarities, tar_at_far
 from lossbook.metrics.proxies import avg_dtp
-from lossbook.metrics.retrieval import map_at_r, precision_at_1, r_precision, recall_at_k, retrieval_scores
+from lossbook.metrics.retrieval import (
+    map_at_r,
+    mean_average_precision,
+    mean_reciprocal_rank,
+    precision_at_1,
+    precision_at_k,
+    r_precision,
+    recall_at_k,
+    retrieval_scores,
+)
 from lossbook.metrics.similarity import jacobian_ranks, linear_cka
 from lossbook.metrics.uniformity import (
     class_ranges,
@@ -47,6 +56,8 @@ __all__ = [
     "jacobian_ranks",
     "linear_cka",
     "map_at_r",
+    "mean_average_precision",
+    "mean_reciprocal_rank",
     "metric_matrix_dominance",
     "nc1",
     "nc2",
@@ -57,6 +68,7 @@ __all__ = [
     "oscr",
     "overlap",
     "precision_at_1",
+    "precision_at_k",
     "principal_accuracies",
     "r_precision",
     "recall_at_k",

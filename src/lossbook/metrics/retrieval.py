@@ -16,14 +16,14 @@ not fit, for features that are not finite, and where no query has anything to fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lossbook.metrics.neighbours import Distance, check_embeddings, neighbours_in_chunks, points_of
-from lossbook.metrics.ranking import Ranking, expected
+from lossbook.metrics.neighbours import Distance, check_embeddings, points_of
+from lossbook.metrics.ranking import Gallery, Ranking
 
 # Of a chunk's ranking and R per query, (rows, 1), to one number per query, (rows,).
 _Measure = Callable[[Ranking, Tensor], Tensor]
@@ -67,35 +67,26 @@ def _task(features: Tensor, labels: Tensor, gallery: Tensor | None, gallery_labe
     both = labels if own else torch.cat([labels, gallery_labels])
     group = torch.unique(both, return_inverse=True)[1]
     group, gallery_group = group[: len(labels)], group[-len(gallery_labels) :]
-    relevant = torch.bincount(gallery_group, minlength=int(group.max()) + 1)[group] - int(own)
+    relevant = torch.bincount(gallery_group, minlength=len(both))[group] - int(own)
     if not bool((relevant > 0).any()):
         wanted = "a class with at least two samples" if own else "a query whose class is in the gallery"
         raise ValueError(f"expected {wanted}: no query has anything to find")
     return _Task(features, gallery, group, gallery_group, relevant, own)
 
 
-def _rankings(task: _Task, distance: Distance, depth: int) -> Iterator[tuple[slice, Ranking]]:
-    """Chunks of queries, and their rankings up to the depth."""
-    points = points_of(task.gallery, distance)
-    queries = points if task.own else points_of(task.queries, distance)
-    start = 0
-    for columns, tied in neighbours_in_chunks(points, depth, None if task.own else queries):
-        rows = slice(start, start + len(columns))
-        match = task.gallery_group[columns] == task.group[rows].unsqueeze(1)
-        which = tied.nonzero().squeeze(1)
-        exact = expected(points, queries, start + which, task.gallery_group, task.group, task.own, depth)
-        yield rows, Ranking(match, which, exact)
-        start = rows.stop
-
-
 def _means(task: _Task, distance: Distance, depth: int, measures: dict[str, _Measure]) -> dict[str, float]:
     """The means over the queries that have something to find, all in one pass."""
-    values: dict[str, list[Tensor]] = {name: [] for name in measures}
-    for rows, ranking in _rankings(task, distance, depth):
+    queries = None if task.own else points_of(task.queries, distance)
+    num_classes = int(torch.max(task.group.max(), task.gallery_group.max())) + 1
+    gallery = Gallery(points_of(task.gallery, distance), task.gallery_group, num_classes, queries, task.group)
+    values = dict.fromkeys(measures, torch.empty(0))
+    for query, ranking in gallery.rankings(depth):
         for name, measure in measures.items():
-            values[name].append(measure(ranking, task.relevant[rows].unsqueeze(1)))
-    counted = task.relevant > 0
-    return {name: torch.cat(parts)[counted].mean().item() for name, parts in values.items()}
+            found = measure(ranking, task.relevant[query].unsqueeze(1))
+            if not len(values[name]):
+                values[name] = found.new_empty(len(task.group))
+            values[name][query] = found
+    return {name: found[task.relevant > 0].mean().item() for name, found in values.items()}
 
 
 def _found(k: int) -> _Measure:
@@ -109,7 +100,7 @@ def _precision(k: int) -> _Measure:
 def _up_to_r(values: Tensor, relevant: Tensor) -> Tensor:
     """The sum over the first R ranks, divided by R: (rows,)."""
     rank = torch.arange(values.shape[1], device=values.device)
-    return (values * (rank < relevant)).mul_(1 / relevant.clamp_min(1).double()).sum(1)
+    return (values * (rank < relevant)).mul_(1 / relevant.clamp_min(1).to(values.dtype)).sum(1)
 
 
 def _r_precision(ranking: Ranking, relevant: Tensor) -> Tensor:
