@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 
@@ -22,33 +23,65 @@ def ranking(features, i, apart=distance) -> list[int]:
     return sorted((j for j in range(len(features)) if j != i), key=lambda j: (apart(features[i], features[j]), j))
 
 
-def _mean_over_queries(features, labels, score, apart) -> float:
+def _orders(groups):
+    """All ways in which the hits of every group may stand: lists of hits of equal probability."""
+    if not groups:
+        yield []
+        return
+    first, *rest = groups
+    for places in itertools.combinations(range(len(first)), sum(first)):
+        for others in _orders(rest):
+            yield [i in places for i in range(len(first))] + others
+
+
+def _mean_over_queries(features, labels, score, apart, gallery=None, gallery_labels=None) -> float:
+    """The mean over queries with something to find, each the mean over all orders of equally near samples."""
+    own = gallery is None
+    gallery, gallery_labels = (features, labels) if own else (gallery, gallery_labels)
     values = []
     for i in range(len(labels)):
-        relevant = sum(1 for j in range(len(labels)) if j != i and labels[j] == labels[i])
+        others = [j for j in range(len(gallery_labels)) if not (own and j == i)]
+        relevant = sum(1 for j in others if gallery_labels[j] == labels[i])
         if relevant:
-            hits = [labels[j] == labels[i] for j in ranking(features, i, apart)]
-            values.append(score(hits, relevant))
+            far = {j: apart(features[i], gallery[j]) for j in others}
+            groups = [
+                [gallery_labels[j] == labels[i] for j in others if far[j] == distance] for distance in sorted(set(far.values()))
+            ]
+            scores = [score(hits, relevant) for hits in _orders(groups)]
+            values.append(sum(scores) / len(scores))
     return sum(values) / len(values)
 
 
-def recall_at(features, labels, k, apart=distance) -> float:
-    return _mean_over_queries(features, labels, lambda hits, _: 1.0 if any(hits[:k]) else 0.0, apart)
+def recall_at(features, labels, k, apart=distance, **gallery) -> float:
+    return _mean_over_queries(features, labels, lambda hits, _: 1.0 if any(hits[:k]) else 0.0, apart, **gallery)
 
 
-def r_precision(features, labels, apart=distance) -> float:
-    return _mean_over_queries(features, labels, lambda hits, relevant: sum(hits[:relevant]) / relevant, apart)
+def precision_at(features, labels, k, apart=distance, **gallery) -> float:
+    return _mean_over_queries(features, labels, lambda hits, _: sum(hits[:k]) / k, apart, **gallery)
 
 
-def map_at_r(features, labels, apart=distance) -> float:
-    def score(hits, relevant):
-        total = 0.0
-        for k in range(1, relevant + 1):
-            if hits[k - 1]:
-                total += sum(hits[:k]) / k
-        return total / relevant
+def r_precision(features, labels, apart=distance, **gallery) -> float:
+    return _mean_over_queries(features, labels, lambda hits, relevant: sum(hits[:relevant]) / relevant, apart, **gallery)
 
-    return _mean_over_queries(features, labels, score, apart)
+
+def _average_precision(hits, last, relevant) -> float:
+    return sum(sum(hits[:k]) / k for k in range(1, last + 1) if hits[k - 1]) / relevant
+
+
+def map_at_r(features, labels, apart=distance, **gallery) -> float:
+    return _mean_over_queries(
+        features, labels, lambda hits, relevant: _average_precision(hits, relevant, relevant), apart, **gallery
+    )
+
+
+def mean_average_precision(features, labels, apart=distance, **gallery) -> float:
+    return _mean_over_queries(
+        features, labels, lambda hits, relevant: _average_precision(hits, len(hits), relevant), apart, **gallery
+    )
+
+
+def mean_reciprocal_rank(features, labels, apart=distance, **gallery) -> float:
+    return _mean_over_queries(features, labels, lambda hits, _: 1 / (hits.index(True) + 1), apart, **gallery)
 
 
 def nmi(labels, clusters) -> float:

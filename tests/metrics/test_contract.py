@@ -31,7 +31,16 @@ from lossbook.metrics.neighbours import nearest_neighbours
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr, oscr_from_scores
 from lossbook.metrics.pairs import cross_validated_accuracy, similarities, tar_at_far
 from lossbook.metrics.proxies import avg_dtp
-from lossbook.metrics.retrieval import map_at_r, precision_at_1, r_precision, recall_at_k, retrieval_scores
+from lossbook.metrics.retrieval import (
+    map_at_r,
+    mean_average_precision,
+    mean_reciprocal_rank,
+    precision_at_1,
+    precision_at_k,
+    r_precision,
+    recall_at_k,
+    retrieval_scores,
+)
 from lossbook.metrics.similarity import linear_cka
 from lossbook.metrics.thresholds import aupr, calibrate, equal_error_rate, fpr_at_tpr, roc
 from lossbook.metrics.uniformity import (
@@ -203,6 +212,9 @@ METRICS = [
     Metric("nearest_neighbours", partial(nearest_neighbours, k=3), lambda x, y: {"features": x}),
     Metric("recall_at_k", recall_at_k, of_features, ids=("labels",)),
     Metric("precision_at_1", precision_at_1, of_features, ids=("labels",)),
+    Metric("precision_at_k", precision_at_k, of_features, ids=("labels",)),
+    Metric("mean_average_precision", mean_average_precision, of_features, ids=("labels",)),
+    Metric("mean_reciprocal_rank", mean_reciprocal_rank, of_features, ids=("labels",)),
     Metric("r_precision", r_precision, of_features, ids=("labels",)),
     Metric("map_at_r", map_at_r, of_features, ids=("labels",)),
     Metric("retrieval_scores", retrieval_scores, of_features, ids=("labels",)),

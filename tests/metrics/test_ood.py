@@ -215,6 +215,122 @@ def test_scale_of_a_zero_feature_is_the_energy_of_the_bias(case):
     torch.testing.assert_close(ood.scale(zero, case["weight"], case["bias"]), case["bias"].logsumexp(0).reshape(1))
 
 
+# Precision -------------------------------------------------------------------------------------------------------
+
+
+def test_msp_ranks_where_probabilities_round_to_one():
+    gaps = torch.tensor([20.0, 30.0, 200.0, 40.0, 150.0])
+    logits = torch.stack([gaps, torch.zeros(5), torch.zeros(5)], 1)
+    assert (logits.softmax(1).amax(1) == 1).all()
+    torch.testing.assert_close(ood.msp(logits), gaps - np.log(2))
+    assert ood.msp(torch.tensor([[0.0, -torch.inf, -torch.inf]])).tolist() == [torch.inf]
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 100.0])
+def test_odin_in_float32_ranks_as_in_float64(scale):
+    """At a temperature of 1,000 probabilities differ in their sixth digit, at 1 they round to 1."""
+    x = scale * torch.randn(400, 10, generator=torch.Generator().manual_seed(0))
+    exact = ood.odin(lambda h: h.double(), x, noise=0.0)
+    assert torch.equal(ood.odin(lambda h: h, x, noise=0.0).argsort(), exact.argsort())
+    assert (exact >= 0).all()
+
+
+def collapsed(samples, noise, seed):
+    """Features on five class means, up to ``noise``."""
+    generator = torch.Generator().manual_seed(seed)
+    means = torch.randn(5, 32, generator=torch.Generator().manual_seed(99), dtype=torch.float64)
+    return means[torch.arange(samples) % 5] + noise * torch.randn(samples, 32, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("neighbours", [1, 7, 40])
+def test_knn_of_collapsed_features(neighbours):
+    """Known features are ten times as near as unknown ones; 2 - 2 cos is rounding for both in float32."""
+    train, known, unknown = collapsed(300, 2e-5, 0).float(), collapsed(50, 2e-5, 1).float(), collapsed(50, 2e-4, 2).float()
+    scores = [ood.knn(x, train, neighbours) for x in (known, unknown)]
+    assert auroc(*scores) == 1.0
+    for x, found in zip((known, unknown), scores, strict=True):
+        unit = [torch.nn.functional.normalize(y.double()) for y in (x, train)]
+        exact = torch.cdist(*unit, compute_mode="donot_use_mm_for_euclid_dist").sort(1).values[:, neighbours - 1]
+        torch.testing.assert_close(found.double(), -exact, rtol=1e-6, atol=0)
+
+
+def test_knn_of_zero_and_of_equal_features(case):
+    train = torch.eye(4).repeat(3, 1)
+    train[0] = 0
+    # Twice the direction itself besides (one of three was set to zero), then the others at a right angle, zero among them.
+    assert ood.knn(5 * torch.eye(4)[:1], train, 2).tolist() == [0.0]
+    assert ood.knn(5 * torch.eye(4)[:1], train, 3).tolist() == pytest.approx([-(2**0.5)])
+    assert ood.knn(torch.zeros(1, 4), train, 12).tolist() == pytest.approx([-(2**0.5)])
+    assert ood.knn(torch.full((1, 4), torch.nan), train, 3).isnan().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_vim_where_training_features_have_no_variance_outside(dtype):
+    """They span 3 of 8 dimensions: scores are finite, and any length outside counts."""
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(8, 3, generator=generator, dtype=torch.float64)).Q
+    train, known = (torch.randn(size, 3, generator=generator, dtype=torch.float64) @ basis.T for size in (60, 20))
+    weight = basis[:, :3].T
+    unknown = known + 0.01 * torch.linalg.qr(basis, mode="complete").Q[:, 4]
+    scores = [ood.vim(x.to(dtype), train.to(dtype), weight.to(dtype), None, 4) for x in (known, unknown)]
+    assert torch.cat(scores).isfinite().all()
+    assert auroc(*scores) == 1.0
+    energies = ood.energy(known @ weight.T)
+    torch.testing.assert_close(scores[0].double(), energies, rtol=0, atol=0.1)  # rounding of the features, times the factor
+
+
+def test_vim_of_training_features_at_the_origin_is_the_energy():
+    features, weight = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)), torch.eye(4)[:2]
+    torch.testing.assert_close(ood.vim(features, torch.zeros(6, 4), weight, None), ood.energy(features @ weight.T))
+
+
+@pytest.mark.parametrize("score", [ood.vim, ood.dice])
+def test_a_bias_may_be_absent_or_one_number(case, score):
+    features, train, weight = take(case, "features", "train_features", "weight")
+    for bias in (None, torch.tensor([0.7], dtype=torch.float64), torch.tensor(0.7, dtype=torch.float64)):
+        every = torch.full((CLASSES,), 0.0 if bias is None else 0.7, dtype=torch.float64)
+        assert torch.equal(score(features, train, weight, bias), score(features, train, weight, every))
+        assert torch.equal(ood.scale(features, weight, bias), ood.scale(features, weight, every))
+
+
+def test_vim_and_rmds_hold_copies_of_a_few_features_only(case, monkeypatch):
+    features, train, labels, weight, bias = take(case, "features", "train_features", "train_labels", "weight", "bias")
+    whole = ood.vim(features, train, weight, bias), ood.rmds(features, train, labels)
+    monkeypatch.setattr(detection, "_CHUNK_ROWS", 7)
+    torch.testing.assert_close(ood.vim(features, train, weight, bias), whole[0])
+    torch.testing.assert_close(ood.rmds(features, train, labels), whole[1])
+
+
+def test_autocast_changes_no_score(case):
+    single = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in case.items()}
+    features, train, labels, weight, bias = take(single, "features", "train_features", "train_labels", "weight", "bias")
+    logits, train_logits = take(single, "logits", "train_logits")
+    calls = (
+        lambda: ood.msp(logits),
+        lambda: ood.energy(logits),
+        lambda: ood.rmds(features, train, labels),
+        lambda: ood.vim(features, train, weight, bias),
+        lambda: ood.knn(features, train, 5),
+        lambda: ood.dice(features, train, weight, bias),
+        lambda: ood.she(features, logits, train, train_logits, labels),
+        lambda: ood.relation(features, logits, train, train_logits),
+        lambda: ood.scale(features=features, weight=weight, bias=bias),
+    )
+    for call in calls:
+        expected = call()
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(call(), expected)
+
+
+def test_odin_in_inference_mode(case):
+    def function(h):
+        return torch.nn.functional.linear(h, case["weight"], case["bias"])
+
+    expected = ood.odin(function, case["features"], noise=0.1)
+    with torch.inference_mode():
+        assert torch.equal(ood.odin(function, case["features"] * 1, noise=0.1), expected)
+
+
 def test_devices(case, device):
     moved = {name: tensor.to(device) for name, tensor in case.items()}
     expected = every_score(case, case["features"])
@@ -236,4 +352,36 @@ def test_what_is_refused(case):
         (lambda: ood.odin(lambda h: h, features, noise=-1.0), "noise >= 0"),
     ):
         with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_every_bad_input_is_one_clear_error(case):
+    features, train, weight, bias = take(case, "features", "train_features", "weight", "bias")
+    logits, train_logits, labels = take(case, "logits", "train_logits", "train_labels")
+    for call, error, message in (
+        (lambda: ood.msp(logits.numpy()), TypeError, r"logits as a torch\.Tensor, got ndarray"),
+        (lambda: ood.msp(logits[0]), ValueError, r"logits of shape \(B, N\).*got \(4,\)"),
+        (lambda: ood.msp(logits[:, :1]), ValueError, "N >= 2 classes"),
+        (lambda: ood.energy(logits[:0]), ValueError, "B >= 1 samples"),
+        (lambda: ood.energy(logits.long()), TypeError, "floating-point logits"),
+        (lambda: ood.odin(lambda h: h, features.long()), ValueError, "inputs as a floating-point tensor"),
+        (lambda: ood.odin(lambda h: h, features[:0]), ValueError, "B >= 1 samples"),
+        (lambda: ood.odin(lambda h: h.sum(1), features), ValueError, r"logits from the function of shape \(B, N\)"),
+        (lambda: ood.knn(features[:0], train), ValueError, "B >= 1 samples"),
+        (lambda: ood.knn(features, train[:0]), ValueError, "B >= 1 samples"),
+        (lambda: ood.knn(features, train.tolist()), TypeError, "train_features as a torch.Tensor, got list"),
+        (lambda: ood.knn(features, train / 0), ValueError, "finite train_features"),
+        (lambda: ood.knn(features, train.to("meta")), ValueError, "device of the features, cpu, got meta"),
+        (lambda: ood.knn(features, train, 2.5), ValueError, r"neighbours within 1\.\.60, got 2.5"),
+        (lambda: ood.rmds(features, train, labels[:5]), ValueError, r"shape \(60,\)"),
+        (lambda: ood.rmds(features, train, labels.double()), TypeError, "integer train_labels"),
+        (lambda: ood.vim(features, train, weight[:, :2], bias), ValueError, r"weight \(N, 9\) for these features, got \(4, 2\)"),
+        (lambda: ood.dice(features, train, weight, bias[:3]), ValueError, r"shape \(1,\) or \(4,\), got \(3,\)"),
+        (lambda: ood.she(features, logits[:3], train, train_logits, labels), ValueError, r"logits \(12, N\)"),
+        (lambda: ood.she(features, logits, train, train_logits[:, :3], labels), ValueError, r"train_logits \(60, N\)"),
+        (lambda: ood.she(features, logits, train, train_logits, labels + 1), ValueError, r"labels within 0\.\.3"),
+        (lambda: ood.she(features, logits, train, train_logits, labels.float()), TypeError, "dtype torch.int64"),
+        (lambda: ood.relation(features, logits, train, train_logits[:9]), ValueError, "one row per feature"),
+    ):
+        with pytest.raises(error, match=message):
             call()

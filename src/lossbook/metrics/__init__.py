@@ -11,7 +11,16 @@ from lossbook.metrics.neighbours import nearest_neighbours
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr, oscr_from_scores
 from lossbook.metrics.pairs import Pairs, cross_validated_accuracy, draw_pairs, similarities, tar_at_far
 from lossbook.metrics.proxies import avg_dtp
-from lossbook.metrics.retrieval import map_at_r, precision_at_1, r_precision, recall_at_k, retrieval_scores
+from lossbook.metrics.retrieval import (
+    map_at_r,
+    mean_average_precision,
+    mean_reciprocal_rank,
+    precision_at_1,
+    precision_at_k,
+    r_precision,
+    recall_at_k,
+    retrieval_scores,
+)
 from lossbook.metrics.similarity import jacobian_ranks, linear_cka
 from lossbook.metrics.thresholds import aupr, calibrate, equal_error_rate, fpr_at_tpr, roc
 from lossbook.metrics.uniformity import (
@@ -60,6 +69,8 @@ __all__ = [
     "jacobian_ranks",
     "linear_cka",
     "map_at_r",
+    "mean_average_precision",
+    "mean_reciprocal_rank",
     "metric_matrix_dominance",
     "nc1",
     "nc2",
@@ -71,6 +82,7 @@ __all__ = [
     "oscr_from_scores",
     "overlap",
     "precision_at_1",
+    "precision_at_k",
     "principal_accuracies",
     "r_precision",
     "recall_at_k",

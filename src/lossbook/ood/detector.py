@@ -59,11 +59,11 @@ def linear_classifier(head: Head) -> tuple[Classifier, bool]:
         weight, bias = check_classifier(head.similarities(basis).T, -head.threshold(), basis)
         probes = 2 * basis.cumsum(0)[-8:]
         found = head.similarities(probes).to(weight.dtype)
-    margin = max(1e-3, 16 * torch.finfo(basis.dtype).eps) * found.abs().max()
-    for unit in (False, True):
-        vectors = unit_vectors(probes) if unit else probes
-        if bool((F.linear(vectors.to(weight.dtype), weight) - found).abs().max() <= margin):
-            return Classifier(weight.contiguous(), bias), unit
+        margin = max(1e-3, 16 * torch.finfo(basis.dtype).eps) * found.abs().max()
+        for unit in (False, True):
+            vectors = unit_vectors(probes) if unit else probes
+            if bool((F.linear(vectors.to(weight.dtype), weight) - found).abs().max() <= margin):
+                return Classifier(weight.contiguous(), bias), unit
     raise TypeError(
         f"expected a head whose logits are linear in the features or in the features of length 1, got {type(head).__name__};"
         " of a dual head, give the one that predicts"

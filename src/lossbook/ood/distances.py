@@ -58,8 +58,5 @@ class KNN(Detector):
         check_neighbours(self.neighbours, features)
         return detection.learn_knn(features)
 
-    def _width(self) -> int:
-        return self.train_features.shape[1]
-
     def _score(self, features: Tensor) -> Tensor:
         return detection.knn_scores(features, detection.Directions(self.train_features, self.lengths), self.neighbours)
