@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import processes
 import pytest
 import torch
 import torch.multiprocessing
 
-import processes
 from lossbook.objectives import create_objective
 from lossbook.objectives.registry import OBJECTIVES
 
