@@ -20,6 +20,8 @@ class _Distances(torch.autograd.Function):
     least norm.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(rows: Tensor, columns: Tensor) -> Tensor:
         return torch.cdist(rows, columns, compute_mode="donot_use_mm_for_euclid_dist")

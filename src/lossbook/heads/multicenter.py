@@ -71,11 +71,9 @@ class _SampledCenters(Head):
     def centers(self) -> Tensor:
         """(C, K+1, d): the class centre at index 0, then K sub-centres from new noise (Eq. 7 of `multicenter`)."""
         classes, features = self.weight.shape
+        source = {} if self.generator is None else {"generator": self.generator}  # compiled, randn may refuse generator=None
         noise = torch.randn(
-            (classes, self.num_subcenters, features),
-            generator=self.generator,
-            dtype=self.weight.dtype,
-            device=self.weight.device,
+            (classes, self.num_subcenters, features), dtype=self.weight.dtype, device=self.weight.device, **source
         )
         subcenters = sample_subcenters(self.weight, self.log_var, noise, self.sigma_scale)
         return torch.cat([self.weight.unsqueeze(1), subcenters], 1)

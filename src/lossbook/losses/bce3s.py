@@ -164,12 +164,13 @@ def draw_negatives(
     """
     if not 0 < r <= 1:
         raise ValueError(f"r must lie within (0, 1], got {r}")
+    source = {} if generator is None else {"generator": generator}  # compiled with a variable B, rand refuses generator=None
     if scheme == "sample":
-        keep = torch.rand(len(labels), num_classes, generator=generator, device=labels.device) < r
+        keep = torch.rand(len(labels), num_classes, device=labels.device, **source) < r
         return keep.scatter(1, labels.unsqueeze(1), True)
     if scheme == "batch":
         present = torch.zeros(num_classes, dtype=torch.bool, device=labels.device).scatter(0, labels, True)
-        score = torch.rand(num_classes, generator=generator, device=labels.device) + present
+        score = torch.rand(num_classes, device=labels.device, **source) + present
         rank = score.argsort(descending=True).argsort()
         size = int(num_classes * r + 1e-6)  # 100 * 0.29 is 28.999... in floating point
         return ((rank < size) | present).expand(len(labels), -1)

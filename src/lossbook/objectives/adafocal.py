@@ -62,7 +62,8 @@ class AdaFocalLoss(ScheduledLoss):
             probabilities = logits.float().softmax(1)
             confidence, predicted = probabilities.max(1)
             if self.training:
-                self._seen.append(torch.stack([confidence, (predicted == labels).float()]))
+                confidence, correct = self._of_all_processes(confidence, (predicted == labels).float())
+                self._seen.append(torch.stack([confidence, correct]))
             own = probabilities.gather(1, labels.unsqueeze(1)).squeeze(1)
             gamma = self.gammas[torch.bucketize(own, self.edges, right=True)]
         return focal(logits, labels, gamma=gamma, reduction=reduction)

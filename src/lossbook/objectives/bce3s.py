@@ -168,11 +168,15 @@ class TripartiteObjective(Objective[UnitHead]):
         if self.contrastive is not None:
             projections = self.projector(features)
             term = mixture(targets, lambda labels: self._contrastive(projections, labels, reduction))
-            loss = loss + self.lambda_ss * term if self._scheduled().share else loss
+            if self._scheduled().share:
+                loss = loss + self.lambda_ss * term
+            elif self.training and self._gathers():
+                loss = loss + 0.0 * term  # DDP waits for a gradient of each parameter
             self.measured["contrastive_loss"] = term.detach().mean()
             if self.training and len(targets) == 1:
                 # In place, so that whoever holds the buffer (DDP's broadcast, an average of models) sees the new rows.
-                self.bank.copy_(losses.update_bank(self.bank, self.seen, projections, targets[0][1])[0])
+                newest = self._of_all_processes(projections.detach(), targets[0][1])
+                self.bank.copy_(losses.update_bank(self.bank, self.seen, *newest)[0])
         if self.uniform is not None:
             term = _UNIFORM[self.uniform](self.head.weight)
             loss = loss + self.lambda_cc * term

@@ -27,6 +27,27 @@ def check_features(features: Tensor, weight: Tensor) -> None:
         raise ValueError(f"expected features on the objective's device {weight.device}, got {features.device}")
 
 
+def check_no_vmap(*tensors: Tensor) -> None:
+    """For losses of other libraries that choose by values, which ``torch.func.vmap`` cannot.
+
+    Raises:
+        RuntimeError: under vmap.
+    """
+    if not torch.compiler.is_compiling() and any(isinstance(tensor, Tensor) and _under_vmap(tensor) for tensor in tensors):
+        raise RuntimeError(
+            "this loss of pytorch-metric-learning does not go with torch.func.vmap: loop over the samples for their gradients, "
+            'or take their losses with reduction="none"'
+        )
+
+
+def _under_vmap(tensor: Tensor) -> bool:
+    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        if torch._C._functorch.is_batchedtensor(tensor):
+            return True
+        tensor = torch._C._functorch.get_unwrapped(tensor)
+    return False
+
+
 def check_share(share: float | Tensor, features: Tensor) -> None:
     """A share must lie within [0, 1]: a number, or one per sample.
 

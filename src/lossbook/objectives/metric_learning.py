@@ -5,6 +5,8 @@ All compare directions: prediction takes the largest cosine.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,8 @@ from torch import Tensor, nn
 from lossbook.heads.linear import CosineHead
 from lossbook.losses.checks import Reduction
 from lossbook.losses.fused.softmax import cross_entropy
-from lossbook.objectives.objective import Objective
+from lossbook.objectives.checks import check_no_vmap
+from lossbook.objectives.objective import H, Objective
 from lossbook.optional import extra
 
 
@@ -24,6 +27,47 @@ def library_losses() -> Any:
         from pytorch_metric_learning import losses  # imported late, as it takes a second
 
     return losses
+
+
+def _angles(cosines: Tensor) -> Tensor:
+    """The angles of cosines; those of 1 and -1, where the arc cosine has no slope, are the nearest ones that have one."""
+    limit = 1 - torch.finfo(cosines.dtype).eps / 2
+    return cosines.clamp(-limit, limit).acos()
+
+
+def _nca_computation(
+    query: Tensor,
+    proxies: Tensor,
+    labels: Tensor,
+    proxy_labels: Tensor,
+    indices_tuple: None,
+    *,
+    distance: nn.Module,
+    softmax_scale: float,
+) -> dict[str, Any]:
+    """The library's losses, and those of the hardest samples: the library leaves a sample out whose probability underflows, and
+    divides by those that nearly do.  The logarithm of such a probability is taken from the logits."""
+    logits = softmax_scale * -distance(query, proxies)
+    own = labels.unsqueeze(1)
+    probability = logits.softmax(1).gather(1, own).squeeze(1)
+    normal = probability >= torch.finfo(probability.dtype).tiny
+    losses = torch.where(normal, -probability.where(normal, 1.0).log(), -logits.log_softmax(1).gather(1, own).squeeze(1))
+    return {"loss": {"losses": losses, "indices": torch.arange(len(query), device=query.device), "reduction_type": "element"}}
+
+
+def _keep_types(dtype: torch.dtype, device: torch.device) -> None:
+    """The library gives its parameters the features' type, in place; here the features have the parameters' type."""
+
+
+def repaired(loss: nn.Module) -> nn.Module:
+    """A loss module of the library without its holes: the gradient of ArcFace at a cosine of 1 is finite (0), ProxyNCA++ counts
+    every sample, and no call writes on the parameters.  All other values are the same, to the last bit."""
+    if hasattr(loss, "get_angles"):
+        loss.get_angles = _angles
+    if hasattr(loss, "nca_computation"):
+        loss.nca_computation = functools.partial(_nca_computation, distance=loss.distance, softmax_scale=loss.softmax_scale)
+    loss.cast_types = _keep_types
+    return loss
 
 
 class PerSample(nn.Module):
@@ -70,7 +114,23 @@ class _Borrowed:
         return torch.func.functional_call(PerSample(self.module), parameters, (features, labels))
 
 
-class ProxyObjective(Objective[CosineHead]):
+class BorrowedObjective(Objective[H]):
+    """A loss of the library: it takes features of the parameters' type, whatever autocast asks for.
+
+    Most of them choose entries by value, which ``torch.func.vmap`` cannot; those that do not have ``vmaps``.
+    """
+
+    vmaps = False
+
+    def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
+        if not self.vmaps:
+            check_no_vmap(features, labels)
+        features = features.to(self.head.weight.dtype)
+        with torch.autocast(features.device.type, enabled=False):
+            return super()._forward(features, labels, sample_weight, reduction)
+
+
+class ProxyObjective(BorrowedObjective[CosineHead]):
     """A loss with one proxy per class.
 
     Args:
@@ -78,6 +138,7 @@ class ProxyObjective(Objective[CosineHead]):
         scale: of the cosines in ``logits``: with it they are the logits of the loss up to margins and constants.
         fused_loss: see :class:`Objective`.
         per_sample: the loss is the mean of one loss per sample.
+        vmaps: see :class:`BorrowedObjective`.
     """
 
     def __init__(
@@ -88,24 +149,20 @@ class ProxyObjective(Objective[CosineHead]):
         scale: float,
         fused_loss: Callable[..., Tensor] | None = None,
         per_sample: bool = True,
+        vmaps: bool = False,
     ) -> None:
-        borrowed = _Borrowed(loss)
+        borrowed = _Borrowed(repaired(loss))
         super().__init__(CosineHead(in_features, num_classes, "zero", scale), borrowed, fused_loss)
         self._borrowed = borrowed
         self.head.weight.data.copy_(borrowed.start())
-        self.per_sample = per_sample
-
-    def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
-        features = features.to(self.head.weight.dtype)
-        with torch.autocast(features.device.type, enabled=False):
-            return super()._forward(features, labels, sample_weight, reduction)
+        self.per_sample, self.vmaps = per_sample, vmaps
 
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         loss = self._borrowed if reduction == "mean" else self._borrowed.per_sample
         return loss(self.head.weight, features, labels)
 
 
-class PairObjective(Objective[CosineHead]):
+class PairObjective(BorrowedObjective[CosineHead]):
     """A loss of pairs of samples, without proxies.
 
     ``head.weight`` is not trained: it holds a running mean of each class's directions, in which the mean of a new batch
@@ -122,14 +179,9 @@ class PairObjective(Objective[CosineHead]):
         self.head.weight.requires_grad_(False)
         nn.init.zeros_(self.head.weight)
 
-    def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
-        features = features.to(self.head.weight.dtype)
-        with torch.autocast(features.device.type, enabled=False):
-            return super()._forward(features, labels, sample_weight, reduction)
-
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         if self.training:
-            self._follow(features.detach(), labels)
+            self._follow(*self._of_all_processes(features.detach(), labels))
         return self.loss(features, labels)
 
     @torch.no_grad()
@@ -144,7 +196,7 @@ class PairObjective(Objective[CosineHead]):
 def proxy_nca(in_features: int, num_classes: int, scale: float = 9.0) -> Objective:
     """ProxyNCA++: a softmax of squared distances on the sphere; its temperature of 1/9 is the scale of 9."""
     loss = library_losses().ProxyNCALoss(num_classes, in_features, softmax_scale=scale)
-    return ProxyObjective(in_features, num_classes, loss, 2 * scale)  # |x - p|^2 = 2 - 2 cos
+    return ProxyObjective(in_features, num_classes, loss, 2 * scale, vmaps=True)  # |x - p|^2 = 2 - 2 cos
 
 
 def proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha: float = 32.0) -> Objective:
@@ -155,14 +207,13 @@ def proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha:
 def normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:
     """The temperature divides, as in its paper."""
     loss = library_losses().NormalizedSoftmaxLoss(num_classes, in_features, temperature=temperature)
-    return ProxyObjective(in_features, num_classes, loss, 1 / temperature, cross_entropy)
+    return ProxyObjective(in_features, num_classes, loss, 1 / temperature, cross_entropy, vmaps=True)
 
 
-def arcface(in_features: int, num_classes: int, margin: float = 28.6, scale: float = 64.0) -> Objective:
-    """The margin is in degrees."""
-    return ProxyObjective(
-        in_features, num_classes, library_losses().ArcFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
-    )
+def arcface(in_features: int, num_classes: int, margin: float = math.radians(28.6), scale: float = 64.0) -> Objective:
+    """The margin is in radians."""
+    loss = library_losses().ArcFaceLoss(num_classes, in_features, margin=math.degrees(margin), scale=scale)
+    return ProxyObjective(in_features, num_classes, loss, scale)
 
 
 def cosface(in_features: int, num_classes: int, margin: float = 0.35, scale: float = 64.0) -> Objective:

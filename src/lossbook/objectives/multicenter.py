@@ -25,7 +25,7 @@ from lossbook.losses.multicenter import (
     with_margin,
 )
 from lossbook.objectives.checks import check_share
-from lossbook.objectives.metric_learning import PerSample, library_losses
+from lossbook.objectives.metric_learning import BorrowedObjective, PerSample, library_losses, repaired
 from lossbook.objectives.objective import Objective, Targets, mixture
 from lossbook.objectives.schedule import Schedule
 
@@ -173,7 +173,7 @@ class _LibraryHead(nn.Module):
 
     def __init__(self, classifier: nn.Module, parameter: str, num_classes: int) -> None:
         super().__init__()
-        self.classifier = classifier
+        self.classifier = repaired(classifier)
         self.parameter = parameter
         self.num_classes = num_classes
         self.register_parameter("bias", None)
@@ -195,7 +195,7 @@ class _LibraryHead(nn.Module):
         return self.weight.new_zeros(())
 
 
-class LibraryObjective(Objective[_LibraryHead]):
+class LibraryObjective(BorrowedObjective[_LibraryHead]):
     """A classifier of pytorch-metric-learning with its own loss."""
 
     def __init__(self, head: _LibraryHead) -> None:

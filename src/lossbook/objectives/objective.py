@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from lossbook.heads.protocol import AnyHead
@@ -21,6 +21,7 @@ from lossbook.losses.checks import (
     reduce,
 )
 from lossbook.objectives.checks import check_features, check_share
+from lossbook.objectives.distributed import FollowsBatches
 from lossbook.objectives.schedule import Hook, Schedule, watch
 
 Loss = Callable[..., Tensor]
@@ -38,7 +39,7 @@ def mixture(targets: Targets, loss_of: Callable[[Tensor], Tensor]) -> Tensor:
     return total
 
 
-class ScheduledLoss(nn.Module):
+class ScheduledLoss(FollowsBatches):
     """A loss of (logits, labels) that changes in the course of the training.  Its buffers are stored with the objective."""
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
@@ -46,7 +47,7 @@ class ScheduledLoss(nn.Module):
         raise NotImplementedError
 
 
-class Objective(nn.Module, Generic[H]):
+class Objective(FollowsBatches, Generic[H]):
     """Head and loss.
 
     A subclass says how its loss is computed in ``_of_logits``, or in ``_plain`` where the loss takes more than the head's
@@ -145,9 +146,11 @@ class Objective(nn.Module, Generic[H]):
         check_reduction(reduction)
         if sample_weight is not None:
             check_sample_weight(sample_weight, len(features), features.device)
-        if self.ignore_index is not None:
-            return self._forward_of_kept(features, labels, sample_weight, reduction)
-        return self._forward(features, labels, sample_weight, reduction)
+        form = self._forward if self.ignore_index is None else self._forward_of_kept
+        loss = form(features, labels, sample_weight, reduction)
+        if self.synchronized and self.training and self.per_sample and reduction == "mean":
+            loss = self._in_proportion(loss, self._weight_of(features, labels, sample_weight))
+        return loss
 
     def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
         check = check_soft_targets if self.soft_targets and is_soft(labels) else check_labels
@@ -188,6 +191,16 @@ class Objective(nn.Module, Generic[H]):
             raise TypeError("a weight per class goes with labels, not with soft targets: pass sample_weight")
         weights = self.weight[labels]
         return weights if sample_weight is None else weights * sample_weight
+
+    def _weight_of(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None) -> Tensor | None:
+        """The weight of the batch, a scalar; None where it is the number of samples."""
+        if sample_weight is None and self.weight is None and self.ignore_index is None:
+            return None
+        weights = features.new_ones(len(features), dtype=torch.float32) if sample_weight is None else sample_weight.float()
+        if self.ignore_index is not None and not is_soft(labels):
+            kept = labels != self.ignore_index
+            weights, labels = weights * kept, labels.where(kept, 0)
+        return (weights if self.weight is None else weights * self.weight[labels]).sum()
 
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         """The loss through the logits (B, N): its mean, or one per sample."""

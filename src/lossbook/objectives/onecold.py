@@ -125,7 +125,7 @@ class DistilledObjective(OneColdObjective):
         if self.source == "instance":
             return one_cold_cross_entropy(logits, labels, instance_targets(predictions, labels, self.alpha), reduction=reduction)
         if self.training:
-            self.sums.index_add_(0, labels, predictions.to(self.sums.dtype))
+            self.sums.index_add_(0, *self._of_all_processes(labels, predictions.to(self.sums.dtype)))
         return one_cold_cross_entropy(logits, labels, class_targets(self.weights, labels, self.alpha), reduction=reduction)
 
 

@@ -146,6 +146,7 @@ def _backbone(spec: RunSpec, images: Tensor) -> tuple[nn.Module, int]:
 def _objective(spec: RunSpec, num_features: int, class_counts: Tensor, earlier: Objective | None) -> Objective:
     """The phase's objective; it takes over the state of the earlier phase's, which has to hold all parameters."""
     objective = create_objective(spec.objective, num_features, len(class_counts), class_counts, **spec.objective_args)
+    objective.synchronize(gather=False)  # every process is given the features of all
     if earlier is not None:
         absent = objective.load_state_dict(earlier.state_dict(), strict=False).missing_keys
         missing = [name for name, _ in objective.named_parameters() if name in absent]
