@@ -386,7 +386,10 @@ BAD_ARGUMENTS = {
     "beta of 1": (lambda c, y: bce3s.class_balanced_weights(COUNTS, 1.0), r"beta must lie within \[0, 1\)"),
     "an empty class": (lambda c, y: bce3s.class_balanced_weights(torch.tensor([3, 0])), r"at least one training image.*\[3, 0\]"),
     "one class": (lambda c, y: bce3s.class_balanced_weights(torch.tensor([3])), r"class counts of shape \(K,\)"),
-    "counts of another shape": (lambda c, y: longtail.ldam(c, y, COUNTS[:4]), r"class counts of shape \(5,\), got \(4,\)"),
+    "counts of another shape": (
+        lambda c, y: longtail.ldam(c, y, COUNTS[:4]),
+        r"class counts of shape \(5,\), one per class, got \(4,\)",
+    ),
     "gamma": (lambda c, y: longtail.class_balanced_focal(c, y, COUNTS, gamma=-1.0), "gamma must be at least 0"),
     "margin": (lambda c, y: longtail.ldam(c, y, COUNTS, max_margin=-1.0), "max_margin >= 0 and scale > 0"),
     "scale": (lambda c, y: longtail.ldam(c, y, COUNTS, scale=0.0), "max_margin >= 0 and scale > 0"),

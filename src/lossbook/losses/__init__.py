@@ -11,6 +11,7 @@ from lossbook.losses.baselines import (
     cyclical_focal,
     focal,
     label_smoothing,
+    negative_log,
 )
 from lossbook.losses.bce3s import contrastive_bce, contrastive_ce, joint_bce, joint_ce, uniform_bce, uniform_ce
 from lossbook.losses.longtail import balanced_softmax, class_balanced_focal, ldam, logit_adjusted
@@ -44,6 +45,7 @@ __all__ = [
     "logit_adjusted",
     "multicenter_cross_entropy",
     "naive",
+    "negative_log",
     "one_cold_cross_entropy",
     "uce",
     "uniform_bce",

@@ -20,29 +20,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossbook.heads.linear import unit_vectors
-from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, check_tensor, is_soft, readable, reduce
+from lossbook.losses.checks import (
+    Reduction,
+    check_class_counts,
+    check_logits_labels,
+    check_per_class,
+    check_reduction,
+    check_tensor,
+    is_soft,
+    reduce,
+)
 from lossbook.losses.uniform import binary_terms, log_one_plus_exp
 from lossbook.precision import at_least_float32, widest
 
 Resampling = Literal["sample", "batch"]
-
-
-def check_class_counts(class_counts: Tensor) -> None:
-    """Counts must be (K,), finite, with at least one image of every class.
-
-    The number of images is checked on the CPU only: elsewhere the check would wait for the device.
-    """
-    check_tensor("class_counts", class_counts)
-    if class_counts.ndim != 1 or len(class_counts) < 2:
-        raise ValueError(f"expected class counts of shape (K,) with K >= 2 classes, got {tuple(class_counts.shape)}")
-    counts = readable(class_counts)
-    if counts is not None and not bool(((counts >= 1) & counts.isfinite()).all()):
-        raise ValueError(f"expected at least one training image of every class, and finitely many, got {counts.tolist()}")
-
-
-def _check_per_class(name: str, values: Tensor | None, logits: Tensor) -> None:
-    if values is not None and values.shape != logits.shape[1:]:
-        raise ValueError(f"expected {name} of shape ({logits.shape[1]},), one per class, got {tuple(values.shape)}")
 
 
 def _weighted(losses: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
@@ -92,14 +83,13 @@ def joint_bce(
         tensor(1.3863)
     """
     check_logits_labels(logits, labels, soft=True)
-    _check_per_class("class_weights", class_weights, logits)
+    check_per_class("class_weights", class_weights, logits)
     if keep is not None and (keep.shape != logits.shape or keep.dtype != torch.bool):
         raise ValueError(f"expected keep of bool and shape {tuple(logits.shape)}, got {keep.dtype} and {tuple(keep.shape)}")
     logits = at_least_float32(logits)
     if is_soft(labels):
         positives = _weighted_shares(labels, logits, class_weights)
-        negatives = positives.sum(1, keepdim=True) - positives
-        negatives = negatives if keep is None else negatives * keep
+        negatives = (positives.sum(1, keepdim=True) - positives) * (1 if keep is None else keep)
         return reduce((positives * log_one_plus_exp(-logits) + negatives * log_one_plus_exp(logits)).sum(1), reduction)
     terms = binary_terms(logits, labels)
     if keep is not None:
@@ -118,10 +108,7 @@ def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
     :math:`\beta = 0.9999`.
 
     Args:
-        logits: :math:`c_j`, (B, K).
-        labels: (B,), int64, or soft targets (B, K): a distribution over the classes for every sample.
-        class_weights: :math:`\omega`, (K,), see :func:`class_balanced_weights`.
-        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
+        logits, labels, class_weights, reduction: see :func:`joint_bce`.
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -131,11 +118,10 @@ def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
         tensor(1.3863)
     """
     check_logits_labels(logits, labels, soft=True)
-    _check_per_class("class_weights", class_weights, logits)
+    check_per_class("class_weights", class_weights, logits)
     logits = at_least_float32(logits)
     if is_soft(labels):
-        shares = _weighted_shares(labels, logits, class_weights)
-        return reduce(F.cross_entropy(logits, shares, reduction="none"), reduction)
+        return reduce(F.cross_entropy(logits, _weighted_shares(labels, logits, class_weights), reduction="none"), reduction)
     return reduce(_weighted(F.cross_entropy(logits, labels, reduction="none"), labels, class_weights), reduction)
 
 
@@ -219,7 +205,7 @@ def _bank_logits(projections: Tensor, labels: Tensor, bank: Tensor, tau: float, 
     projections = at_least_float32(projections)
     logits = F.linear(unit_vectors(projections), unit_vectors(bank.detach().to(projections.dtype)))
     check_logits_labels(logits, labels)
-    _check_per_class("seen", seen, logits)
+    check_per_class("seen", seen, logits)
     return at_least_float32(logits) / tau
 
 
@@ -277,13 +263,9 @@ def contrastive_ce(
     The paper's settings are those of :func:`contrastive_bce`.
 
     Args:
-        projections: :math:`z`, (B, p).
-        labels: (B,), int64.
-        bank: :math:`z_*`, one projection per class, (K, p); gets no gradient.
-        tau: temperature, positive.
+        projections, labels, bank, tau, reduction: see :func:`contrastive_bce`.
         seen: bool (K,), the classes whose entry of the bank is set.  The others are left out of the denominator, and a
             sample of such a class adds 0.  None = all seen.
-        reduction: see :func:`~lossbook.losses.checks.reduce`; ``"none"`` gives every sample's loss, (B,).
 
     Returns:
         Scalar in [0, inf), in nats.

@@ -164,6 +164,25 @@ def check_sample_weight(sample_weight: Tensor, samples: int, device: torch.devic
         raise ValueError(f"expected sample_weight >= 0 and finite, got values from {values.min():.4g} to {values.max():.4g}")
 
 
+def check_class_counts(class_counts: Tensor) -> None:
+    """Counts must be (K,), finite, with at least one image of every class.
+
+    The number of images is checked on the CPU only: elsewhere the check would wait for the device.
+    """
+    check_tensor("class_counts", class_counts)
+    if class_counts.ndim != 1 or len(class_counts) < 2:
+        raise ValueError(f"expected class counts of shape (K,) with K >= 2 classes, got {tuple(class_counts.shape)}")
+    counts = readable(class_counts)
+    if counts is not None and not bool(((counts >= 1) & counts.isfinite()).all()):
+        raise ValueError(f"expected at least one training image of every class, and finitely many, got {counts.tolist()}")
+
+
+def check_per_class(name: str, values: Tensor | None, logits: Tensor) -> None:
+    """One value per class of the logits (B, N), or none at all."""
+    if values is not None and values.shape != logits.shape[1:]:
+        raise ValueError(f"expected {name} of shape ({logits.shape[1]},), one per class, got {tuple(values.shape)}")
+
+
 def check_tensor(name: str, values: object) -> None:
     """A number, list or array in a tensor's place is a ``TypeError``."""
     if not isinstance(values, Tensor):

@@ -11,8 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.losses.bce3s import check_class_counts, class_balanced_weights
-from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, reduce
+from lossbook.losses.bce3s import class_balanced_weights
+from lossbook.losses.checks import (
+    Reduction,
+    check_class_counts,
+    check_logits_labels,
+    check_per_class,
+    check_reduction,
+    reduce,
+)
 from lossbook.losses.uniform import as_target
 from lossbook.precision import at_least_float32
 
@@ -20,8 +27,7 @@ from lossbook.precision import at_least_float32
 def _check(logits: Tensor, labels: Tensor, class_counts: Tensor, soft: bool = False) -> Tensor:
     check_logits_labels(logits, labels, soft)
     check_class_counts(class_counts)
-    if class_counts.shape != logits.shape[1:]:
-        raise ValueError(f"expected class counts of shape ({logits.shape[1]},), got {tuple(class_counts.shape)}")
+    check_per_class("class counts", class_counts, logits)
     return at_least_float32(logits)
 
 

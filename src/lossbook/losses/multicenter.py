@@ -26,7 +26,7 @@ __all__ = [
     "with_margin",
 ]
 
-# Below it the square root in sin(theta) would have too steep a gradient.
+# Below it the square root in sin(theta) would have too steep a gradient: it gets none.
 _SMALLEST_SQUARED_SINE = 1e-7
 
 
@@ -165,11 +165,13 @@ def additive_angular_margin(cosines: Tensor, margin: float) -> Tensor:
 
     Example:
         >>> additive_angular_margin(torch.tensor([1.0, 0.0]), margin=0.5)
-        tensor([ 0.8774, -0.4794])
+        tensor([ 0.8776, -0.4794])
     """
     if not 0 <= margin <= math.pi / 2:
         raise ValueError(f"expected a margin within [0, pi/2] radians, got {margin}")
-    sines = (1 - cosines.square()).clamp_min(_SMALLEST_SQUARED_SINE).sqrt()
+    squares = 1 - cosines.square()
+    sines = squares.clamp_min(_SMALLEST_SQUARED_SINE).sqrt()
+    sines = sines + (squares.detach().clamp_min(0).sqrt() - sines.detach())  # the value without the bound
     moved = cosines * math.cos(margin) - sines * math.sin(margin)
     return torch.where(cosines > -math.cos(margin), moved, cosines - margin * math.sin(margin))
 

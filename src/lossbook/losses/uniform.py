@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.losses.checks import Reduction, check_logits_labels, check_reduction, is_soft, reduce
+from lossbook.losses.checks import Reduction, check_logits_labels, check_per_class, check_reduction, is_soft, reduce
 from lossbook.precision import at_least_float32
 
 # Above this value softplus returns its argument.  torch's default, 20, would cost float64 its last seven digits.
@@ -181,8 +181,7 @@ def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor, *, reduction: Red
         tensor(1.3863)
     """
     check_logits_labels(similarities, labels)
-    if bias.shape != similarities.shape[1:]:
-        raise ValueError(f"expected a bias of shape ({similarities.shape[1]},), one per class, got {tuple(bias.shape)}")
+    check_per_class("a bias", bias, similarities)
     return binary_cross_entropy(at_least_float32(similarities) - bias[labels].unsqueeze(1), labels, reduction=reduction)
 
 

@@ -11,12 +11,21 @@ gradients, and the backward hands them over.
 
 Further modules say what the logits are: inner products and cosines (``products``), Euclidean distances
 (``distances``), inner products with sampled sub-centres (``subcenters``).  ``autograd`` hands a loss and its gradients to
-torch, ``blocks`` cuts classes and samples and multiplies.
+torch, ``blocks`` cuts classes and samples and multiplies, ``samples`` holds what is known of the single samples.
 
-All losses take the mean over the batch, are those of the functions they are named after up to the order of the sums (a
-relative 1e-5 in float32, 1e-12 in float64) and compute half precision in float32; under autocast the operands of the
-products are rounded to its type.  Gradients that autograd does not ask for are not formed, under ``torch.no_grad`` none at all.
-``create_graph=True`` is an error, and ``torch.compile`` breaks the graph at these functions.
+All losses are those of the functions they are named after up to the order of the sums (a relative 1e-5 in float32, 1e-12 in
+float64) and compute half precision in float32.  All take ``reduction`` and ``sample_weight``, soft targets where the function
+that they are named after does, and ``details``, a :class:`~lossbook.losses.fused.samples.Details` that they fill with what a
+training step would form the logits again for: every sample's loss and prediction, and how many predictions are right.
+
+Under autocast the operands of the products are rounded to its type.  On CUDA, and on a CPU with units for bfloat16 (Intel's
+AMX), the products are also made in that type; there those of a CPU come back rounded to bfloat16, as they do from
+``F.linear``, and everything else is float32.  Exponentials below 1e-31 (float32) are taken as 0, as some cores need a hundred
+times as long for the denormal numbers that come of them.
+
+Gradients that autograd does not ask for are not formed, under ``torch.no_grad`` and ``torch.inference_mode`` none at all.
+``create_graph=True`` and the transforms of ``torch.func`` are an error, and ``torch.compile`` breaks the graph at these
+functions.
 
 All raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see
 :func:`~lossbook.losses.checks.check_logits_labels`.
