@@ -2,6 +2,8 @@
 
 Every suite runs in a process of its own: what the memory allocator saw before decides whether a large block costs page
 faults, which made one comparison four times slower after another suite.
+
+On a machine with a GPU the same command measures there: ``python -m benchmarks losses fused`` is the part on losses.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks import fused, geometry, losses, ood, proxies, retrieval, training, uniform_accuracy
+from benchmarks.measure import features, processor
 from lossbook.files import write_atomically
 from lossbook.paths import in_project
 
@@ -46,7 +49,7 @@ def main() -> None:
             frame = pd.DataFrame(process.submit(SUITES[name], arguments.quick).result())
             write_atomically(in_project(arguments.output) / f"{name}.csv", frame.to_csv(index=False))
             frame["items/s"] = (1000 * frame["items"] / frame["ours_ms"]).round().astype(int)
-            print(f"\n{name}: ratios are ours / peer, medians of CPU time, one thread", flush=True)
+            print(f"\n{name}: ratios are ours / peer, medians of CPU time, one thread; {processor()}, {features()}", flush=True)
             print(frame.reindex(columns=[name for name in SHOWN if name in frame]).to_string(index=False), flush=True)
 
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.measure import DEVICE, Values, compare, whole
+from benchmarks.measure import DEVICE, Values, compare, incomparable, whole
 from lossbook.objectives import create_objective
 
 BATCH, FEATURES = 256, 512
@@ -80,8 +80,10 @@ CASES: dict[str, Case] = {
 }
 
 
-def case(name: str, num_classes: int, repeats: int, cases: dict[str, Case] | None = None) -> dict[str, Any]:
-    """The loss and all gradients of the objective, beside its peer."""
+def case(
+    name: str, num_classes: int, repeats: int, cases: dict[str, Case] | None = None, bfloat16: bool = False
+) -> dict[str, Any]:
+    """The loss and all gradients of the objective, beside its peer; ``bfloat16``: both under autocast, values not compared."""
     arguments, peer_name, peer = (cases or CASES)[name]
     torch.manual_seed(0)
     objective = create_objective(name, FEATURES, num_classes, **arguments).to(DEVICE)
@@ -89,15 +91,18 @@ def case(name: str, num_classes: int, repeats: int, cases: dict[str, Case] | Non
     labels = torch.randint(num_classes, (BATCH,), device=DEVICE)
     inputs = (features, *objective.parameters())
 
-    def with_gradients(loss: Tensor) -> Values:
+    def with_gradients(form: Callable[[], Tensor]) -> Values:
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=bfloat16):
+            loss = form()
         return loss.detach(), *torch.autograd.grad(loss, inputs)
 
     return compare(
-        f"{name}, B={BATCH}, N={num_classes:,}, d={FEATURES}",
+        f"{name}, B={BATCH}, N={num_classes:,}, d={FEATURES}" + (", bfloat16" if bfloat16 else ""),
         peer_name,
-        whole(lambda: with_gradients(objective(features, labels))),
-        whole(lambda: with_gradients(peer(features, labels, objective.head))),
+        whole(lambda: with_gradients(lambda: objective(features, labels))),
+        whole(lambda: with_gradients(lambda: peer(features, labels, objective.head))),
         items=BATCH,
+        error=incomparable if bfloat16 else None,
         repeats=repeats,
     )
 

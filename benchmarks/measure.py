@@ -85,6 +85,7 @@ def compare(
         "items": items,
         "device": torch.cuda.get_device_name(DEVICE) if DEVICE.type == "cuda" else "cpu",
         "machine": processor(),
+        "features": features(),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "repeats": repeats,
@@ -152,7 +153,16 @@ def _peak_bytes(reading: list[float]) -> Iterator[None]:
 
 def processor() -> str:
     """The processor's model name; never the host's."""
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def features() -> str:
+    """Which of the instructions that decide about speed the processor has, for example ``avx2 avx512f amx_bf16``."""
+    found = _cpu_info("flags").split()
+    return " ".join(name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in found)
+
+
+def _cpu_info(key: str) -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")
