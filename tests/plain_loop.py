@@ -54,7 +54,7 @@ def plain_loop(name: str, accumulate: int = 1) -> Net:
 
 
 def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
-    """To the last bit, and trained at all."""
+    """To the last bit, with all that belongs to the state."""
     state, expected = one.state_dict(), other.state_dict()
     assert state.keys() == expected.keys()
     different = [name for name, value in state.items() if not torch.equal(value, expected[name])]

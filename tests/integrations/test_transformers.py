@@ -3,12 +3,13 @@
 import sys
 
 import pytest
+import torch
 from plain_loop import BATCH, EPOCHS, HOOKED, RATE, assert_same_weights, plain_loop, problem
 
 import lossbook._torchvision  # noqa: F401  cures torchvision, which transformers may import
 
 transformers = pytest.importorskip("transformers")
-pytest.importorskip("accelerate")
+accelerate = pytest.importorskip("accelerate")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 from lossbook.integrations.transformers import LossbookCallback  # noqa: E402
@@ -69,3 +70,18 @@ def test_a_training_without_a_last_epoch_is_refused():
     state = transformers.TrainerState(num_train_epochs=sys.maxsize)
     with pytest.raises(ValueError, match="0 <= epoch < epochs, got 0 and 0"):
         LossbookCallback().on_epoch_begin(None, state, None, model=problem("adafocal")[0])
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_loop_of_accelerate_with_an_attached_optimizer(wrapped):
+    net, samples = problem("cot")
+    own = torch.optim.SGD(net.parameters(), lr=RATE)
+    model, optimizer = accelerate.Accelerator(cpu=True).prepare(net, own)
+    net.objective.attach(optimizer if wrapped else own)
+    for epoch in range(EPOCHS):
+        net.objective.start_epoch(epoch, EPOCHS)
+        for x, labels in torch.utils.data.DataLoader(samples, batch_size=BATCH):
+            optimizer.zero_grad()
+            model(x, labels)["loss"].backward()
+            optimizer.step()
+    assert_same_weights(net, plain_loop("cot"))

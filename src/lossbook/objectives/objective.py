@@ -319,9 +319,13 @@ class Objective(FollowsBatches, Generic[H]):
     def attach(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
         """Let ``optimizer`` call ``after_step`` after each of its steps from now on, instead of the training loop.
 
+        Args:
+            optimizer: or what accelerate or Lightning Fabric have wrapped it in.
+
         Returns:
             A handle whose ``remove()`` ends it.
         """
+        optimizer = getattr(optimizer, "optimizer", optimizer)  # what is wrapped
         return optimizer.register_step_post_hook(lambda *_: self.after_step())
 
     def threshold(self) -> Tensor:

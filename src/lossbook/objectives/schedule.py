@@ -116,7 +116,7 @@ def watch(objective: Scheduled) -> None:
 
     The question is asked where the steps are made, not in ``forward``: so it reaches compiled objectives, costs no look at the
     device, and is right for any number of forward passes per step (accumulated gradients, closures).  An optimizer that is no
-    ``torch.optim.Optimizer`` does not ask.
+    ``torch.optim.Optimizer``, or whose own step is compiled, does not ask.
     """
     _watched.add(objective)
     _ask_before_steps()
@@ -129,8 +129,10 @@ def _ask_before_steps() -> None:
 
 
 def _before_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    if torch.compiler.is_compiling():
+        return
     watched = [objective for objective in _watched if objective.schedule is not None]
-    if not watched or torch.compiler.is_compiling():
+    if not watched:
         return
     stepped = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     for objective in watched:
