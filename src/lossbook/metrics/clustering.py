@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from lossbook.metrics.checks import check_tensors
 from lossbook.metrics.neighbours import Distance, check_embeddings, points_of
 from lossbook.optional import extra
 
@@ -38,8 +39,9 @@ def nmi(features: Tensor, labels: Tensor, distance: Distance = "euclidean", seed
         from sklearn.cluster import KMeans
         from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
+    check_tensors(features=features, labels=labels)
     check_embeddings(features, labels)
-    points, classes = points_of(features, distance).double().cpu().numpy(), labels.cpu().numpy()
+    points, classes = points_of(features, distance).cpu().double().numpy(), labels.cpu().numpy()
     means = KMeans(n_clusters=len(labels.unique()), n_init=10, random_state=seed).fit(points)
     scores = (normalized_mutual_info_score, adjusted_mutual_info_score)
     return Clustering(*(float(score(classes, means.labels_, average_method="geometric")) for score in scores))

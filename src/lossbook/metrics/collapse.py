@@ -2,8 +2,8 @@ r"""How far is a classifier collapsed?  Neural collapse, Fisher's ratio and the 
 
 ``features`` (M, d) with ``labels`` (M,) are the penultimate layer's outputs, ``weight`` (K, d) and ``bias`` the linear
 classifier on them.  :math:`h_k` is the mean feature of class :math:`k`, :math:`h_G` the mean of the class means: every
-class counts the same, as in Appendix A.9, where all classes have equally many samples.  Everything is computed in float64,
-of which only the class means and one chunk of the features are held.
+class counts the same, as in Appendix A.9, where all classes have equally many samples.  Everything is computed in float64
+(float32 on a device that has no float64), of which only the class means and one chunk of the features are held.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lossbook.losses.checks import check_logits_labels
+from lossbook.metrics.checks import check_classified, check_tensors
+from lossbook.precision import wide, widest
 
 # Rows whose float64 copies exist at a time.
 _CHUNK_ROWS = 512
 
 
 def _class_means(features: Tensor, labels: Tensor, num_classes: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """The class means (K, d) in float64, each sample's class counted among those K, and their sizes (K,).
+    """The class means (K, d) in the widest dtype, each sample's class counted among those K, and their sizes (K,).
 
     With ``num_classes`` every class needs a sample; without, K is the number of classes that have one.
     """
+    check_tensors(features=features, labels=labels)
     if features.ndim != 2 or labels.shape != features.shape[:1] or not len(labels):
         raise ValueError(
             f"expected features (M, d) and labels (M,) with M >= 1, got {tuple(features.shape)} and {tuple(labels.shape)}"
@@ -35,18 +37,18 @@ def _class_means(features: Tensor, labels: Tensor, num_classes: int | None = Non
         raise ValueError(f"expected samples of each of the {num_classes} classes, got the labels {present.tolist()}")
     if len(present) < 2:
         raise ValueError(f"expected samples of at least 2 classes, got the labels {present.tolist()}")
-    means = features.new_zeros(len(present), features.shape[1], dtype=torch.float64)
+    means = features.new_zeros(len(present), features.shape[1], dtype=widest(features.device))
     for rows, own in zip(features.detach().split(_CHUNK_ROWS), member.split(_CHUNK_ROWS), strict=True):
-        means.index_add_(0, own, rows.double())
+        means.index_add_(0, own, wide(rows))
     if not bool(means.isfinite().all()):
         raise ValueError("expected finite features; did the training diverge?")
     return means.div_(counts.unsqueeze(1)), member, counts
 
 
 def _residuals(features: Tensor, means: Tensor, member: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features less their class mean in float64, and their classes, chunk by chunk."""
+    """Features less their class mean in the widest dtype, and their classes, chunk by chunk."""
     for rows, own in zip(features.detach().split(_CHUNK_ROWS), member.split(_CHUNK_ROWS), strict=True):
-        yield rows.double() - means[own], own
+        yield wide(rows) - means[own], own
 
 
 def _rank_tolerance(values: Tensor, shape: torch.Size, dtype: torch.dtype) -> float:
@@ -81,7 +83,7 @@ def nc1(features: Tensor, labels: Tensor) -> float:
     kept = singular > _rank_tolerance(singular, means.shape, features.dtype)
     if not bool(kept.any()):
         return float("inf")
-    share = 1 / (count * sizes.double())
+    share = 1 / (count * wide(sizes))
     variance = sum(share[own] @ (rows @ directions[kept].T).square_() for rows, own in _residuals(features, means, member))
     return float((variance / (singular[kept].square() / count)).sum() / count)
 
@@ -96,9 +98,10 @@ def _distance_to_etf(gram: Tensor) -> float:
 
 
 def _check_weight(weight: Tensor) -> Tensor:
+    check_tensors(weight=weight)
     if weight.ndim != 2 or len(weight) < 2:
         raise ValueError(f"expected a weight (K, d) of at least 2 classes, got {tuple(weight.shape)}")
-    return weight.detach().double()
+    return wide(weight.detach())
 
 
 def nc2(weight: Tensor) -> float:
@@ -127,6 +130,7 @@ def nc3(features: Tensor, labels: Tensor, weight: Tensor) -> float:
     Returns:
         Within [0, 2]; 0 when both are the same simplex ETF up to scale, NaN when all products are zero.
     """
+    check_tensors(features=features, labels=labels, weight=weight)
     weight = _check_weight(weight)
     means, _, _ = _class_means(features, labels, len(weight))
     if features.shape[1] != weight.shape[1]:
@@ -155,13 +159,16 @@ def nc4(features: Tensor, labels: Tensor, weight: Tensor, bias: Tensor | None) -
         >>> nc4(features, labels, torch.tensor([[1.0], [-1.0]]), torch.tensor([-2.0, 2.0]))
         0.0
     """
+    check_tensors(features=features, labels=labels, weight=weight)
+    if bias is not None:
+        check_tensors(weight=weight, bias=bias)
     weight = _check_weight(weight)
     means, _, _ = _class_means(features, labels)
     if features.shape[1] != weight.shape[1]:
         raise ValueError(f"expected features of the weight's {weight.shape[1]} dimensions, got {features.shape[1]}")
     if bias is not None and bias.shape not in ((1,), weight.shape[:1]):
         raise ValueError(f"expected a bias of shape ({len(weight)},) or (1,), got {tuple(bias.shape)}")
-    mean_logits = weight @ means.mean(0) + (0 if bias is None else bias.detach().double())
+    mean_logits = weight @ means.mean(0) + (0 if bias is None else wide(bias.detach()))
     return float(mean_logits.square().sum())
 
 
@@ -182,7 +189,7 @@ def fisher_ratio(features: Tensor, labels: Tensor) -> float:
     """
     means, member, sizes = _class_means(features, labels)
     within = sum(rows.square_().sum() for rows, _ in _residuals(features, means, member))
-    share = sizes.double()
+    share = wide(sizes)
     between = share @ (means - share @ means / len(labels)).square().sum(1)
     return float(between / within)
 
@@ -206,20 +213,20 @@ def principal_accuracies(logits: Tensor, labels: Tensor) -> Tensor:
         >>> principal_accuracies(logits, torch.tensor([0, 0, 1, 2])).tolist()
         [0.5, 0.75, 1.0, 1.0]
     """
-    check_logits_labels(logits, labels)
+    check_classified(logits, labels)
     if not bool(logits.isfinite().all()):
         raise ValueError("expected finite logits; did the training diverge?")
-    exact = logits.detach().double()
+    exact = wide(logits.detach())
     mean = exact.mean(0)
     directions = torch.linalg.eigh((exact - mean).T @ (exact - mean)).eigenvectors.flip(1)
     coordinates = (exact - mean) @ directions
     kept = mean.expand_as(exact).clone()
-    right = [(kept.argmax(1) == labels).double().mean()]
+    right = [(kept.argmax(1) == labels).sum()]
     for k in range(exact.shape[1] - 1):  # one matrix (M, N) is updated in place
         kept.addr_(coordinates[:, k], directions[:, k])
-        right.append((kept.argmax(1) == labels).double().mean())
-    right.append((exact.argmax(1) == labels).double().mean())  # all directions: the logits themselves, without rounding
-    return torch.stack(right).cpu()
+        right.append((kept.argmax(1) == labels).sum())
+    right.append((exact.argmax(1) == labels).sum())  # all directions: the logits themselves, without rounding
+    return torch.stack(right).cpu().double() / len(labels)
 
 
 def dimensions_needed(accuracies: Tensor, share: float) -> int:
@@ -236,8 +243,11 @@ def dimensions_needed(accuracies: Tensor, share: float) -> int:
         >>> dimensions_needed(torch.tensor([0.1, 0.4, 0.8, 0.9, 1.0]), share=0.8)
         2
     """
+    check_tensors(accuracies=accuracies)
     if accuracies.ndim != 1 or not len(accuracies):
         raise ValueError(f"expected the accuracies (N + 1,), got {tuple(accuracies.shape)}")
+    if bool(accuracies.isnan().any()):
+        raise ValueError("expected accuracies without NaN")
     if not 0 < share <= 1:
         raise ValueError(f"expected share within (0, 1], got {share}")
     enough = accuracies >= share * accuracies[-1] - 1e-7

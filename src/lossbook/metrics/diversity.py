@@ -5,7 +5,7 @@ asked here: how far apart are the samples of a class (:func:`intra_class_diversi
 many directions do they spread (:func:`effective_rank`), and are the classes that were merged into one still apart
 (:func:`subcluster_purity`).
 
-``features`` is (n, d), ``labels`` (n,).  Everything is computed in float64.
+``features`` is (n, d), ``labels`` (n,).  Everything is computed in float64 (float32 on a device that has no float64).
 """
 
 from __future__ import annotations
@@ -13,20 +13,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lossbook.metrics.checks import check_tensors
 from lossbook.optional import extra
+from lossbook.precision import wide
 
 
-def _check(features: Tensor, labels: Tensor) -> None:
+def _check_features(features: Tensor) -> None:
+    check_tensors(features=features)
     if features.ndim != 2 or features.shape[0] < 2 or features.shape[1] < 1:
         raise ValueError(f"expected features of shape (n, d) with n >= 2, got {tuple(features.shape)}")
     if not features.is_floating_point():
         raise TypeError(f"expected floating-point features, got {features.dtype}")
+    if not bool(features.isfinite().all()):
+        raise ValueError("expected finite features; did the training diverge?")
+
+
+def _check(features: Tensor, labels: Tensor) -> None:
+    check_tensors(features=features, labels=labels)
+    _check_features(features)
     if labels.shape != features.shape[:1] or labels.dtype != torch.int64:
         raise ValueError(
             f"expected {len(features)} labels of dtype torch.int64, one per sample, got {tuple(labels.shape)} of {labels.dtype}"
         )
-    if not bool(features.isfinite().all()):
-        raise ValueError("expected finite features; did the training diverge?")
 
 
 def _class_sums(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,7 +67,7 @@ def intra_class_diversity(features: Tensor, labels: Tensor) -> float:
         0.5
     """
     _check(features, labels)
-    features = features.detach().double()
+    features = wide(features.detach())
     lengths = torch.linalg.vector_norm(features, dim=1, keepdim=True)
     units = torch.where(lengths > 0, features / lengths, 0.0)
     labels, sums, sizes = _class_sums(units, labels)
@@ -86,7 +94,7 @@ def within_class_share(features: Tensor, labels: Tensor) -> float:
         0.0385
     """
     _check(features, labels)
-    features = features.detach().double()
+    features = wide(features.detach())
     labels, sums, sizes = _class_sums(features, labels)
     within = (features - (sums / sizes.unsqueeze(1))[labels]).square().sum()
     return (within / (features - features.mean(0)).square().sum()).item()
@@ -109,8 +117,8 @@ def effective_rank(features: Tensor) -> float:
         >>> round(effective_rank(torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])), 4)
         2.0
     """
-    _check(features, torch.zeros(len(features), dtype=torch.int64))
-    features = features.detach().double()
+    _check_features(features)
+    features = wide(features.detach())
     values = torch.linalg.svdvals(features - features.mean(0))
     shares = values / values.sum()
     return torch.special.entr(shares).sum().exp().item()
@@ -144,7 +152,7 @@ def subcluster_purity(features: Tensor, labels: Tensor, fine: Tensor, seed: int 
     _check(features, fine)
     if len(torch.stack([labels, fine]).unique(dim=1)[0]) != len(fine.unique()):
         raise ValueError("expected every fine label within one class")
-    features = features.detach().double().cpu()
+    features = features.detach().cpu().double()
     right = 0
     for label in labels.unique():
         chosen = (labels == label).cpu()

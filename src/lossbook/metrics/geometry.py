@@ -1,8 +1,8 @@
 r"""How compact are the classes, how far apart are they?  The measures of `bce3s` (Eqs. 13-19, 36), exact and linear in n.
 
 No n x n matrix is made: over unit vectors the sum of all cosines is a squared length,
-:math:`\sum_{i, i'} u_i^\top u_{i'} = \|\sum_i u_i\|^2`.  Sums are taken in float64, chunk by chunk.  A zero
-vector has cosine 0 with everything.
+:math:`\sum_{i, i'} u_i^\top u_{i'} = \|\sum_i u_i\|^2`.  Sums are taken in float64 (float32 on a device that has no
+float64), chunk by chunk.  A zero vector has cosine 0 with everything.
 """
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lossbook.metrics.checks import check_tensors
+from lossbook.precision import wide, widest
+
 # Rows whose float64 copies exist at a time.
 _CHUNK_ROWS = 512
 
 
-def _check(features: Tensor, labels: Tensor, num_classes: int | None) -> int:
+def _classes(features: Tensor, labels: Tensor, num_classes: int | None) -> tuple[Tensor, int]:
+    """After all checks: every sample's class among the K, (n,), and K.  Without ``num_classes`` only classes that occur
+    count, so that the memory does not depend on how large the labels are."""
+    check_tensors(features=features, labels=labels)
     if features.ndim != 2 or len(features) < 1 or not features.is_floating_point():
         raise ValueError(f"expected floating-point features (n, d), got {features.dtype} of shape {tuple(features.shape)}")
     if labels.shape != features.shape[:1] or labels.dtype != torch.int64:
@@ -25,18 +31,21 @@ def _check(features: Tensor, labels: Tensor, num_classes: int | None) -> int:
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or (num_classes is not None and high >= num_classes):
         raise ValueError(f"expected labels within 0..{'' if num_classes is None else num_classes - 1}, got {low} to {high}")
-    return high + 1 if num_classes is None else num_classes
+    if num_classes is not None:
+        return labels, num_classes
+    present, member = labels.unique(return_inverse=True)
+    return member, len(present)
 
 
 def _unit(vectors: Tensor) -> Tensor:
-    return F.normalize(vectors, dim=1, eps=1e-300)
+    return F.normalize(vectors, dim=1, eps=torch.finfo(vectors.dtype).tiny)
 
 
 def _sums(features: Tensor, labels: Tensor, num_classes: int, offsets: Tensor | None = None, unit: bool = True) -> Tensor:
-    """Sums over every class of its features, less ``offsets[class]``, made unit vectors or not; float64 (K, d)."""
-    sums = features.new_zeros(num_classes, features.shape[1], dtype=torch.float64)
+    """Sums over every class of its features, less ``offsets[class]``, made unit vectors or not; in the widest dtype, (K, d)."""
+    sums = features.new_zeros(num_classes, features.shape[1], dtype=widest(features.device))
     for chunk, own in zip(features.detach().split(_CHUNK_ROWS), labels.split(_CHUNK_ROWS), strict=True):
-        rows = chunk.double() if offsets is None else chunk.double() - offsets[own]
+        rows = wide(chunk) if offsets is None else wide(chunk) - offsets[own]
         sums.index_add_(0, own, _unit(rows) if unit else rows)
     if not bool(sums.isfinite().all()):
         raise ValueError("expected finite features; did the training diverge?")
@@ -51,7 +60,7 @@ def compactness(features: Tensor, labels: Tensor, num_classes: int | None = None
     Args:
         features: (n, d).
         labels: (n,), int64.
-        num_classes: K; None = the largest label + 1.
+        num_classes: K; None = the classes that occur, in the order of their labels.
 
     Returns:
         (K,), float64, in per cent: 100 when all samples have one direction, 50 when they have none in common; NaN for
@@ -61,7 +70,7 @@ def compactness(features: Tensor, labels: Tensor, num_classes: int | None = None
         >>> compactness(torch.tensor([[1.0, 0.0], [2.0, 0.0], [1.0, 0.0], [0.0, 3.0]]), torch.tensor([0, 0, 1, 1]))
         tensor([100.,  50.], dtype=torch.float64)
     """
-    num_classes = _check(features, labels, num_classes)
+    labels, num_classes = _classes(features, labels, num_classes)
     count = labels.bincount(minlength=num_classes)
     nonzero = torch.cat([(rows != 0).any(1) for rows in features.split(_CHUNK_ROWS)])
     with_itself = labels[nonzero].bincount(minlength=num_classes)
@@ -85,7 +94,8 @@ def feature_separability(
     Args:
         features: (n, d).
         labels: (n,), int64.
-        num_classes: K; None = the largest label + 1.  Classes without samples are left out of the sums.
+        num_classes: K, of which classes without samples are left out of the sums; None = the classes that occur, in the
+            order of their labels.
         center: ``"class"`` or ``"global"``.
 
     Returns:
@@ -96,8 +106,8 @@ def feature_separability(
         >>> feature_separability(features, torch.tensor([0, 1]), center="global")
         tensor([100., 100.], dtype=torch.float64)
     """
-    num_classes = _check(features, labels, num_classes)
-    count = labels.bincount(minlength=num_classes).double().unsqueeze(1)
+    labels, num_classes = _classes(features, labels, num_classes)
+    count = wide(labels.bincount(minlength=num_classes)).unsqueeze(1)
     present = count > 0
     means = _sums(features, labels, num_classes, unit=False) / count.clamp_min(1)
     if center == "class":
@@ -115,9 +125,10 @@ def feature_separability(
 
 
 def _centred_cosines(weight: Tensor) -> Tensor:
+    check_tensors(weight=weight)
     if weight.ndim != 2 or len(weight) < 2 or not weight.is_floating_point():
         raise ValueError(f"expected floating-point classifier vectors (K, d), K >= 2, got {tuple(weight.shape)}")
-    unit = _unit(weight.detach().double() - weight.detach().double().mean(0))
+    unit = _unit(wide(weight.detach()) - wide(weight.detach()).mean(0))
     return unit @ unit.T
 
 

@@ -2,20 +2,13 @@ r"""Known and unknown classes together: OSCR, AUROC, and the generalisation gap 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.losses.checks import check_logits_labels
+from lossbook.metrics.checks import check_classified, check_mask, check_scores, check_tensors
+from lossbook.metrics.thresholds import roc
 from lossbook.metrics.uniformity import samplewise_accuracy
-from lossbook.optional import extra
-
-
-def _scores(name: str, values: Tensor) -> Tensor:
-    if values.ndim != 1 or not len(values):
-        raise ValueError(f"expected {name} (M,) with M >= 1, got {tuple(values.shape)}")
-    if bool(values.isnan().any()):
-        raise ValueError(f"expected {name} without NaN")
-    return values.detach().double()
 
 
 def oscr(known_probs: Tensor, known_labels: Tensor, unknown_probs: Tensor) -> float:
@@ -37,24 +30,50 @@ def oscr(known_probs: Tensor, known_labels: Tensor, unknown_probs: Tensor) -> fl
     Returns:
         Within [0, accuracy].
 
+    Raises:
+        ValueError: for wrong shapes, a label out of range, no sample, or a score that is NaN; infinite ones are allowed.
+
     Example:
         >>> known = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
         >>> oscr(known, torch.tensor([0, 0, 0]), torch.tensor([[0.4, 0.6], [0.5, 0.5]]))  # 1/3 (1 + 3/4)
         0.5833333333333334
     """
-    check_logits_labels(known_probs, known_labels)
+    check_tensors(known_probs=known_probs, known_labels=known_labels, unknown_probs=unknown_probs)
+    check_classified(known_probs, known_labels)
     if unknown_probs.ndim != 2 or unknown_probs.shape[1] != known_probs.shape[1]:
         raise ValueError(f"expected unknown_probs (U, {known_probs.shape[1]}), got {tuple(unknown_probs.shape)}")
     confidence, predicted = known_probs.max(1)
-    right = _scores("known_probs' maxima", confidence)[predicted == known_labels]
-    unknown = _scores("unknown_probs' maxima", unknown_probs.amax(1)).sort().values
-    below = torch.searchsorted(unknown, right)
-    up_to = torch.searchsorted(unknown, right, right=True)
-    return int((below + up_to).sum()) / (2 * len(known_labels) * len(unknown))
+    known = check_scores("known_probs' maxima", confidence)
+    unknown = check_scores("unknown_probs' maxima", unknown_probs.amax(1))
+    return oscr_from_scores(known, predicted == known_labels, unknown)
+
+
+def oscr_from_scores(known_scores: Tensor, right: Tensor, unknown_scores: Tensor) -> float:
+    """:func:`oscr` of samples that are reduced to their confidence, for a stream of batches.
+
+    Args:
+        known_scores: (M,), the largest probability of each known sample.
+        right: (M,) bool, whether its class is the right one.
+        unknown_scores: (U,), the largest probability of each unknown sample.
+
+    Example:
+        >>> oscr_from_scores(torch.tensor([0.9, 0.6, 0.8]), torch.tensor([True, True, False]), torch.tensor([0.6, 0.5]))
+        0.5833333333333334
+    """
+    check_tensors(known_scores=known_scores, right=right, unknown_scores=unknown_scores)
+    known, unknown = check_scores("known_scores", known_scores), check_scores("unknown_scores", unknown_scores)
+    check_mask("right", right)
+    if right.shape != known.shape:
+        raise ValueError(f"expected right of shape {tuple(known.shape)}, one per known score, got {tuple(right.shape)}")
+    unknown = unknown.sort().values
+    below = torch.searchsorted(unknown, known[right])
+    up_to = torch.searchsorted(unknown, known[right], right=True)
+    return int((below + up_to).sum()) / (2 * len(known) * len(unknown))
 
 
 def auroc(known_scores: Tensor, unknown_scores: Tensor) -> float:
-    """The probability that a known sample scores higher than an unknown one, ties counting half.
+    """The probability that a known sample scores higher than an unknown one, ties counting half: the area under
+    :func:`lossbook.metrics.thresholds.roc`.
 
     Args:
         known_scores: (M,), larger means more likely known.
@@ -63,16 +82,15 @@ def auroc(known_scores: Tensor, unknown_scores: Tensor) -> float:
     Returns:
         Within [0, 1]; 0.5 is chance.
 
+    Raises:
+        ValueError: for wrong shapes, no sample, or NaN; infinite scores are allowed, and equal ones tie.
+
     Example:
         >>> auroc(torch.tensor([0.9, 0.5]), torch.tensor([0.5, 0.1]))
         0.875
     """
-    with extra("metrics"):
-        from sklearn.metrics import roc_auc_score  # imported late, as it takes seconds
-
-    known, unknown = _scores("known_scores", known_scores), _scores("unknown_scores", unknown_scores)
-    scores = torch.cat([known, unknown])
-    return float(roc_auc_score((torch.arange(len(scores)) < len(known)).numpy(), scores.cpu().numpy()))
+    _, tpr, fpr = roc(known_scores, unknown_scores)
+    return float(np.trapezoid(tpr.cpu().numpy(), fpr.cpu().numpy()))
 
 
 def generalisation_gap(train_logits: Tensor, train_labels: Tensor, test_logits: Tensor, test_labels: Tensor) -> float:

@@ -12,8 +12,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lossbook.metrics.checks import check_tensors
 from lossbook.metrics.neighbours import Distance
 from lossbook.metrics.verification import threshold_accuracy, verification_accuracy
+from lossbook.precision import wide
+
+# Up to so many pairs, all their numbers are shuffled; of more, the wanted ones are drawn one by one.
+_SHUFFLED = 1 << 22
 
 
 class Pairs(NamedTuple):
@@ -29,6 +34,8 @@ def draw_pairs(labels: Tensor, folds: int = 10, per_fold: int = 300, seed: int =
     """Random different pairs for verification, in every fold as many of the same class as of two classes.
 
     No sample is in two folds.  Where there are at least two classes per fold, no class is in two folds either, as in LFW.
+    Pairs are drawn by their number and not listed: the memory is proportional to the samples and the drawn pairs, besides
+    at most 64 MB.
 
     Args:
         labels: (M,) classes, any integers.
@@ -42,24 +49,75 @@ def draw_pairs(labels: Tensor, folds: int = 10, per_fold: int = 300, seed: int =
         >>> pairs.same.tolist()
         [True, True, True, True, False, False, False, False, True, True, True, True, False, False, False, False]
     """
+    check_tensors(labels=labels)
     if labels.ndim != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
         raise ValueError(f"expected integer labels of shape (M,), got {labels.dtype} of shape {tuple(labels.shape)}")
+    if folds < 1 or per_fold < 1:
+        raise ValueError(f"expected folds >= 1 and per_fold >= 1, got {folds} and {per_fold}")
     generator = torch.Generator().manual_seed(seed)
-    labels = labels.cpu()
-    classes, group = torch.unique(labels, return_inverse=True)
-    fold_of = (group if len(classes) >= 2 * folds else torch.randperm(len(labels), generator=generator)) % folds
+    classes, group = torch.unique(labels.cpu(), return_inverse=True)
+    fold_of = (group if len(classes) >= 2 * folds else torch.randperm(len(group), generator=generator)) % folds
     found: list[Pairs] = []
     for fold in range(folds):
         members = torch.nonzero(fold_of == fold).squeeze(1)
-        left, right = members[torch.triu_indices(len(members), len(members), offset=1)]
-        same = labels[left] == labels[right]
-        kinds = [torch.nonzero(same).squeeze(1), torch.nonzero(~same).squeeze(1)]
-        count = min(per_fold, *(len(kind) for kind in kinds))
+        pairs = _NumberedPairs(group[members])
+        count = min(per_fold, pairs.same, pairs.different)
         if count == 0:
             raise ValueError(f"expected pairs of the same class and of two in each of {folds} folds, fold {fold} lacks one kind")
-        kept = torch.cat([kind[torch.randperm(len(kind), generator=generator)[:count]] for kind in kinds])
-        found.append(Pairs(left[kept], right[kept], same[kept], torch.full((len(kept),), fold)))
+        ends = [pairs.of_same_class(_draw_numbers(pairs.same, count, generator))]
+        ends.append(pairs.of_two_classes(_draw_numbers(pairs.different, count, generator)))
+        left, right = (members[torch.cat(end)] for end in zip(*ends, strict=True))
+        found.append(Pairs(left, right, torch.arange(2 * count) < count, torch.full((2 * count,), fold)))
     return Pairs(*(torch.cat(column) for column in zip(*found, strict=True)))
+
+
+def _draw_numbers(total: int, count: int, generator: torch.Generator) -> Tensor:
+    """``count`` different numbers below ``total``, each choice as likely as any other."""
+    if total <= max(_SHUFFLED, 8 * count):
+        return torch.randperm(total, generator=generator)[:count]
+    drawn = torch.randint(total, (count,), generator=generator).unique()
+    while len(drawn) < count:
+        drawn = torch.cat([drawn, torch.randint(total, (count,), generator=generator)]).unique()
+    return drawn[torch.randperm(len(drawn), generator=generator)[:count]]
+
+
+class _NumberedPairs:
+    """All pairs i < j of n samples, numbered in the order of i, then j: those of one class, and those of two, each from 0.
+
+    Args:
+        group: (n,), classes as integers >= 0.
+    """
+
+    def __init__(self, group: Tensor) -> None:
+        samples = len(group)
+        self.order = group.sort(stable=True).indices  # samples class by class
+        self.place = self.order.argsort()  # of every sample in there
+        self.start = torch.searchsorted(group[self.order], group)
+        end = torch.searchsorted(group[self.order], group, right=True)
+        later = torch.arange(samples - 1, -1, -1)
+        self.numbers = torch.stack([end - self.place - 1, later - (end - self.place - 1)]).cumsum(1)
+        self.same, self.different = self.numbers[:, -1].tolist() if samples else (0, 0)
+        # How many samples of other classes come before each: in the order of classes, one rising sequence.
+        self.stride = samples + 1
+        others = torch.arange(samples) - (self.place - self.start)
+        self.others, self.key = others, (self.start * self.stride + others)[self.order]
+
+    def _left(self, kind: int, number: Tensor) -> tuple[Tensor, Tensor]:
+        """The first sample of a pair, and how many pairs of this kind it has before that one."""
+        left = torch.searchsorted(self.numbers[kind], number, right=True)
+        return left, number - torch.where(left > 0, self.numbers[kind][left - 1], 0)
+
+    def of_same_class(self, number: Tensor) -> tuple[Tensor, Tensor]:
+        left, skipped = self._left(0, number)
+        return left, self.order[self.place[left] + 1 + skipped]
+
+    def of_two_classes(self, number: Tensor) -> tuple[Tensor, Tensor]:
+        """The right sample is the q-th of another class, q = (others before left) + (pairs skipped): its place is q plus the
+        samples of left's class up to there, which are those with at most q others before them."""
+        left, skipped = self._left(1, number)
+        nth = self.others[left] + skipped
+        own = torch.searchsorted(self.key, self.start[left] * self.stride + nth, right=True) - self.start[left]
+        return left, nth + own
 
 
 def similarities(left: Tensor, right: Tensor, distance: Distance = "euclidean") -> Tensor:
@@ -69,11 +127,12 @@ def similarities(left: Tensor, right: Tensor, distance: Distance = "euclidean") 
         >>> similarities(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 0.0]])).tolist()
         [-5.0]
     """
+    check_tensors(left=left, right=right)
     if left.ndim != 2 or left.shape != right.shape or not len(left):
         raise ValueError(
             f"expected two embeddings per pair, (P, d) each with P >= 1, got {tuple(left.shape)} and {tuple(right.shape)}"
         )
-    left, right = left.detach().double(), right.detach().double()
+    left, right = wide(left.detach()), wide(right.detach())
     if distance == "euclidean":
         return -torch.linalg.vector_norm(left - right, dim=1)
     if distance == "cosine":
@@ -102,6 +161,7 @@ def cross_validated_accuracy(scores: Tensor, same: Tensor, fold: Tensor) -> Tens
         >>> cross_validated_accuracy(scores, same, torch.tensor([0, 0, 1, 1])).tolist()  # thresholds 0.1 and 0.2
         [0.5, 1.0]
     """
+    check_tensors(scores=scores, same=same, fold=fold)
     if fold.shape != scores.shape or fold.is_floating_point():
         raise ValueError(f"expected an integer fold for each of {len(scores)} pairs, got {fold.dtype} {tuple(fold.shape)}")
     names = torch.unique(fold)
@@ -133,4 +193,4 @@ def tar_at_far(scores: Tensor, same: Tensor, far: float) -> float:
     if len(others) in (0, len(scores)):
         raise ValueError("expected pairs of the same class and of two classes")
     allowed = int(far * len(others) + 1e-9)  # 0.1 of 30 are 3, in spite of rounding
-    return (scores[same] > others[allowed]).double().mean().item()
+    return int((scores[same] > others[allowed]).sum()) / int(same.sum())

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from lossbook.metrics.checks import check_tensors
+from lossbook.precision import wide
+
 
 def _squared_gram_norm(x: Tensor) -> Tensor:
     """The squared Frobenius norm of x x^T, which is that of x^T x: the smaller of the two is formed."""
@@ -35,11 +38,12 @@ def linear_cka(first: Tensor, second: Tensor) -> float:
         >>> round(linear_cka(x, 5 - 3 * x.flip(1)), 6)
         1.0
     """
+    check_tensors(first=first, second=second)
     if first.ndim != 2 or second.ndim != 2 or len(first) != len(second) or len(first) < 2:
         raise ValueError(
             f"expected features (n, p) and (n, q) of the same n >= 2 samples, got {tuple(first.shape)} and {tuple(second.shape)}"
         )
-    x, y = ((features.detach().double() - features.detach().double().mean(0)) for features in (first, second))
+    x, y = ((wide(features.detach()) - wide(features.detach()).mean(0)) for features in (first, second))
     narrow = min(x.shape[1], y.shape[1]) <= len(x)
     shared = (x.T @ y).square().sum() if narrow else ((x @ x.T) * (y @ y.T)).sum()
     return float(shared / (_squared_gram_norm(x) * _squared_gram_norm(y)).sqrt())
@@ -70,6 +74,7 @@ def jacobian_ranks(
         >>> jacobian_ranks(lambda x: x @ weight.T, torch.ones(2, 3, dtype=torch.float64))
         tensor([1, 1])
     """
+    check_tensors(inputs=inputs)
     if inputs.ndim < 2 or not inputs.is_floating_point():
         raise ValueError(f"expected floating-point inputs (B, ...), got {tuple(inputs.shape)} of {inputs.dtype}")
     if threshold <= 0:

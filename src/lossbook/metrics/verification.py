@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lossbook.metrics.checks import check_mask, check_tensors
+
 
 def _check(scores: Tensor, positive: Tensor) -> None:
+    check_tensors(scores=scores, positive=positive)
     if scores.ndim != 1 or scores.shape != positive.shape or scores.numel() == 0:
         raise ValueError(
             f"expected scores and a boolean mask of the same shape (M,), got {tuple(scores.shape)} and {tuple(positive.shape)}"
         )
-    if positive.dtype != torch.bool:
-        raise TypeError(f"expected a boolean mask of the positive scores, got {positive.dtype}")
+    check_mask("of the positive scores", positive)
     if bool(scores.isnan().any()):
         raise ValueError("expected scores without NaN")
 
@@ -31,7 +33,7 @@ def threshold_accuracy(scores: Tensor, positive: Tensor, threshold: float) -> fl
         Within [0, 1].
     """
     _check(scores, positive)
-    return ((scores > threshold) == positive).double().mean().item()
+    return int(((scores > threshold) == positive).sum()) / len(scores)
 
 
 def verification_accuracy(scores: Tensor, positive: Tensor) -> tuple[float, float]:
