@@ -148,6 +148,7 @@ def subcluster_purity(features: Tensor, labels: Tensor, fine: Tensor, seed: int 
     with extra("metrics"):
         from sklearn.cluster import KMeans
 
+    check_tensors(features=features, labels=labels, fine=fine)
     _check(features, labels)
     _check(features, fine)
     if len(torch.stack([labels, fine]).unique(dim=1)[0]) != len(fine.unique()):

@@ -46,7 +46,7 @@ def class_groups(class_counts: Counts, many: int = 100, few: int = 20) -> Tensor
         raise ValueError(f"expected few <= many + 1, so that no class is in both groups, got {few} and {many}")
     counts = torch.as_tensor(class_counts)
     if counts.ndim != 1 or not len(counts) or not bool(((counts >= 0) & counts.isfinite()).all()):
-        raise ValueError(f"expected a number of training images >= 0 per class, (K,) with K >= 1, got {class_counts}")
+        raise ValueError(f"expected finite numbers of training images >= 0, (K,) with K >= 1, got {class_counts}")
     return 1 - (counts > many).long() + (counts < few).long()
 
 

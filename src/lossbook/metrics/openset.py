@@ -105,4 +105,5 @@ def generalisation_gap(train_logits: Tensor, train_labels: Tensor, test_logits: 
         >>> generalisation_gap(right, label, wrong, label)
         1.0
     """
+    check_tensors(train_logits=train_logits, train_labels=train_labels, test_logits=test_logits, test_labels=test_labels)
     return samplewise_accuracy(train_logits, train_labels) - samplewise_accuracy(test_logits, test_labels)

@@ -35,7 +35,7 @@ def draw_pairs(labels: Tensor, folds: int = 10, per_fold: int = 300, seed: int =
 
     No sample is in two folds.  Where there are at least two classes per fold, no class is in two folds either, as in LFW.
     Pairs are drawn by their number and not listed: the memory is proportional to the samples and the drawn pairs, besides
-    at most 64 MB.
+    at most 70 MB.
 
     Args:
         labels: (M,) classes, any integers.
@@ -164,6 +164,8 @@ def cross_validated_accuracy(scores: Tensor, same: Tensor, fold: Tensor) -> Tens
     check_tensors(scores=scores, same=same, fold=fold)
     if fold.shape != scores.shape or fold.is_floating_point():
         raise ValueError(f"expected an integer fold for each of {len(scores)} pairs, got {fold.dtype} {tuple(fold.shape)}")
+    if same.shape != scores.shape:
+        raise ValueError(f"expected scores and a mask of one shape (P,), got {tuple(scores.shape)} and {tuple(same.shape)}")
     names = torch.unique(fold)
     if len(names) < 2:
         raise ValueError("expected pairs in at least two folds: the threshold comes from the other folds")
@@ -186,6 +188,7 @@ def tar_at_far(scores: Tensor, same: Tensor, far: float) -> float:
         >>> tar_at_far(scores, same, far=0.5), round(tar_at_far(scores, same, far=0.1), 3)
         (1.0, 0.667)
     """
+    check_tensors(scores=scores, same=same)
     if not 0 <= far < 1:
         raise ValueError(f"expected a false accept rate within [0, 1), got {far}")
     threshold_accuracy(scores, same, 0.0)  # checks shapes and dtypes

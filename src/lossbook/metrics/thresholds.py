@@ -187,6 +187,8 @@ def calibrate(known_scores: Tensor, unknown_scores: Tensor | None = None, tpr: f
     best = len(balance) - 1 - int(balance.flip(0).argmax())
     low = float(values[best]) if best < len(values) else -math.inf
     high = float(values[best - 1]) if best else math.inf
-    exact = torch.promote_types(known_scores.dtype, unknown_scores.dtype)
-    middle = torch.tensor(low + (high - low) / 2, dtype=torch.float64).to(exact).item()
-    return middle if low < middle < high and math.isfinite(middle) else low
+    middle = low + (high - low) / 2
+    if not math.isfinite(middle):
+        return low
+    middle = torch.tensor(middle, dtype=torch.promote_types(known_scores.dtype, unknown_scores.dtype)).item()
+    return middle if low < middle < high else low
