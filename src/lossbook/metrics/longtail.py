@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossbook.metrics.checks import check_classified
+from lossbook.metrics.checks import check_tensors
+from lossbook.metrics.uniformity import top1
 
 Counts = Tensor | np.ndarray | Sequence[int]
 
@@ -67,7 +68,9 @@ def group_accuracy(logits: Tensor, labels: Tensor, class_counts: Counts, many: i
         >>> group_accuracy(logits, labels, [500, 50, 5])
         GroupAccuracy(all=0.75, many=1.0, medium=0.5, few=1.0)
     """
-    return accuracy_of_groups(*count_right(logits, labels, class_groups(class_counts, many, few)))
+    check_tensors(logits=logits, labels=labels)
+    groups = class_groups(class_counts, many, few).to(labels.device)
+    return accuracy_of_groups(*count_right(logits, labels, groups))
 
 
 def count_right(logits: Tensor, labels: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,14 +86,12 @@ def count_right(logits: Tensor, labels: Tensor, groups: Tensor) -> tuple[Tensor,
         >>> count_right(torch.eye(2), torch.tensor([0, 0]), torch.tensor([0, 2]))
         (tensor([1, 0, 0]), tensor([2, 0, 0]))
     """
-    check_classified(logits, labels)
+    check_tensors(logits=logits, labels=labels, groups=groups)
+    _, right = top1(logits, labels)
     if groups.shape != logits.shape[1:]:
         raise ValueError(f"expected class counts of shape ({logits.shape[1]},), got {tuple(groups.shape)}")
-    if bool(logits.isnan().any()):
-        raise ValueError("expected logits without NaN; did the training diverge?")
-    group = groups.to(labels.device)[labels]
-    right = group[logits.argmax(1) == labels]
-    return right.bincount(minlength=3), group.bincount(minlength=3)
+    group = groups[labels]
+    return group[right].bincount(minlength=3), group.bincount(minlength=3)
 
 
 def accuracy_of_groups(right: Tensor, samples: Tensor) -> GroupAccuracy:
