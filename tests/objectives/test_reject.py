@@ -6,10 +6,10 @@ import functools
 
 import pytest
 import torch
-from lossbook.metrics.thresholds import calibrate
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from lossbook.metrics.thresholds import calibrate
 from lossbook.objectives.create import create_objective
 from lossbook.objectives.objective import Objective
 from lossbook.objectives.registry import OBJECTIVES

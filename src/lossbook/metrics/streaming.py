@@ -35,13 +35,15 @@ from lossbook.metrics.uniformity import (
     top1,
     uniform_accuracy_from_split,
 )
+from lossbook.optional import extra
 from lossbook.precision import at_least_float32, widest
 
 with suppress(ModuleNotFoundError):  # torchmetrics imports torchvision where it is installed, and this cures it
     import lossbook._torchvision  # noqa: F401
-from torchmetrics import Metric
-from torchmetrics.utilities.data import dim_zero_cat
-from torchmetrics.utilities.distributed import gather_all_tensors
+with extra("metrics"):
+    from torchmetrics import Metric
+    from torchmetrics.utilities.data import dim_zero_cat
+    from torchmetrics.utilities.distributed import gather_all_tensors
 
 
 class _Stream(Metric):
