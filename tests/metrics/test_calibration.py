@@ -48,3 +48,9 @@ def test_calibrated_and_overconfident():
 def test_bad_input(confidences, correct, bins):
     with pytest.raises(ValueError, match="expected confidences"):
         expected_calibration_error(confidences, correct, bins)
+
+
+@pytest.mark.parametrize("correct", [torch.tensor([3, 7]), torch.tensor([0.0, 1.0])], ids=["labels", "floats"])
+def test_labels_in_the_place_of_a_mask_are_refused(correct):
+    with pytest.raises(TypeError, match="expected a boolean mask correct, got torch"):
+        expected_calibration_error(torch.tensor([0.5, 0.5]), correct)

@@ -72,6 +72,12 @@ def test_an_empty_class_is_left_out(center):
     assert_close(found, expected)
 
 
+def test_without_a_number_only_classes_that_occur_count():
+    features, labels = draw(seed=1)
+    for measure in (compactness, feature_separability, lambda x, y: feature_separability(x, y, center="global")):
+        torch.testing.assert_close(measure(features, labels * 10**12 + 3), measure(features, labels))
+
+
 @pytest.mark.parametrize("classes", [2, 3, 12])
 def test_classifier_measures(classes, device):
     weight = draw(classes, 6)[0] + 5  # a common offset is taken off

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import reference_geometry as ref
 import torch
@@ -73,3 +74,12 @@ def test_what_is_refused():
         group_accuracy(logits * torch.nan, labels, counts)
     with pytest.raises(ValueError, match=r"few <= many \+ 1.*got 30 and 20"):
         group_accuracy(logits, labels, counts, many=20, few=30)
+    for wrong in ([[1, 2]], [], [-1, 2], [1.0, math.nan], [1.0, math.inf]):
+        with pytest.raises(ValueError, match=r"finite numbers of training images >= 0, \(K,\)"):
+            class_groups(wrong)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor], ids=["list", "array", "tensor"])
+def test_counts_may_be_a_list_an_array_or_a_tensor(kind):
+    assert class_groups(kind([200, 50, 5])).tolist() == [0, 1, 2]
+    assert group_accuracy(torch.eye(3), torch.arange(3), kind([200, 50, 5])) == (1, 1, 1, 1)

@@ -44,6 +44,11 @@ def test_equal_to_brute_force_for_any_finite_float(drawn):
     check(*drawn)
 
 
+@given(data(st.sampled_from([-math.inf, 0.0, -0.0, 1.0, math.inf])))
+def test_infinities_are_scores_that_tie_with_their_own_kind(drawn):
+    check(*drawn)
+
+
 @given(data(many_ties), st.randoms(use_true_random=False))
 def test_the_order_of_the_samples_does_not_matter(drawn, random):
     known, labels, unknown = drawn

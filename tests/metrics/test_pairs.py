@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossbook.metrics import cross_validated_accuracy, draw_pairs, similarities, tar_at_far
+from lossbook.metrics import pairs as drawing
 
 SCORED = st.lists(st.tuples(st.integers(-4, 4), st.booleans(), st.integers(0, 2)), min_size=4, max_size=40)
 
@@ -74,6 +75,54 @@ def test_fewer_pairs_stay_balanced():
     assert int(pairs.same.sum()) == 20
 
 
+def listed(labels, folds, per_fold, seed):
+    """Pairs from a list of all pairs, as numbers of drawn pairs stand for it."""
+    generator = torch.Generator().manual_seed(seed)
+    classes, group = torch.unique(labels, return_inverse=True)
+    fold_of = (group if len(classes) >= 2 * folds else torch.randperm(len(labels), generator=generator)) % folds
+    drawn = []
+    for fold in range(folds):
+        members = (fold_of == fold).nonzero().squeeze(1).tolist()
+        every = [(i, j) for n, i in enumerate(members) for j in members[n + 1 :]]
+        kinds = [[pair for pair in every if (labels[pair[0]] == labels[pair[1]]) == same] for same in (True, False)]
+        count = min(per_fold, *map(len, kinds))
+        for kind in kinds:
+            drawn += [kind[n] for n in torch.randperm(len(kind), generator=generator)[:count].tolist()]
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("samples", "classes", "folds", "per_fold"), [(60, 3, 4, 10), (80, 25, 10, 3), (50, 12, 3, 500), (9, 2, 1, 4)]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_are_those_of_a_list_of_all_pairs(samples, classes, folds, per_fold, seed):
+    labels = torch.cat([torch.arange(classes).repeat(3), torch.randint(classes, (samples,))])[
+        torch.randperm(samples + 3 * classes)
+    ]
+    pairs = draw_pairs(labels * 10**12 - 5, folds, per_fold, seed)
+    assert list(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)) == listed(labels, folds, per_fold, seed)
+
+
+@pytest.mark.parametrize("classes", [2, 40, 5000])
+def test_many_samples_take_no_list_of_pairs(classes):
+    """200,000 samples have 2 x 10^9 pairs in a fold of their own tenth, 16 GB of numbers."""
+    labels = torch.randint(classes, (200_000,), generator=torch.Generator().manual_seed(0))
+    pairs = draw_pairs(labels)
+    assert len(pairs.left) == 6000 and int(pairs.same.sum()) == 3000
+    assert torch.equal(labels[pairs.left] == labels[pairs.right], pairs.same)
+    assert (pairs.left < pairs.right).all()
+    assert len(torch.stack([pairs.left, pairs.right]).unique(dim=1)[0]) == 6000
+
+
+def test_numbers_drawn_one_by_one_are_different_and_equally_likely(monkeypatch):
+    monkeypatch.setattr(drawing, "_SHUFFLED", 0)
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.stack([drawing._draw_numbers(20, 2, generator) for _ in range(6000)])
+    assert (draws[:, 0] != draws[:, 1]).all()
+    counts = draws.flatten().bincount(minlength=20)
+    assert len(counts) == 20 and ((counts - 600).abs() < 110).all()  # 4.6 standard deviations
+
+
 def test_similarities():
     generator = torch.Generator().manual_seed(0)
     left, right = torch.randn(2, 6, 3, generator=generator)
@@ -88,6 +137,8 @@ def test_similarities():
     [
         (lambda: draw_pairs(torch.zeros(4)), r"integer labels of shape \(M,\), got torch.float32"),
         (lambda: draw_pairs(torch.zeros(40, dtype=torch.int64)), "fold 0 lacks one kind"),
+        (lambda: draw_pairs(torch.zeros(0, dtype=torch.int64)), "fold 0 lacks one kind"),
+        (lambda: draw_pairs(torch.arange(40), folds=0), "folds >= 1 and per_fold >= 1, got 0 and 300"),
         (lambda: similarities(torch.zeros(2, 3), torch.zeros(3, 3)), r"got \(2, 3\) and \(3, 3\)"),
         (lambda: similarities(torch.zeros(2, 3), torch.zeros(2, 3), "l1"), "'euclidean' or 'cosine', got 'l1'"),
         (lambda: cross_validated_accuracy(torch.zeros(2), torch.ones(2).bool(), torch.zeros(2).long()), "at least two folds"),

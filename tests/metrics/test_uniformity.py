@@ -15,12 +15,16 @@ from lossbook.metrics import uniformity
 from lossbook.metrics.uniformity import (
     class_ranges,
     classwise_uniform_accuracy,
+    classwise_uniform_accuracy_from_split,
     draw_metric_matrix,
     metric_matrix_dominance,
     overlap,
     samplewise_accuracy,
+    samplewise_accuracy_from_split,
     split_similarities,
+    top1,
     uniform_accuracy,
+    uniform_accuracy_from_split,
 )
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -197,6 +201,52 @@ def test_chunks_do_not_change_the_result(elements, monkeypatch, device):
     monkeypatch.setattr(uniformity, "_CHUNK_ELEMENTS", elements)
     assert torch.equal(split_similarities(metrics, labels)[0], positive)
     assert torch.equal(split_similarities(metrics, labels)[1], negative)
+
+
+# From the two numbers per sample ---------------------------------------------------------------------------------
+
+
+@given(data(values=any_float))
+def test_the_two_numbers_per_sample_give_the_accuracies(drawn):
+    metrics, labels = drawn
+    positive, negative = split_similarities(metrics, labels)
+    assert uniform_accuracy_from_split(positive, negative) == pytest.approx(uniform_accuracy(metrics, labels), nan_ok=True)
+    assert samplewise_accuracy_from_split(positive, negative) == samplewise_accuracy(metrics, labels)
+    for names in (labels, 3 - labels * 10**12):
+        assert classwise_uniform_accuracy_from_split(positive, negative, names) == classwise_uniform_accuracy(metrics, labels)
+
+
+@given(data(values=st.one_of(many_ties, any_float)))
+def test_top1_is_the_largest_and_whether_its_index_is_the_label(drawn):
+    metrics, labels = drawn
+    largest, right = top1(metrics, labels)
+    expected, predicted = metrics.max(1)
+    assert torch.equal(largest, expected)
+    assert torch.equal(right, predicted == labels)
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "error", "message"),
+    [
+        (
+            torch.zeros(3),
+            torch.zeros(2),
+            ValueError,
+            r"\(M,\) each with M >= 1, got torch.float32 \(3,\) and torch.float32 \(2,\)",
+        ),
+        (torch.zeros(0), torch.zeros(0), ValueError, r"M >= 1"),
+        (torch.zeros(2), torch.zeros(2).double(), ValueError, r"of one dtype"),
+        (torch.zeros(2).long(), torch.zeros(2).long(), TypeError, r"floating-point similarities, got torch.int64"),
+        (torch.zeros(2), torch.full((2,), torch.nan), ValueError, r"without NaN"),
+    ],
+    ids=["lengths", "empty", "dtypes", "integers", "NaN"],
+)
+def test_what_the_two_numbers_must_be(positive, negative, error, message):
+    for measure in (uniform_accuracy_from_split, samplewise_accuracy_from_split):
+        with pytest.raises(error, match=message):
+            measure(positive, negative)
+    with pytest.raises(error, match=message):
+        classwise_uniform_accuracy_from_split(positive, negative, torch.zeros(len(positive)).long())
 
 
 # The metric matrix, S.I ------------------------------------------------------------------------------------------

@@ -9,11 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lossbook.losses.checks import check_logits_labels
+from lossbook.losses.checks import check_logits_labels, check_tensor
 from lossbook.precision import wide
 
 
-def check_tensors(**values: object) -> None:
+def check_tensors(**values: Tensor) -> None:
     """All values, given by their names, must be tensors on one device.
 
     Raises:
@@ -22,8 +22,7 @@ def check_tensors(**values: object) -> None:
     """
     devices = {}
     for name, value in values.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(f"expected {name} as a tensor, got {type(value).__name__}")
+        check_tensor(name, value)
         devices[name] = value.device
     if len(set(devices.values())) > 1:
         placed = ", ".join(f"{name} on {device}" for name, device in devices.items())

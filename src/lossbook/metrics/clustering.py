@@ -2,7 +2,7 @@ r"""Do the clusters of an embedding agree with the classes?"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -42,6 +42,7 @@ def nmi(features: Tensor, labels: Tensor, distance: Distance = "euclidean", seed
     check_tensors(features=features, labels=labels)
     check_embeddings(features, labels)
     points, classes = points_of(features, distance).cpu().double().numpy(), labels.cpu().numpy()
-    means = KMeans(n_clusters=len(labels.unique()), n_init=10, random_state=seed).fit(points)
+    starts: Any = 10  # scikit-learn's default is a string, which type checkers take for the only type
+    means = KMeans(n_clusters=len(labels.unique()), n_init=starts, random_state=seed).fit(points)
     scores = (normalized_mutual_info_score, adjusted_mutual_info_score)
     return Clustering(*(float(score(classes, means.labels_, average_method="geometric")) for score in scores))

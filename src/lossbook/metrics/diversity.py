@@ -10,6 +10,8 @@ many directions do they spread (:func:`effective_rank`), and are the classes tha
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -154,12 +156,13 @@ def subcluster_purity(features: Tensor, labels: Tensor, fine: Tensor, seed: int 
     if len(torch.stack([labels, fine]).unique(dim=1)[0]) != len(fine.unique()):
         raise ValueError("expected every fine label within one class")
     features = features.detach().cpu().double()
+    starts: Any = 10  # scikit-learn's default is a string, which type checkers take for the only type
     right = 0
     for label in labels.unique():
         chosen = (labels == label).cpu()
         names, own = fine.cpu()[chosen].unique(return_inverse=True)
         if len(names) > 1 and len(features[chosen].unique(dim=0)) >= len(names):
-            found = KMeans(len(names), n_init=10, random_state=seed).fit_predict(features[chosen].numpy())
+            found = KMeans(len(names), n_init=starts, random_state=seed).fit_predict(features[chosen].numpy())
             clusters = torch.as_tensor(found, dtype=torch.int64)
         else:  # one sub-class, or too few different features to split
             clusters = torch.zeros_like(own)

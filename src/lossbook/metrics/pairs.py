@@ -96,6 +96,8 @@ class _NumberedPairs:
         end = torch.searchsorted(group[self.order], group, right=True)
         later = torch.arange(samples - 1, -1, -1)
         self.numbers = torch.stack([end - self.place - 1, later - (end - self.place - 1)]).cumsum(1)
+        self.same: int
+        self.different: int
         self.same, self.different = self.numbers[:, -1].tolist() if samples else (0, 0)
         # How many samples of other classes come before each: in the order of classes, one rising sequence.
         self.stride = samples + 1

@@ -35,13 +35,15 @@ from lossbook.metrics.uniformity import (
     top1,
     uniform_accuracy_from_split,
 )
+from lossbook.optional import extra
 from lossbook.precision import at_least_float32, widest
 
 with suppress(ModuleNotFoundError):  # torchmetrics imports torchvision where it is installed, and this cures it
     import lossbook._torchvision  # noqa: F401
-from torchmetrics import Metric
-from torchmetrics.utilities.data import dim_zero_cat
-from torchmetrics.utilities.distributed import gather_all_tensors
+with extra("metrics"):
+    from torchmetrics import Metric
+    from torchmetrics.utilities.data import dim_zero_cat
+    from torchmetrics.utilities.distributed import gather_all_tensors
 
 
 class _Stream(Metric):
@@ -250,7 +252,8 @@ class ExpectedCalibrationError(_Samples):
         self._append(confidences=at_least_float32(confidences.detach()).clone(), correct=correct.clone())
 
     def compute(self) -> Tensor:
-        return self._number(expected_calibration_error(*self._columns(), self.bins))
+        confidences, correct = self._columns()
+        return self._number(expected_calibration_error(confidences, correct, self.bins))
 
 
 class GroupAccuracies(_Stream):
@@ -314,7 +317,8 @@ class RetrievalScores(_Samples):
 
     def __init__(self, ks: Sequence[int] = (1, 2, 4, 8), distance: Distance = "euclidean", **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.ks, self.distance = tuple(ks), distance
+        self.ks = tuple(ks)
+        self.distance: Distance = distance
         self._keep("features", "labels")
 
     def update(self, features: Tensor, labels: Tensor) -> None:
