@@ -48,7 +48,9 @@ def check_logits_pair(features: Tensor, logits: Tensor, train: Tensor, train_log
 
 def check_pair(features: Tensor, train_features: Tensor) -> tuple[Tensor, Tensor]:
     """The values of features (B, d) and of training features (M, d)."""
-    shapes = [tuple(values.shape) if isinstance(values, Tensor) else () for values in (features, train_features)]
+    shapes: list[tuple[int, ...]] = [
+        tuple(values.shape) if isinstance(values, Tensor) else () for values in (features, train_features)
+    ]
     if all(shapes) and (list(map(len, shapes)) != [2, 2] or shapes[0][1] != shapes[1][1]):
         raise ValueError(f"expected features (B, d) and train_features (M, d), got {shapes[0]} and {shapes[1]}")
     features, train = check_matrix("features", features, "d"), check_matrix("train_features", train_features, "d")
@@ -62,7 +64,7 @@ def check_finite(name: str, values: Tensor) -> None:
     message = f"expected finite {name}; did the training diverge?"
     finite = torch.stack(values.aminmax()).isfinite().all()
     if finite.device.type == "cuda":
-        torch._assert_async(finite, message)
+        torch._assert_async(finite, message)  # pyright: ignore[reportPrivateImportUsage]
     elif not bool(finite):
         raise ValueError(message)
 

@@ -24,12 +24,17 @@ class ViM(Detector):
 
     needs_head = True
     buffers_learned = detection.Residual._fields
+    weight: Tensor
+    bias: Tensor
+    origin: Tensor
+    rest: Tensor
+    alpha: Tensor
 
     def __init__(self, dimensions: int | None = None) -> None:
         super().__init__()
         self.dimensions = dimensions
 
-    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor | None) -> tuple[Tensor, ...]:
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         return detection.learn_vim(features, *classifier, self.dimensions)
 
     def _score(self, features: Tensor) -> Tensor:
@@ -51,12 +56,14 @@ class DICE(Detector):
 
     needs_head = True
     buffers_learned = ("weight", "bias")
+    weight: Tensor
+    bias: Tensor
 
     def __init__(self, sparsity: float = 0.9) -> None:
         super().__init__()
         self.sparsity = sparsity
 
-    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor | None) -> tuple[Tensor, ...]:
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         return detection.learn_dice(features, classifier.weight, self.sparsity), classifier.bias
 
     def _score(self, features: Tensor) -> Tensor:
@@ -77,12 +84,14 @@ class SCALE(Detector):
 
     needs_head = True
     buffers_learned = ("weight", "bias")
+    weight: Tensor
+    bias: Tensor
 
     def __init__(self, percentile: float = 0.65) -> None:
         super().__init__()
         self.percentile = percentile
 
-    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor | None) -> tuple[Tensor, ...]:
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         return classifier
 
     def _score(self, features: Tensor) -> Tensor:

@@ -54,11 +54,12 @@ def linear_classifier(head: Head) -> tuple[Classifier, bool]:
         return Classifier(*check_classifier(*layer, layer[0])), False
     if not all(hasattr(head, name) for name in ("weight", "similarities", "threshold")):
         raise TypeError(f"expected a head, an nn.Linear or a pair (weight, bias), got {type(head).__name__}")
-    with no_autocast(head.weight.device):
-        basis = torch.eye(head.weight.shape[1], dtype=head.weight.dtype, device=head.weight.device)
-        weight, bias = check_classifier(head.similarities(basis).T, -head.threshold(), basis)
+    module: Any = head
+    with no_autocast(module.weight.device):
+        basis = torch.eye(module.weight.shape[1], dtype=module.weight.dtype, device=module.weight.device)
+        weight, bias = check_classifier(module.similarities(basis).T, -module.threshold(), basis)
         probes = 2 * basis.cumsum(0)[-8:]
-        found = head.similarities(probes).to(weight.dtype)
+        found = module.similarities(probes).to(weight.dtype)
         margin = max(1e-3, 16 * torch.finfo(basis.dtype).eps) * found.abs().max()
         for unit in (False, True):
             vectors = unit_vectors(probes) if unit else probes
@@ -109,13 +110,16 @@ class Detector(nn.Module):
         with torch.inference_mode(False):
             features = check_matrix("features", features, "d").detach()
             check_finite("features", features)
-            if self.needs_head and head is None:
-                raise ValueError(f"{name} needs the classifier: fit(features, head)")
-            if self.needs_labels and labels is None:
-                raise ValueError(f"{name} needs the classes of the features: fit(features, head, labels=labels)")
-            classifier, unit = (None, False) if not self.needs_head else linear_classifier(head)
-            if classifier is not None:
+            classifier, unit = Classifier(features.new_empty(0), features.new_empty(0)), False
+            if self.needs_head:
+                if head is None:
+                    raise ValueError(f"{name} needs the classifier: fit(features, head)")
+                classifier, unit = linear_classifier(head)
                 check_classifier(*classifier, features)
+            if labels is None:
+                if self.needs_labels:
+                    raise ValueError(f"{name} needs the classes of the features: fit(features, head, labels=labels)")
+                labels = features.new_empty(0, dtype=torch.int64)
             with no_autocast(features.device):
                 learned = self._learn(unit_vectors(features) if unit else features, classifier, labels)
             self.unit_features = unit
@@ -151,8 +155,8 @@ class Detector(nn.Module):
         """d, the last dimension of the first buffer."""
         return getattr(self, self.buffers_learned[0]).shape[-1]
 
-    def _learn(self, features: Tensor, classifier: Classifier | None, labels: Tensor | None) -> tuple[Tensor, ...]:
-        """The buffers, in the order of ``buffers_learned``."""
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
+        """The buffers, in the order of ``buffers_learned``; classifier and labels are empty where the detector needs none."""
         raise NotImplementedError
 
     def _score(self, features: Tensor) -> Tensor:
@@ -165,10 +169,19 @@ class Detector(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         self.unit_features = bool(state)
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
         """Buffers take the shapes of those that come, on the device where they are, or on which these come."""
         for name in self.buffers_learned:
             values, held = state_dict.get(prefix + name), getattr(self, name)
             if values is not None and (held is None or held.shape != values.shape):
                 self.register_buffer(name, torch.empty_like(values, device=values.device if held is None else held.device))
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)

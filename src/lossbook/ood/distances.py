@@ -25,8 +25,12 @@ class RMDS(Detector):
     needs_head = False
     needs_labels = True
     buffers_learned = detection.Whitened._fields
+    mean: Tensor
+    outer: Tensor
+    inner: Tensor
+    centres: Tensor
 
-    def _learn(self, features: Tensor, classifier: Classifier | None, labels: Tensor) -> tuple[Tensor, ...]:
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         return detection.learn_rmds(features, labels)
 
     def _score(self, features: Tensor) -> Tensor:
@@ -49,12 +53,14 @@ class KNN(Detector):
 
     needs_head = False
     buffers_learned = detection.Directions._fields
+    train_features: Tensor
+    lengths: Tensor
 
     def __init__(self, neighbours: int = 50) -> None:
         super().__init__()
         self.neighbours = neighbours
 
-    def _learn(self, features: Tensor, classifier: Classifier | None, labels: Tensor | None) -> tuple[Tensor, ...]:
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         check_neighbours(self.neighbours, features)
         return detection.learn_knn(features)
 

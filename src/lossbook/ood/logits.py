@@ -16,8 +16,10 @@ class _LogitDetector(Detector):
 
     needs_head = True
     buffers_learned = ("weight", "bias")
+    weight: Tensor
+    bias: Tensor
 
-    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor | None) -> tuple[Tensor, ...]:
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         return classifier
 
     def _logits(self, features: Tensor) -> Tensor:
@@ -79,12 +81,14 @@ class ODIN(_LogitDetector):
         self.backbone = backbone
         self.temperature, self.noise = temperature, noise
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Scores (B,) of inputs (B, ...), larger = more likely known; the backbone runs in the precision of the caller."""
+    def forward(self, features: Tensor) -> Tensor:
+        """Scores (B,), larger = more likely known, of features (B, d), or of the backbone's inputs (B, ...), which then run in
+        the precision of the caller."""
+        backbone = self.backbone
+        if backbone is None:
+            return super().forward(features)
         self._check_fitted()
-        if self.backbone is None:
-            return super().forward(inputs)
-        return ood.odin(lambda values: self._classify(self.backbone(values)), inputs, self.temperature, self.noise)
+        return ood.odin(lambda inputs: self._classify(backbone(inputs)), features, self.temperature, self.noise)
 
     def _score(self, features: Tensor) -> Tensor:
         return ood.odin(self._logits, features, self.temperature, self.noise)

@@ -21,6 +21,9 @@ class SHE(Detector):
     needs_head = True
     needs_labels = True
     buffers_learned = ("weight", "bias", "patterns")
+    weight: Tensor
+    bias: Tensor
+    patterns: Tensor
 
     def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         return *classifier, detection.learn_she(features, detection.linear(features, *classifier), labels)
@@ -47,12 +50,16 @@ class Relation(Detector):
 
     needs_head = True
     buffers_learned = ("weight", "bias", *detection.Graph._fields)
+    weight: Tensor
+    bias: Tensor
+    directions: Tensor
+    probabilities: Tensor
 
     def __init__(self, power: float = 8.0, threshold: float = 0.03) -> None:
         super().__init__()
         self.power, self.threshold = power, threshold
 
-    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor | None) -> tuple[Tensor, ...]:
+    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         return *classifier, *detection.learn_relation(features, detection.linear(features, *classifier))
 
     def _score(self, features: Tensor) -> Tensor:
