@@ -109,6 +109,27 @@ def test_nan_stays_nan(name):
     assert loss_of(objective, features, labels).isnan() != (name in DROPS_NAN)
 
 
+@every_objective
+def test_how_many_predictions_are_right(name):
+    objective, features, labels = build(name)
+    torch.manual_seed(1)
+    loss, right = objective.loss_and_right(features, labels)
+    assert torch.equal(loss, loss_of(build(name)[0], features, labels))
+    assert right.dtype == torch.int64 and 0 <= right <= BATCH
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if build(name)[0]._fused_form is not None])
+def test_the_fused_pass_counts_right_predictions(name, monkeypatch):
+    objective = create_objective(name, FEATURES, 40, fused=True)
+    features, labels = torch.randn(BATCH, FEATURES), torch.arange(BATCH)
+    labels[:5] = objective.predict(features)[:5]
+    expected = (objective.predict(features) == labels).sum()
+    monkeypatch.setattr(objective.head, "similarities", None)  # what forms the logits
+    loss, right = objective.loss_and_right(features, labels)
+    assert right == expected >= 5
+    assert loss.isfinite()
+
+
 # State -----------------------------------------------------------------------------------------------------------
 
 
@@ -188,3 +209,88 @@ def test_wrong_features(name):
     for wrong in (features[:, 1:], features[0], features[:0]):
         with pytest.raises(ValueError, match=r"features of shape \(B, 8\) with B >= 1, got"):
             objective(wrong, labels[: len(wrong)])
+
+
+@every_objective
+def test_what_is_no_tensor_is_refused(name):
+    objective, features, labels = build(name)
+    for wrong in (features.tolist(), features.numpy()):
+        with pytest.raises(TypeError, match=r"expected features as a tensor, got (list|ndarray)"):
+            objective(wrong, labels)
+    for wrong in (labels.tolist(), labels.numpy()):
+        with pytest.raises(TypeError, match=r"expected labels as a tensor, got (list|ndarray)"):
+            objective(features, wrong)
+
+
+@every_objective
+def test_a_wrong_device(name):
+    objective, features, labels = build(name)
+    with pytest.raises(ValueError, match="features on the objective's device cpu, got meta"):
+        objective(features.to("meta"), labels)
+    with pytest.raises(ValueError, match="labels on the device cpu, got meta"):
+        objective(features, labels.to("meta"))
+
+
+@every_objective
+def test_an_empty_batch_and_features_of_integers(name):
+    objective, features, labels = build(name)
+    with pytest.raises(ValueError, match="with B >= 1"):
+        objective(features[:0], labels[:0])
+    with pytest.raises(TypeError, match=r"floating-point features, got torch\.int64"):
+        objective(features.long(), labels)
+
+
+@every_objective
+@pytest.mark.parametrize(
+    "wrong", [[1, 2, 3], [1, 2, 3, 4, -1], [1, 2, 3, 4, 5.5], [1, 2, 3, 4, float("nan")], [[1, 2, 3, 4, 5]]], ids=str
+)
+def test_wrong_class_counts(name, wrong):
+    with pytest.raises(ValueError, match=r"expected class_counts (of shape \(5,\)|that are whole numbers >= 0)"):
+        create_objective(name, FEATURES, CLASSES, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *((name, {}) for name in ("cb-focal", "ldam", "logit-adjustment", "balanced-softmax")),
+        *((name, {"beta": 0.9}) for name in ("bce3s", "ce3s", "weight-balancing")),
+    ],
+)
+def test_a_loss_that_divides_by_counts_wants_an_image_of_each_class(name, arguments):
+    with pytest.raises(ValueError, match="at least one training image of every class"):
+        create_objective(name, FEATURES, CLASSES, [5, 4, 3, 2, 0], **arguments)
+
+
+@every_objective
+def test_counts_may_be_a_list_an_array_or_whole_floats(name):
+    _, features, labels = build(name)
+    losses = []
+    for counts in (COUNTS, COUNTS.tolist(), COUNTS.numpy(), COUNTS.double()):
+        torch.manual_seed(0)
+        losses.append(loss_of(create_objective(name, FEATURES, CLASSES, counts), features, labels))
+    assert all(torch.equal(loss, losses[0]) for loss in losses)
+
+
+@pytest.mark.parametrize("name", ["cb-focal", "ldam", "balanced-softmax"])
+def test_half_precision_leaves_large_counts_alone(name):
+    _, features, labels = build(name)
+    objective = create_objective(name, FEATURES, CLASSES, COUNTS.float() * 1e5).half()
+    assert objective(features.half(), labels).isfinite()
+
+
+@every_objective
+def test_wrong_weights(name):
+    for wrong in ([1.0, 2.0], [1.0, 2.0, 3.0, 4.0, -1.0], [1.0, 2.0, 3.0, 4.0, float("nan")], [0.0] * CLASSES):
+        with pytest.raises(ValueError, match=r"expected weight"):
+            create_objective(name, FEATURES, CLASSES, COUNTS, weight=wrong)
+    objective, features, labels = build(name)
+    weights = torch.ones(BATCH)
+    for wrong, error, message in (
+        (weights[1:], ValueError, r"sample_weight of shape \(10,\)"),
+        (weights.long(), TypeError, "floating-point sample_weight"),
+        (-weights, ValueError, "sample_weight >= 0"),
+        (weights.to("meta"), ValueError, "sample_weight on the device cpu, got meta"),
+        (weights.tolist(), TypeError, "sample_weight as a tensor, got list"),
+    ):
+        with pytest.raises(error, match=message):
+            objective(features, labels, sample_weight=wrong)

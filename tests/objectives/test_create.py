@@ -32,6 +32,12 @@ def test_wrong_argument_is_named(name, argument):
         create_objective(name, FEATURES, CLASSES, **{argument: 1})
 
 
+def test_a_wrong_argument_meets_those_that_would_be_right():
+    for name, known in (("soft-d", "bias_mode"), ("soft-nu", "scale or bias_start"), ("soft-0", "none")):
+        with pytest.raises(TypeError, match=f"expected {known}, got label_smoothing"):
+            create_objective(name, FEATURES, CLASSES, label_smoothing=0.1)
+
+
 @pytest.mark.parametrize("argument", [{"bias": "unified"}, {"loss": uniform.cross_entropy}], ids=["bias", "loss"])
 def test_an_argument_cannot_turn_an_objective_into_another(argument):
     with pytest.raises(TypeError, match=next(iter(argument))):

@@ -74,6 +74,21 @@ def check_per_class(name: str, values: Tensor, num_classes: int) -> None:
         raise ValueError(f"expected {name} of shape ({num_classes},), one per class, got {tuple(values.shape)}")
 
 
+def checked_counts(class_counts: Tensor | Sequence[int], num_classes: int) -> Tensor:
+    """Training images per class, (N,), in int64, which half precision of the objective leaves alone.  Whether a class may have
+    none depends on the loss.
+
+    Raises:
+        ValueError: for a wrong number of counts, one that is no whole number, or a negative one.
+    """
+    counts = torch.as_tensor(class_counts)
+    check_per_class("class_counts", counts, num_classes)
+    whole = counts.to(torch.int64)
+    if (values := readable(counts)) is not None and not bool((values.isfinite() & (values >= 0) & (values == whole)).all()):
+        raise ValueError(f"expected class_counts that are whole numbers >= 0, got {values.tolist()}")
+    return whole
+
+
 def checked_weight(weight: Tensor | Sequence[float], num_classes: int) -> Tensor:
     """Weights per class, (N,), in float32.
 
@@ -82,6 +97,6 @@ def checked_weight(weight: Tensor | Sequence[float], num_classes: int) -> Tensor
     """
     weight = torch.as_tensor(weight, dtype=torch.float32)
     check_per_class("weight", weight, num_classes)
-    if not (bool((weight >= 0).all()) and bool(weight.any())):
-        raise ValueError(f"expected weights >= 0 and not all 0, got {weight.tolist()}")
+    if not (bool(((weight >= 0) & weight.isfinite()).all()) and bool(weight.any())):
+        raise ValueError(f"expected weights that are finite, >= 0 and not all 0, got {weight.tolist()}")
     return weight

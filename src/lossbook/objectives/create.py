@@ -6,10 +6,9 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from lossbook.objectives.checks import check_per_class, checked_weight
+from lossbook.objectives.checks import checked_counts, checked_weight
 from lossbook.objectives.objective import Fused, Objective
 from lossbook.objectives.registry import OBJECTIVES
 
@@ -63,8 +62,7 @@ def create_objective(
         raise ValueError(f"expected an ignore_index outside 0..{num_classes - 1}, which are classes, got {ignore_index}")
     build = OBJECTIVES[name].build
     if class_counts is not None:
-        class_counts = torch.as_tensor(class_counts)
-        check_per_class("class_counts", class_counts, num_classes)
+        class_counts = checked_counts(class_counts, num_classes)
         if "class_counts" in inspect.signature(build).parameters:
             arguments["class_counts"] = class_counts
     try:

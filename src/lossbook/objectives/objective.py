@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
@@ -20,6 +21,7 @@ from lossbook.losses.checks import (
     is_soft,
     reduce,
 )
+from lossbook.losses.fused.samples import Details
 from lossbook.objectives.checks import check_features, check_share
 from lossbook.objectives.distributed import FollowsBatches
 from lossbook.objectives.schedule import Hook, Schedule, watch
@@ -97,6 +99,7 @@ class Objective(FollowsBatches, Generic[H]):
         self.register_buffer("weight", None, persistent=False)
         self.ignore_index: int | None = None
         self.measured: dict[str, Tensor] = {}
+        self._details: Details | None = None  # to be filled by the fused loss
         self.schedule: Schedule | None = Schedule("start_epoch") if isinstance(loss, ScheduledLoss) else None
         watch(self)
 
@@ -217,7 +220,22 @@ class Objective(FollowsBatches, Generic[H]):
 
     def _fused_call(self) -> Callable[..., Any]:
         assert self.fused_loss is not None
-        return self.fused_loss
+        return self.fused_loss if self._details is None else functools.partial(self.fused_loss, details=self._details)
+
+    def loss_and_right(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and how many of the batch's predictions are right, a scalar of int64.
+
+        Where head and loss are one pass, it counts them, and the logits (B, N) are not formed for it.
+        """
+        details = self._details = Details()
+        try:
+            loss = self(features, labels)
+        finally:
+            self._details = None
+        if hasattr(details, "right"):
+            return loss, details.right
+        with torch.no_grad():
+            return loss, (self.predict(features) == labels).sum()
 
     def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float | Tensor) -> Tensor:
         """The loss of images mixed from two: ``share`` of the one with ``labels``, the rest of the one with ``partners``.

@@ -16,13 +16,14 @@ from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives.objective import Loss, Objective
 
 _FUSED = {uniform.cross_entropy: cross_entropy, uniform.binary_cross_entropy: binary_cross_entropy}
-_START_ARGUMENT = {"zero": None, "diverse": "bias_mode", "unified": "bias_start"}
+_START_ARGUMENTS: dict[Bias, tuple[str, ...]] = {"zero": (), "diverse": ("bias_mode",), "unified": ("bias_start",)}
 
 
-def _check_start(bias: Bias, start: dict[str, float]) -> None:
+def _check_start(bias: Bias, start: dict[str, float], *others: str) -> None:
+    known = (*others, *_START_ARGUMENTS[bias])
     for argument in start:
-        if argument != _START_ARGUMENT[bias]:
-            raise TypeError(f"a {bias} bias takes {_START_ARGUMENT[bias] or 'no start value'}, got {argument}")
+        if argument not in _START_ARGUMENTS[bias]:
+            raise TypeError(f"expected {' or '.join(known) or 'none'}, got {argument}")
 
 
 def _of(head: Head, loss: Loss) -> Objective[Head]:
@@ -36,7 +37,7 @@ def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start:
 
 
 def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: Any) -> Objective[Head]:
-    _check_start(bias, start)
+    _check_start(bias, start, "scale")
     return _of(CosineHead(in_features, num_classes, bias, scale, **start), loss)
 
 

@@ -69,11 +69,11 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor, labels: Tensor, partners: Tensor | None = None, own: float = 1.0) -> tuple[Tensor, Tensor]:
         """``partners`` and ``own`` are the other labels and the own label's share of mixed images."""
         features = all_gather(self.fabric, self.backbone(local_shard(self.fabric, images)))
-        mixed = partners is not None
-        loss = self.objective.mixed(features, labels, partners, own) if mixed else self.objective(features, labels)
+        if partners is None:
+            return self.objective.loss_and_right(features, labels)
+        loss = self.objective.mixed(features, labels, partners, own)
         with torch.no_grad():
-            correct = (self.objective.logits(features).argmax(1) == labels).sum()
-        return loss, correct
+            return loss, (self.objective.predict(features) == labels).sum()
 
 
 @contextlib.contextmanager
