@@ -322,7 +322,7 @@ def test_lists_and_arrays_are_refused_except_for_counts(metric):
             if name in metric.counts:
                 metric.function(**arguments | {name: wrong})
             else:
-                with pytest.raises(TypeError, match=rf"expected {name} as a tensor, got {type(wrong).__name__}"):
+                with pytest.raises(TypeError, match=rf"expected {name} as a .*got {type(wrong).__name__}"):
                     metric.function(**arguments | {name: wrong})
 
 
@@ -330,7 +330,7 @@ def test_lists_and_arrays_are_refused_except_for_counts(metric):
 def test_tensors_on_two_devices_are_one_clear_error(metric):
     for name, arguments in each_argument(metric):
         if len(arguments) > 1 and name not in metric.counts:
-            with pytest.raises(ValueError, match=r"expected all tensors on one device, got .*meta"):
+            with pytest.raises(ValueError, match=r"expected .*on .*device.*meta"):
                 metric.function(**arguments | {name: arguments[name].to("meta")})
 
 

@@ -298,8 +298,8 @@ class RetrievalScores(_Samples):
     """:func:`lossbook.metrics.retrieval.retrieval_scores` over a stream: recall@k, P@1, R-precision and MAP@R.
 
     Keeps every embedding and its label: 4 d + 8 bytes per sample (2 d + 8 for half precision), since each sample is compared
-    with all others.  Where neighbours at equal distance keep the order of the samples, several processes may order them
-    otherwise than one.
+    with all others.  Over several processes the samples stand in another order, so that the last digit of a mean may differ
+    from that of one process.
 
     Args:
         ks: of recall@k.
