@@ -4,10 +4,11 @@ from unittest import mock
 
 import pytest
 import torch
-from fused_cases import OBJECTIVES, blocks, build
+from fused_cases import LINEAR, OBJECTIVES, blocks, build
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lossbook.losses import fused, uniform
+from lossbook.losses.fused import blocks as blocks_of_classes
 from lossbook.losses.fused import products
 from lossbook.losses.fused.binary import binary_cross_entropy
 from lossbook.losses.fused.blocks import sample_groups
@@ -38,6 +39,21 @@ class Largest(TorchDispatchMode):
         return result
 
 
+class Storages(TorchDispatchMode):
+    """Where the memory of at least ``size`` bytes lies that operations return."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size, self.found = size, set()
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        result = function(*arguments, **keywords or {})
+        for tensor in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().nbytes() >= self.size:
+                self.found.add(tensor.untyped_storage().data_ptr())
+        return result
+
+
 @every_objective
 def test_no_tensor_is_larger_than_the_weights_gradient_or_a_groups_logits(name):
     torch.manual_seed(0)
@@ -53,6 +69,32 @@ def test_no_tensor_is_larger_than_the_weights_gradient_or_a_groups_logits(name):
     with torch.no_grad(), Largest() as largest:
         objective(features, labels)
     assert largest.elements <= max(400 * 16, 48 * 200)  # or a block's logits
+
+
+@pytest.mark.parametrize("name", [*LINEAR, "multicenter"])
+def test_bfloat16_products_wait_in_the_memory_of_the_gradient(name):
+    """On a core with units for bfloat16 (here emulated) the logits take no memory of their own."""
+    torch.manual_seed(0)
+    features, weight = (torch.randn(n, 96, requires_grad=True) for n in (60, 400))
+    log_var = torch.randn(400, 96)
+    labels = torch.randint(400, (60,))
+
+    def gradients(x, w, v):
+        generator = torch.Generator().manual_seed(3)
+        if name == "multicenter":
+            loss = multicenter_cross_entropy(x, w, v, labels, 2, 0.1, generator)
+        else:
+            loss = LINEAR[name][0](x, w, labels, scale=8.0 if name == "softmax" else None)
+        return loss.detach(), *torch.autograd.grad(loss, (x, w))
+
+    expected = gradients(features, weight, log_var)
+    on_units = mock.patch.object(blocks_of_classes, "bfloat16_units", lambda: True)
+    with on_units, torch.autocast("cpu", torch.bfloat16), Storages(2 * 400 * 60) as storages:
+        found = gradients(features, weight, log_var)
+    inputs = {tensor.untyped_storage().data_ptr() for tensor in (weight, log_var)}
+    assert storages.found - inputs == {found[2].untyped_storage().data_ptr()}
+    for a, b in zip(found, expected, strict=True):
+        assert (a - b).norm() <= 0.02 * b.norm() + 1e-4
 
 
 def test_no_tensor_of_subcenters_exists():

@@ -74,10 +74,16 @@ def block_size(device: torch.device, samples: int) -> int:
     return 16_384 if device.type == "cuda" else min(4_096, max(128, 2**20 // samples))
 
 
-def sample_groups(samples: int, features: int, itemsize: int = 4) -> list[slice]:
-    """Groups of about d/4 samples (of twice as many if their logits take two bytes each), at least 32 and all of nearly one size:
-    a group of one sample would stream the whole weight and its gradient through memory for a matrix-vector product."""
-    count = -(-samples // max(32, features // min(4, itemsize)))
+def sample_groups(samples: int, features: int, half: bool = False) -> list[slice]:
+    """Groups of about d/4 samples, at least 32 and all of nearly one size: a group of one sample would stream the whole weight
+    and its gradient through memory for a matrix-vector product.
+
+    ``half``: the logits wait in two bytes each.  Those of 2 d samples or fewer fit in the memory of the weight's gradient
+    (float32), so that they need no second group; more samples make groups of about d/2.
+    """
+    if half and samples <= 2 * features:
+        return [slice(0, samples)]
+    count = -(-samples // max(32, features // (2 if half else 4)))
     return list(blocks(samples, -(-samples // count)))
 
 

@@ -68,6 +68,9 @@ class _Distances:
             out.sqrt_()
         return out.mul_(-self.temperature)
 
+    def place(self, block: slice, samples: int) -> None:
+        """No memory of its own for the logits."""
+
     def logits_again(self, block: slice, out: Tensor) -> Tensor:
         """The same logits from what :meth:`logits` left in ``out``."""
         return out

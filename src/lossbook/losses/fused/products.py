@@ -83,6 +83,17 @@ class Products:
         product_into(self.rows(block), self.features[group].T, out)
         return self._from_products(block, out)
 
+    def place(self, block: slice, samples: int) -> Tensor | None:
+        """Memory for what :meth:`logits` leaves of a block until its gradient is there: that of the gradient itself, where the
+        type of what is stored is smaller and the only group of samples fits in; else None."""
+        if self.stored == self.wide or self.weight_gradient is None or samples < len(self.features):
+            return None
+        rows = (block.stop - block.start) * len(self.weight) // self.length
+        start = block.start * len(self.weight) // self.length
+        memory = self.weight_gradient[start : start + rows].flatten().view(self.stored)
+        size = (block.stop - block.start) * samples
+        return memory[:size].view(-1, samples) if size <= len(memory) else None
+
     def logits_again(self, block: slice, out: Tensor) -> Tensor:
         """The same logits from what :meth:`logits` left in ``out``."""
         return out if out.dtype == self.wide else self._from_products(block, out)

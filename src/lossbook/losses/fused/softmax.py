@@ -17,6 +17,9 @@ from lossbook.losses.fused.products import Products, prepared
 from lossbook.losses.fused.samples import Details, Largest, Weighting
 from lossbook.precision import widest, without_vanishing_
 
+# A block of classes to where its logits of a group of samples wait for the second pass, (n, b).
+Store = Callable[[slice], Tensor]
+
 
 class _Sums(NamedTuple):
     """What a group's logits (M, b) are summed to, (b,) each; ``own`` (columns, b) are the own logits, not warped, or with soft
@@ -68,16 +71,14 @@ class Softmax:
         weights = torch.tensor(self.weights, dtype=dtype, device=of_classes.device)
         return (of_classes.unsqueeze(1) * weights.unsqueeze(1)).flatten(0, 1)
 
-    def sums(self, source: Any, group: slice, logits: Tensor, seen: Largest | None = None) -> _Sums:
-        """The first pass over the blocks.  Fills ``logits`` (M, b), or goes over it block after block if it is shorter; ``seen``
-        sees the first logit of every class."""
-        samples, count = logits.shape[1], len(self.weights)
-        log_sum, log_anti = torch.full((2, samples), -torch.inf, dtype=source.wide, device=logits.device)
+    def sums(self, source: Any, group: slice, store: Store, seen: Largest | None = None) -> _Sums:
+        """The first pass over the blocks.  Fills the store; ``seen`` sees the first logit of every class."""
+        samples, count = group.stop - group.start, len(self.weights)
+        log_sum, log_anti = torch.full((2, samples), -torch.inf, dtype=source.wide, device=source.features.device)
         total, own = torch.zeros_like(log_sum), log_sum.new_zeros(max(1, len(self.own)), samples)
         source.restart()
         for block in blocks(source.length, source.size):
-            stored = logits[block] if len(logits) == source.length else logits[: block.stop - block.start]
-            z = source.logits(block, group, stored)
+            z = source.logits(block, group, store(block))
             if seen is not None:
                 seen.see(z[::count], block.start // count)
             if self.soft is not None:
@@ -109,14 +110,14 @@ class Softmax:
         """Both brackets together.  A part with weight 0 was not computed and is infinite."""
         return sum(weight * part for weight, part in ((self.cross_entropy, cross_entropy), (self.one_cold, one_cold)) if weight)
 
-    def pull(self, source: Any, group: slice, logits: Tensor, sums: _Sums, factors: Tensor | None) -> None:
+    def pull(self, source: Any, group: slice, store: Store, sums: _Sums, factors: Tensor | None) -> None:
         """The second pass: from the logits of all classes to the source's gradients."""
         even = self.one_cold / (source.length - 1) - self.cross_entropy * self.smoothing / source.length
         at_own = [-self.cross_entropy * weight for weight in self.weights]
         at_own[0] -= self.one_cold / (source.length - 1)
         source.restart()
         for block in blocks(source.length, source.size):
-            z, gradient = source.logits_again(block, logits[block]), None  # frees the last block's gradient
+            z, gradient = source.logits_again(block, store(block)), None  # frees the last block's gradient
             if self.cross_entropy:
                 gradient = without_vanishing_(z - sums.log_sum).exp_().mul_(self.cross_entropy)
             if self.one_cold:
@@ -147,6 +148,24 @@ def _logsumexp(z: Tensor) -> Tensor:
     return without_vanishing_(z - largest).exp_().sum(0).log_().add_(largest)
 
 
+def _buffer(source: Any, samples: int, keeps: bool) -> Tensor | None:
+    """Memory for the logits of all classes if the pass ``keeps`` them for the gradients, else of a block; None where the source
+    has a place for them."""
+    if not keeps:
+        return torch.empty(min(source.size, source.length) * samples, dtype=source.wide, device=source.features.device)
+    if source.place(slice(0, source.length), samples) is not None:
+        return None
+    return torch.empty(source.length * samples, dtype=source.stored, device=source.features.device)
+
+
+def _stored(source: Any, buffer: Tensor | None, samples: int, block: slice) -> Tensor:
+    """Where the block's logits wait, (n, samples)."""
+    if buffer is None:
+        return source.place(block, samples)
+    start = block.start if len(buffer) >= source.length * samples else 0
+    return buffer[start * samples : (start + block.stop - block.start) * samples].view(-1, samples)
+
+
 def softmax_form(
     needs: Sequence[bool],
     factors: Tensor | None,
@@ -164,15 +183,13 @@ def softmax_form(
     samples, device = len(inputs[0]), inputs[0].device
     divisor = samples if factors is None else 1
     source = build(needs, divisor, *inputs)
-    rows = source.length if any(needs) else min(source.size, source.length)
-    stored = source.stored if any(needs) else source.wide
-    buffer = torch.empty(rows * (groups[0].stop - groups[0].start), dtype=stored, device=device)
+    buffer = _buffer(source, groups[0].stop - groups[0].start, any(needs))
     total, parts, own, classes = torch.zeros(2, dtype=widest(device), device=device), [], [], []
     for group in groups:
         size = group.stop - group.start
-        logits = buffer[: rows * size].view(rows, size)
+        store = functools.partial(_stored, source, buffer, size)
         seen = Largest(size, source.wide, device) if largest else None
-        sums = goal.sums(source, group, logits, seen)
+        sums = goal.sums(source, group, store, seen)
         parts.append(torch.stack(goal.parts(sums, source.length)))
         counted = parts[-1] if factors is None else factors[group] * parts[-1]
         total += torch.stack([part.sum() for part in counted])
@@ -180,7 +197,7 @@ def softmax_form(
         if seen is not None:
             classes.append(seen.classes)
         if any(needs):
-            goal.pull(source, group, logits, sums, factors)
+            goal.pull(source, group, store, sums, factors)
     cross_entropy, one_cold = (total / divisor).to(source.wide)
     of_samples = torch.cat(parts, 1)
     others = (cross_entropy, one_cold, *of_samples, torch.cat(own), *([torch.cat(classes)] if largest else []))
@@ -228,7 +245,7 @@ def _softmax(
     features, bias = prepared(features, weight, labels, bias, scale)
     weighting.check(labels)
     precision = Precision.of(features, weight)
-    groups = sample_groups(len(features), features.shape[1], precision.stored(features.device).itemsize)
+    groups = sample_groups(len(features), features.shape[1], half=precision.stored(features.device) != precision.wide)
 
     def build(needs: Sequence[bool], divisor: int, features: Tensor, weight: Tensor, bias: Tensor | None) -> Products:
         return Products(features, weight, bias, scale, precision, needs, len(groups), divisor)
