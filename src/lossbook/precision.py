@@ -41,7 +41,8 @@ def vanishing(dtype: torch.dtype) -> float:
 
 def without_vanishing_(exponents: Tensor) -> Tensor:
     """Exponents below :func:`vanishing` become minus infinity in place, so that their exponential is 0 and never denormal."""
-    return torch.nn.functional.threshold_(exponents, vanishing(exponents.dtype), -torch.inf)
+    threshold_ = torch.nn.functional.threshold_  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    return threshold_(exponents, vanishing(exponents.dtype), -torch.inf)
 
 
 def wide(values: Tensor) -> Tensor:

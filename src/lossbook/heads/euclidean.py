@@ -31,7 +31,7 @@ class _Distances(torch.autograd.Function):
         ctx.save_for_backward(*inputs, output)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         rows, columns, distances = ctx.saved_tensors
         wide = widest(gradient.device)
         pull = gradient.to(wide) / distances.masked_fill(distances == 0, torch.inf)

@@ -67,8 +67,9 @@ def readable(values: Tensor) -> Tensor | None:
 
 def _unwrapped(values: Tensor) -> Tensor:
     values = values.detach()
-    while torch._C._functorch.is_functorch_wrapped_tensor(values):
-        values = torch._C._functorch.get_unwrapped(values)
+    functorch = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
+    while functorch.is_functorch_wrapped_tensor(values):
+        values = functorch.get_unwrapped(values)
     return values
 
 
@@ -87,10 +88,11 @@ def check_logits_labels(logits: Tensor, labels: Tensor, soft: bool = False) -> N
         raise ValueError(f"expected logits of shape (B, N) with B >= 1 and N >= 2 classes, got {tuple(logits.shape)}")
     if not logits.is_floating_point():
         raise TypeError(f"expected floating-point logits, got {logits.dtype}")
+    samples, classes = logits.shape
     if soft and is_soft(labels):
-        check_soft_targets(labels, *logits.shape, logits.device)
+        check_soft_targets(labels, samples, classes, logits.device)
     else:
-        check_labels(labels, *logits.shape, logits.device)
+        check_labels(labels, samples, classes, logits.device)
 
 
 def check_labels(labels: Tensor, samples: int, num_classes: int, device: torch.device) -> None:
@@ -120,7 +122,7 @@ def check_labels(labels: Tensor, samples: int, num_classes: int, device: torch.d
     elif labels.device.type in ("cpu", "cuda"):
         values = labels if torch.compiler.is_compiling() else _unwrapped(labels)
         inside = ((values >= 0) & (values < num_classes)).all()
-        torch._assert_async(inside, f"expected labels within 0..{num_classes - 1}, got a label out of this range")
+        torch._assert_async(inside, f"expected labels within 0..{num_classes - 1}, got a label out of this range")  # pyright: ignore[reportPrivateImportUsage]
 
 
 def is_soft(labels: Tensor) -> bool:

@@ -70,7 +70,8 @@ def one_cold_cross_entropy(
     check_logits_labels(logits, labels, soft=True)
     log_anti = (-at_least_float32(logits)).log_softmax(1)
     if targets is not None:
-        check_soft_targets(targets, *logits.shape, logits.device)
+        samples, classes = logits.shape
+        check_soft_targets(targets, samples, classes, logits.device)
         return reduce(-(targets * log_anti).sum(1), reduction)
     # The own term is left out of the sum.  Subtracting it would cost digits: it is large where the sample is classified well.
     soft = is_soft(labels)

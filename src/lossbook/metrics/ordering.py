@@ -29,11 +29,11 @@ def lexsort(*keys: Tensor) -> Tensor:
         >>> lexsort(torch.tensor([2.0, -1.0, 0.5]), torch.tensor([1, 1, 0])).tolist()
         [2, 1, 0]
     """
-    keys = [_integers(key) if key.is_floating_point() else key for key in keys]
-    if len(keys) == 2 and all(_fits_32_bits(key) for key in keys):
-        both = torch.add(keys[0].long(), keys[1].long(), alpha=1 << 32)
+    first, *others = (_integers(key) if key.is_floating_point() else key for key in keys)
+    if len(others) == 1 and _fits_32_bits(first) and _fits_32_bits(others[0]):
+        both = torch.add(first.long(), others[0].long(), alpha=1 << 32)
         return both.sort(stable=True).indices
-    order = None
-    for key in keys:
-        order = key.sort(stable=True).indices if order is None else order[key[order].sort(stable=True).indices]
+    order = first.sort(stable=True).indices
+    for key in others:
+        order = order[key[order].sort(stable=True).indices]
     return order

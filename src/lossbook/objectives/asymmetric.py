@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from lossbook.heads.linear import LinearHead
 from lossbook.losses import baselines
@@ -12,5 +13,5 @@ from lossbook.objectives.objective import Objective
 def asymmetric(
     in_features: int, num_classes: int, gamma_positive: float = 0.0, gamma_negative: float = 4.0, smoothing: float = 0.1
 ) -> Objective:
-    arguments = {"gamma_positive": gamma_positive, "gamma_negative": gamma_negative, "smoothing": smoothing}
+    arguments: dict[str, Any] = {"gamma_positive": gamma_positive, "gamma_negative": gamma_negative, "smoothing": smoothing}
     return Objective(LinearHead(in_features, num_classes), functools.partial(baselines.asymmetric, **arguments))

@@ -147,7 +147,7 @@ class ProxyObjective(BorrowedObjective[CosineHead]):
         num_classes: int,
         loss: nn.Module,
         scale: float,
-        fused_loss: Callable[..., Tensor] | None = None,
+        fused_loss: Callable[..., Any] | None = None,
         per_sample: bool = True,
         vmaps: bool = False,
     ) -> None:

@@ -44,9 +44,9 @@ class MultiCenterObjective(Objective[MultiCenterHead | MultiCenterCosineHead]):
         kl_weight: float = 1.0,
         center_weight: float = 0.5,
         label_smoothing: float = 0.0,
-        fused_loss: Callable[..., Tensor] | None = None,
+        fused_loss: Callable[..., Any] | None = None,
     ) -> None:
-        label = {"center_weight": center_weight, "label_smoothing": label_smoothing}
+        label: dict[str, Any] = {"center_weight": center_weight, "label_smoothing": label_smoothing}
         super().__init__(
             head,
             functools.partial(multicenter_cross_entropy, **label),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from lossbook.heads.linear import Head
 from lossbook.heads.protocol import AnyHead
 from lossbook.losses import fused
 from lossbook.losses.checks import (
@@ -176,7 +177,8 @@ class Objective(FollowsBatches, Generic[H]):
         """As if the samples with the label ``ignore_index`` were not in the batch; on a GPU this waits for the device."""
         if not isinstance(labels, Tensor) or labels.ndim != 1 or len(labels) != len(features):
             return self._forward(features, labels, sample_weight, reduction)  # soft targets, or a shape that it refuses
-        kept = labels != self.ignore_index
+        assert self.ignore_index is not None
+        kept = labels.ne(self.ignore_index)
         if kept.all():
             return self._forward(features, labels, sample_weight, reduction)
         if not kept.any():
@@ -215,7 +217,7 @@ class Objective(FollowsBatches, Generic[H]):
     def _fused(self, features: Tensor, labels: Tensor, reduction: Reduction, sample_weight: Tensor | None) -> Tensor:
         """The same loss without a (B, N) tensor; the mean may be weighted."""
         return self._fused_call()(
-            features, labels=labels, reduction=reduction, sample_weight=sample_weight, **fused.inputs(self.head)
+            features, labels=labels, reduction=reduction, sample_weight=sample_weight, **fused.inputs(cast(Head, self.head))
         )
 
     def _fused_call(self) -> Callable[..., Any]:

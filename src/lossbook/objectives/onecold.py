@@ -47,7 +47,7 @@ class OneColdObjective(Objective):
         self,
         base: Objective,
         occe_weight: float = 1.0,
-        fused_loss: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None,
+        fused_loss: Callable[..., Any] | None = None,
     ) -> None:
         _check_weight(occe_weight)
         if type(base) is not Objective:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,9 +38,7 @@ class EuclideanObjective(Objective[EuclideanHead]):
     Measures ``avg_dtp``, Eq. 9 over the training batches: the mean distance to the true class's proxy.
     """
 
-    def __init__(
-        self, in_features: int, num_classes: int, loss: Loss, fused_loss: Callable[..., tuple[Tensor, Tensor]] | None = None
-    ) -> None:
+    def __init__(self, in_features: int, num_classes: int, loss: Loss, fused_loss: Callable[..., Any] | None = None) -> None:
         super().__init__(EuclideanHead(in_features, num_classes), loss, fused_loss)
 
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
@@ -70,7 +69,7 @@ def warped_softmax(
     margin: float = 1.30,
 ) -> Objective:
     """The defaults are the authors' first phase on CUB with 512 features; alpha is a length and scales with the features."""
-    shape = {"alpha": alpha, "k1": k1, "k2": k2, "margin": margin}
+    shape: dict[str, Any] = {"alpha": alpha, "k1": k1, "k2": k2, "margin": margin}
     loss = functools.partial(warped.warped_softmax, temperature=temperature, **shape)
     own = functools.partial(warped.warp, **shape)
     fused_loss = functools.partial(distances.euclidean_softmax, temperature=temperature, own=own)
@@ -84,5 +83,5 @@ def generalized_softmax(
     for name in (f1, f2):
         if name not in FUNCTIONS:
             raise ValueError(f"unknown function {name!r}; expected one of {', '.join(FUNCTIONS)}")
-    arguments = {"f1": FUNCTIONS[f1], "f2": FUNCTIONS[f2], "temperature": temperature}
+    arguments: dict[str, Any] = {"f1": FUNCTIONS[f1], "f2": FUNCTIONS[f2], "temperature": temperature}
     return EuclideanObjective(in_features, num_classes, functools.partial(warped.generalized_softmax, **arguments))

@@ -33,16 +33,17 @@ All raise ``ValueError`` / ``TypeError`` for a wrong shape, dtype or label, see
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lossbook.heads.linear import CosineHead, Head
+from lossbook.heads.protocol import AnyHead
 
 # From this number of classes on the objectives use these functions.  Here they save memory, and under a binary cross entropy
 # time too; with fewer classes they cost time, and with 100,000 they save time under a softmax as well (benchmarks/fused.py).
 LARGE = 10_000
 
 
-def many(head: nn.Module) -> bool:
+def many(head: AnyHead) -> bool:
     """Whether the head has enough classes for these functions to pay."""
     return len(head.weight) >= LARGE
 

@@ -21,7 +21,7 @@ class Values(NamedTuple):
     """
 
     loss: Tensor
-    losses: Tensor | None
+    losses: Any
     others: tuple[Tensor, ...] = ()
 
 
@@ -49,7 +49,7 @@ class _OnePass(torch.autograd.Function):
         return values.losses * factors if per_sample else values.loss, values.losses, *values.others
 
     @staticmethod
-    def backward(ctx: Any, pull: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, pull: Tensor, *_: Any) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if torch.is_grad_enabled():
             raise RuntimeError(
                 "the fused losses have no second derivatives (create_graph=True): take the plain loss of head(features)"
@@ -74,8 +74,10 @@ def one_pass(form: Form, factors: Tensor | None, per_sample: bool, *inputs: Tens
     Raises:
         RuntimeError: under a transform of ``torch.func``, and in the backward of a second derivative.
     """
-    if any(tensor is not None and torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in inputs):
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
+    if any(tensor is not None and wrapped(tensor) for tensor in inputs):
         raise RuntimeError("the fused losses have no form under torch.func: take the plain loss of head(features)")
+    assert inputs[0] is not None
     with torch.autocast(inputs[0].device.type, enabled=False):
         if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs):
             loss, losses, *others = _OnePass.apply(form, factors, per_sample, *inputs)
@@ -86,4 +88,4 @@ def one_pass(form: Form, factors: Tensor | None, per_sample: bool, *inputs: Tens
 
 
 def as_input(gradient: Tensor | None, like: Tensor | None) -> Tensor | None:
-    return None if gradient is None else gradient.to(like.dtype)
+    return None if gradient is None or like is None else gradient.to(like.dtype)

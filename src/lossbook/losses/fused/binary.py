@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -132,13 +133,18 @@ def _binary_form(
     classes = Products(features, weight, bias, scale, precision, needs[:3], divisor=divisor)
     buffer = torch.empty((min(classes.size, len(weight)), samples), dtype=precision.wide, device=features.device)
     shift = None if sample_bias is None else sample_bias.to(precision.wide)
-    shift_gradient = None if sample_bias is None else torch.zeros_like(shift)
+    shift_gradient: Any = None if shift is None else torch.zeros_like(shift)
     soft = is_soft(labels)
     each = soft or largest or factors is not None
-    zeros = {"dtype": widest(features.device), "device": features.device}
-    total, losses = torch.zeros((), **zeros), torch.zeros(samples, **zeros) if each else None
+    zeros: dict[str, Any] = {"dtype": widest(features.device), "device": features.device}
+    total = torch.zeros((), **zeros)
+    losses: Any = torch.zeros(samples, **zeros) if each else None
     seen = Largest(samples, precision.wide, features.device) if largest else None
     terms_ = _block_terms(features.device.type, precision.wide)
+    inside: Any
+    rows: Any
+    class_sums: Tensor | None = None
+    sample_sums: Tensor | None = None
     for block in blocks(len(weight), classes.size):
         logits = buffer[: block.stop - block.start]
         gain = classes.products(block, everyone, logits)

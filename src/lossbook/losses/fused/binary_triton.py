@@ -6,6 +6,8 @@ it on the CPU for the tests.  Every sum has a fixed order, so results do not cha
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
@@ -15,7 +17,7 @@ _CLASSES, _SAMPLES = 32, 128  # size of a tile
 
 
 @triton.jit
-def _binary_terms(
+def _binary_terms(  # type: ignore[no-untyped-def]  # triton reads the annotations
     products,
     own_rows,
     gain,
@@ -84,7 +86,7 @@ def binary_terms_(
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """:func:`lossbook.losses.fused.binary.binary_terms_` of float32 products, which has the description."""
     classes, samples = products.shape
-    programs = triton.cdiv(classes, _CLASSES)
+    programs: Any = triton.cdiv(classes, _CLASSES)
     totals, class_sums = products.new_empty((2, classes))
     sample_sums = products.new_empty((programs, samples)) if sample_bias is not None else None
     _binary_terms[(programs,)](
@@ -99,9 +101,9 @@ def binary_terms_(
         classes,
         samples,
         margin,
-        gradients,
-        _CLASSES,
-        _SAMPLES,
+        gradients,  # pyright: ignore[reportArgumentType]
+        _CLASSES,  # pyright: ignore[reportArgumentType]
+        _SAMPLES,  # pyright: ignore[reportArgumentType]
     )
     if not gradients:
         return totals.sum(), None, None

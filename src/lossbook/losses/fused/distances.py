@@ -3,6 +3,7 @@ r"""Softmax losses of Euclidean distances in one pass."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,6 +81,9 @@ class _Distances:
         pull = gradient * -self.temperature / distances.masked_fill(distances == 0, torch.inf)
         raw, samples = self.weight[block].to(self.wide), self.raw[group]
         near = self._near(distances.square(), raw - self.middle, group)
+        row: Any = None
+        sample: Any = None
+        apart: Any = None
         if near is None:
             wide = widest(pull.device)
             pull, rows, columns = pull.to(wide), raw.to(wide), samples.to(wide)

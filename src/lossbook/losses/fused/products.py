@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,13 +42,13 @@ class Products:
         self._last: tuple[slice, Tensor] | None = None
         self.size = block_size(features.device, -(-len(features) // groups))
         self.length = len(weight)
-        wide = {"dtype": precision.wide, "device": features.device}
+        wide: dict[str, Any] = {"dtype": precision.wide, "device": features.device}
         needs_features, needs_weight, needs_bias = needs
         self.features_gradient = torch.zeros(features.shape, **wide) if needs_features else None
         # Several groups of samples add to it, so it is float32 or wider then.
         dtype = weight.dtype if groups == 1 else precision.wide
         self.weight_gradient = torch.empty(weight.shape, dtype=dtype, device=weight.device) if needs_weight else None
-        self.bias_gradient = torch.zeros(len(weight), **wide) if needs_bias else None
+        self.bias_gradient: Any = torch.zeros(len(weight), **wide) if needs_bias else None
 
     def restart(self) -> None:
         """Called before every pass over the blocks."""
@@ -110,8 +111,9 @@ class Products:
         """Takes the gradient of the block's logits, (n, b), and spoils it."""
         if self.bias_gradient is not None:
             self.bias_gradient[block] += gradient.sum(1)
-        if self.scale is not None:
-            gradient.mul_(self._gain(block))
+        gain = self._gain(block)
+        if gain is not None:
+            gradient.mul_(gain)
         self.pull_products(block, group, gradient)
 
     def pull_products(self, block: slice, group: slice, gradient: Tensor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -58,12 +58,14 @@ class Softmax:
 
     def _slopes(self, own: Tensor) -> Tensor:
         """The warp's slopes."""
+        assert self.warp is not None
         with torch.enable_grad():
             own = own.detach().requires_grad_()
             return torch.autograd.grad(self.warp(own).sum(), own)[0]
 
     def _shares(self, block: slice, group: slice, dtype: torch.dtype) -> Tensor:
         """What a block's logits count in the target of a group's samples with soft targets, (n, b)."""
+        assert self.soft is not None
         count = len(self.weights)
         of_classes = self.soft[group, block.start // count : block.stop // count].T.to(dtype)
         if count == 1:
@@ -108,7 +110,8 @@ class Softmax:
 
     def loss(self, cross_entropy: Tensor, one_cold: Tensor) -> Tensor:
         """Both brackets together.  A part with weight 0 was not computed and is infinite."""
-        return sum(weight * part for weight, part in ((self.cross_entropy, cross_entropy), (self.one_cold, one_cold)) if weight)
+        parts = ((self.cross_entropy, cross_entropy), (self.one_cold, one_cold))
+        return cast(Tensor, sum(weight * part for weight, part in parts if weight))
 
     def pull(self, source: Any, group: slice, store: Store, sums: _Sums, factors: Tensor | None) -> None:
         """The second pass: from the logits of all classes to the source's gradients."""
@@ -116,6 +119,7 @@ class Softmax:
         at_own = [-self.cross_entropy * weight for weight in self.weights]
         at_own[0] -= self.one_cold / (source.length - 1)
         source.restart()
+        gradient: Any
         for block in blocks(source.length, source.size):
             z, gradient = source.logits_again(block, store(block)), None  # frees the last block's gradient
             if self.cross_entropy:
@@ -180,6 +184,7 @@ def softmax_form(
     The other values are the loss's two parts, then (B,) each every sample's two parts, first own logit and, if ``largest``,
     prediction.
     """
+    assert inputs[0] is not None
     samples, device = len(inputs[0]), inputs[0].device
     divisor = samples if factors is None else 1
     source = build(needs, divisor, *inputs)
@@ -214,12 +219,14 @@ def run(
     *inputs: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The loss and its two parts, reduced, and every sample's first own logit.  Fills ``details``."""
+    assert inputs[0] is not None and inputs[1] is not None
     wide = torch.promote_types(torch.promote_types(inputs[0].dtype, inputs[1].dtype), torch.float32)
     factors = weighting.factors(labels, wide)
     form = functools.partial(softmax_form, build=build, goal=goal, groups=groups, largest=details is not None)
     values = one_pass(form, factors, weighting.per_sample, *inputs)
     cross_entropy, one_cold, *each, own = values.others[:5]
     if weighting.per_sample:
+        assert factors is not None
         cross_entropy, one_cold = (factors * part for part in each)
     if details is not None:
         details.fill(values.losses, values.others[5], labels)
@@ -239,7 +246,7 @@ def _softmax(
     scale: float | None,
     weighting: Weighting,
     details: Details | None,
-    **shape: float,
+    **shape: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss, its cross entropy, its one-cold cross entropy."""
     features, bias = prepared(features, weight, labels, bias, scale)
