@@ -141,7 +141,7 @@ class Directions(NamedTuple):
 
 
 def _lengths(features: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(features, dim=1, dtype=widest(features.device))
+    return torch.cat([torch.linalg.vector_norm(wide(rows), dim=1) for rows in features.split(_CHUNK_ROWS)])
 
 
 def learn_knn(train: Tensor) -> Directions:
