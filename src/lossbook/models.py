@@ -144,6 +144,19 @@ MODELS = (*_WITHOUT_WEIGHTS, *_WITH_WEIGHTS)
 def create_model(name: str, in_channels: int = 3, pretrained: bool = False) -> tuple[nn.Module, int]:
     """A backbone and its number of features d.
 
+    Args:
+        name: one of ``MODELS``, or timm's; see above.
+        in_channels: C of the images, or d itself for ``"identity"``.
+        pretrained: with published weights, which timm downloads.
+
+    Returns:
+        ``(backbone, d)``: a module from images (B, C, H, W), float within [-1, 1], to features (B, d).
+
+    Example:
+        >>> backbone, d = create_model("resnet8", in_channels=1)
+        >>> backbone(torch.zeros(2, 1, 28, 28)).shape, d
+        (torch.Size([2, 128]), 128)
+
     Raises:
         ValueError: for a name that neither this file nor timm knows, or weights that do not exist.
         ImportError: where the packages of ``efficientnet_lite0`` are missing.

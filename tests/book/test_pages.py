@@ -100,6 +100,18 @@ def test_front_page_leads_to_the_book(browser):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    ("word", "page"), [("warped_softmax", "losses"), ("create_objective", "objectives"), ("oscr", "metrics")]
+)
+def test_search_finds_a_name_on_its_api_page(browser, word, page):
+    context = browser.new_context()
+    search = context.new_page()
+    search.goto((HTML / "search.html").as_uri() + f"?q={word}")
+    search.wait_for_selector(f"#search-results a[href*='book/api/{page}.html']", timeout=20_000)
+    context.close()
+
+
+@pytest.mark.browser
 def test_page_stays_at_home_and_raises_no_error(visit):
     assert visit.foreign == [], "the page asks other hosts"
     assert visit.errors == []

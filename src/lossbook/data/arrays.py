@@ -10,7 +10,12 @@ from lossbook.data.dataset import Split
 
 
 def split_of(images: np.ndarray, labels: np.ndarray) -> Split:
-    """(n, H, W) or (n, H, W, C) uint8 and labels (n,) to a split."""
+    """(n, H, W) or (n, H, W, C) uint8 and labels (n,) to a split.
+
+    Example:
+        >>> split_of(np.zeros((2, 8, 8, 3), dtype=np.uint8), np.array([0, 1])).images.shape
+        torch.Size([2, 3, 8, 8])
+    """
     import torch  # here, so that listing the data sets is quick
 
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)

@@ -15,7 +15,12 @@ from lossbook.data.dataset import Split
 
 
 def resize(split: Split, size: int) -> Split:
-    """A split with its images resized once to ``size`` x ``size`` pixels (0 = as they are), uint8 as before."""
+    """A split with its images resized once to ``size`` x ``size`` pixels (0 = as they are), uint8 as before.
+
+    Example:
+        >>> resize(Split(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), torch.arange(3)), 16).images.shape
+        torch.Size([3, 1, 16, 16])
+    """
     if not size or split.images.shape[-2:] == (size, size):
         return split
     chunks = [F.interpolate(c.float(), (size, size), mode="bilinear", antialias=True) for c in split.images.split(1000)]
@@ -24,7 +29,12 @@ def resize(split: Split, size: int) -> Split:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 (B, C, H, W) -> float32 in [-1, 1], channels last; features (B, d) stay as they are."""
+    """uint8 (B, C, H, W) -> float32 in [-1, 1], channels last; features (B, d) stay as they are.
+
+    Example:
+        >>> to_float(torch.tensor([[[[0, 255]]]], dtype=torch.uint8))
+        tensor([[[[-1.,  1.]]]])
+    """
     if images.is_floating_point():
         return images
     return images.float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
@@ -63,7 +73,20 @@ AUGMENTATIONS = {"shift": _shift, "flip": _flip}
 
 
 def augment_batch(images: Tensor, names: tuple[str, ...], generator: torch.Generator) -> Tensor:
-    """Apply augmentations by name, in order, to a float batch on its device."""
+    """Apply augmentations by name, in order, to a float batch on its device.
+
+    Args:
+        images: (B, C, H, W).
+        names: some of ``"shift"`` (each image by its own offset of up to an eighth of its size) and ``"flip"`` (left to
+            right, half of them).
+        generator: on the CPU.
+
+    Returns:
+        (B, C, H, W).
+
+    Raises:
+        ValueError: for an unknown name, listing the known ones.
+    """
     for name in names:
         if name not in AUGMENTATIONS:
             raise ValueError(f"unknown augmentation {name!r}; expected some of {', '.join(AUGMENTATIONS)}")
@@ -99,6 +122,16 @@ def mix_batch(
     """A float batch seen in one view: (images, labels of the partners, share of each image's own label).
 
     The share is drawn once per batch from Beta(alpha, alpha); the partner is another image of the batch.
+
+    Args:
+        images: (B, C, H, W).
+        labels: (B,), int64.
+        view: ``"plain"``, ``"mixup"``, ``"cutmix"``, or ``"mixup|cutmix"`` (one of both, drawn).
+        alpha: of the Beta distribution, positive.
+        generator: on the CPU.
+
+    Raises:
+        ValueError: for an unknown view, listing the known ones.
     """
     if view == "plain":
         return images, labels, 1.0
@@ -119,6 +152,11 @@ def batches(split: Split, batch_size: int, generator: torch.Generator, num_class
     In random order, where the last, smaller batch is dropped unless it is the only one; or, with ``num_classes``, of
     equally many images of so many random classes.  The order comes from a CPU generator, so it is the same on every
     device.
+
+    Example:
+        >>> split = Split(torch.zeros(10, 1, 8, 8, dtype=torch.uint8), torch.arange(10))
+        >>> [len(labels) for images, labels in batches(split, 4, torch.Generator())]
+        [4, 4]
     """
     steps = max(1, len(split) // batch_size)
     if num_classes:

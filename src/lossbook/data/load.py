@@ -9,7 +9,15 @@ from lossbook.data.registry import DATASETS
 
 
 def get_dataset(name: str) -> DataSet:
-    """A data set by name, its images not yet read; a ``ValueError`` lists the known ones."""
+    """A data set by name, its images not yet read.
+
+    Example:
+        >>> get_dataset("mnist5k").num_classes
+        10
+
+    Raises:
+        ValueError: for an unknown name, listing the known ones.
+    """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; expected one of {', '.join(DATASETS)}")
     return DATASETS[name]
@@ -17,7 +25,15 @@ def get_dataset(name: str) -> DataSet:
 
 @functools.lru_cache(maxsize=2)
 def load(name: str) -> ImageData:
-    """Load and verify a data set.
+    """Load and verify a data set; the last two stay in memory.
+
+    Returns:
+        Its training and test images.
+
+    Example:
+        >>> data = load("digits")
+        >>> data.train.images.shape, data.test.images.dtype
+        (torch.Size([900, 1, 8, 8]), torch.uint8)
 
     Raises:
         ValueError: for an unknown name, listing the known ones.

@@ -23,7 +23,17 @@ def long_tail_counts(largest: int, num_classes: int, imbalance: float) -> Tensor
 
 
 def first_of_each_class(split: Split, counts: Tensor) -> Split:
-    """The first ``counts[k]`` images of every class k, in their old order (all of them where there are fewer)."""
+    """The first ``counts[k]`` images of every class k, in their old order (all of them where there are fewer).
+
+    Args:
+        split: n images of K classes.
+        counts: (K,), int64.
+
+    Example:
+        >>> split = Split(torch.arange(5).view(5, 1, 1, 1), torch.tensor([0, 1, 0, 1, 0]))
+        >>> first_of_each_class(split, torch.tensor([2, 1])).labels
+        tensor([0, 1, 0])
+    """
     by_class = torch.argsort(split.labels, stable=True)
     sizes = torch.bincount(split.labels, minlength=len(counts))
     starts = sizes.cumsum(0) - sizes
