@@ -51,6 +51,13 @@ def test_inner_products_are_one_linear_layer():
     assert classifier.weight.equal(objective.head.weight) and classifier.bias.equal(objective.head.bias.expand(CLASSES))
 
 
+def test_no_random_number_is_drawn():
+    objective = trained("bce-nu")
+    before = torch.get_rng_state()
+    to_classifier(objective)
+    assert torch.get_rng_state().equal(before)
+
+
 def test_later_training_leaves_the_classifier_alone():
     for name in ("soft-d", "bce-nu", "warped-softmax", "ce+occe-dual"):
         objective = trained(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -31,13 +32,13 @@ def arguments_of(build: Callable[..., Any]) -> dict[str, Any]:
     parameters = inspect.signature(build, follow_wrapped=False).parameters
     keywords = {p.name: p.default for p in parameters.values() if p.kind is not p.VAR_KEYWORD}
     if len(keywords) < len(parameters):
-        if build in _PASSES_ON:
+        if isinstance(build, functools.partial):  # the twelve of `uniform`, whose bias says what start it takes
+            keywords |= _BIAS_START[build.args[1]]
+        elif build in _PASSES_ON:
             target, defaults = _PASSES_ON[build]
             keywords |= {name: default for name, default in (arguments_of(target) | defaults).items() if name not in keywords}
-        elif hasattr(build, "__wrapped__"):
-            keywords |= arguments_of(build.__wrapped__)
-        else:  # the twelve of `uniform`, whose bias says what start it takes
-            keywords |= _BIAS_START[build.args[1]]
+        else:  # with a one-cold term, around the builder without
+            keywords |= arguments_of(inspect.unwrap(build))
     return {name: default for name, default in keywords.items() if name not in _OF_EVERY_OBJECTIVE}
 
 
