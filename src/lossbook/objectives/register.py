@@ -12,7 +12,7 @@ from lossbook.objectives.registry import OBJECTIVES
 
 
 def register_objective(name: str, build: Callable[..., Objective], source: str) -> None:
-    """Add an objective to those that :func:`create_objective`, runs and ``lossbook list`` know by name, in this process.
+    """Add an objective to those that ``create_objective``, runs and ``lossbook list`` know by name, in this process.
 
     A run's record holds a fingerprint of the code that made it.  For this objective it covers the file of ``build`` and the
     user's own files that this one imports, so a changed builder makes its records stale.  Hence runs take only a function
