@@ -5,6 +5,7 @@ All compare directions: prediction takes the largest cosine.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from collections.abc import Callable
@@ -126,7 +127,8 @@ class BorrowedObjective(Objective[H]):
         if not self.vmaps:
             check_no_vmap(features, labels)
         features = features.to(self.head.weight.dtype)
-        with torch.autocast(features.device.type, enabled=False):
+        kind = features.device.type
+        with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else contextlib.nullcontext():
             return super()._forward(features, labels, sample_weight, reduction)
 
 
