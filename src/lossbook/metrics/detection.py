@@ -165,10 +165,13 @@ def knn_scores(features: Tensor, learned: Directions, neighbours: int) -> Tensor
         own = _lengths(part)
         unit = part / own.masked_fill(own == 0, 1).unsqueeze(1)
         cosines = (unit.to(dtype) @ train.T.to(dtype)).mul_(inverse)
-        last = cosines.topk(neighbours, dim=1).values[:, -1:]
-        nearer = (cosines > last + margin).sum(1)
+        nearest = cosines.topk(neighbours, dim=1).values
+        last = nearest[:, -1:]
+        nearer = (nearest > last + margin).sum(1)
         # Negated, so that a row with NaN keeps its candidates and its score is NaN.
-        row, column = (cosines < last - margin).logical_or_(cosines > last + margin).logical_not_().nonzero().unbind(1)
+        row, column = (cosines < last - margin).logical_not_().nonzero().unbind(1)
+        doubtful = (cosines[row, column] > (last + margin)[row, 0]).logical_not_()
+        row, column = row[doubtful], column[doubtful]
         distances = _distances(unit, train, length, row, column)
         order = distances.sort(stable=True).indices
         order = order[row[order].sort(stable=True).indices]
