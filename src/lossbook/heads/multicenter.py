@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -71,7 +72,8 @@ class _SampledCenters(Head):
     def centers(self) -> Tensor:
         """(C, K+1, d): the class centre at index 0, then K sub-centres from new noise (Eq. 7 of `multicenter`)."""
         classes, features = self.weight.shape
-        source = {} if self.generator is None else {"generator": self.generator}  # compiled, randn may refuse generator=None
+        # Compiled, randn may refuse generator=None.
+        source: dict[str, Any] = {} if self.generator is None else {"generator": self.generator}
         noise = torch.randn(
             (classes, self.num_subcenters, features), dtype=self.weight.dtype, device=self.weight.device, **source
         )

@@ -13,7 +13,7 @@ wrong shape, dtype or label.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -150,7 +150,8 @@ def draw_negatives(
     """
     if not 0 < r <= 1:
         raise ValueError(f"r must lie within (0, 1], got {r}")
-    source = {} if generator is None else {"generator": generator}  # compiled with a variable B, rand refuses generator=None
+    # Compiled with a variable B, rand refuses generator=None.
+    source: dict[str, Any] = {} if generator is None else {"generator": generator}
     if scheme == "sample":
         keep = torch.rand(len(labels), num_classes, device=labels.device, **source) < r
         return keep.scatter(1, labels.unsqueeze(1), True)

@@ -59,7 +59,7 @@ class FollowsBatches(nn.Module):
         Raises:
             RuntimeError: under ``torch.func``, which hands no state on; or if nobody has called :meth:`synchronize`.
         """
-        if not torch.compiler.is_compiling() and any(map(torch._C._functorch.is_functorch_wrapped_tensor, parts)):
+        if not torch.compiler.is_compiling() and any(map(torch._C._functorch.is_functorch_wrapped_tensor, parts)):  # pyright: ignore
             raise RuntimeError(
                 f"the state of {type(self).__name__} follows the batches in training, and torch.func has no place to keep it: "
                 "call objective.eval() first"

@@ -60,7 +60,7 @@ def _keep_types(dtype: torch.dtype, device: torch.device) -> None:
     """The library gives its parameters the features' type, in place; here the features have the parameters' type."""
 
 
-def repaired(loss: nn.Module) -> nn.Module:
+def repaired(loss: Any) -> nn.Module:
     """A loss module of the library without its holes: the gradient of ArcFace at a cosine of 1 is finite (0), ProxyNCA++ counts
     every sample, and no call writes on the parameters.  All other values are the same, to the last bit."""
     if hasattr(loss, "get_angles"):
