@@ -55,8 +55,13 @@ def _row(name: str, entry: Entry) -> str:
 
 def _arguments(arguments: dict[str, Any]) -> str:
     needed = [f"`{name}`" for name, default in arguments.items() if default is inspect.Parameter.empty]
-    others = [f"`{name}={default!r}`" for name, default in arguments.items() if default is not inspect.Parameter.empty]
+    others = [f"`{name}={_short(default)}`" for name, default in arguments.items() if default is not inspect.Parameter.empty]
     return ", ".join(needed + others) or "no arguments"
+
+
+def _short(default: Any) -> str:
+    """Degrees in radians have many digits."""
+    return f"{default:.4g}" if isinstance(default, float) and len(repr(default)) > 8 else repr(default)
 
 
 def _notes(objective: Objective) -> str:

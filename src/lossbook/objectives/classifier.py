@@ -95,7 +95,7 @@ def _of_products(objective: Objective, head: Head) -> nn.Module:
     units = torch.eye(head.weight.shape[1], dtype=head.weight.dtype, device=head.weight.device)
     vectors, bias = head.similarities(units), objective.logits(units.new_zeros(1, len(units)))[0]
     # By way of the meta device, because start values would be drawn from the default generator.
-    linear = nn.Linear(*vectors.shape, dtype=units.dtype, device="meta").to_empty(device=units.device)
+    linear = nn.Linear(len(units), vectors.shape[1], dtype=units.dtype, device="meta").to_empty(device=units.device)
     linear.weight.copy_(vectors.T)
     linear.bias.copy_(bias)
     directions_only = torch.equal(head.similarities(2 * units), vectors)
