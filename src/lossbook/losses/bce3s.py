@@ -108,7 +108,7 @@ def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
     :math:`\beta = 0.9999`.
 
     Args:
-        logits, labels, class_weights, reduction: see :func:`joint_bce`.
+        logits, labels, class_weights, reduction: (B, K), (B,), (K,) and how to reduce, see :func:`joint_bce`.
 
     Returns:
         Scalar in [0, inf), in nats.
@@ -264,7 +264,7 @@ def contrastive_ce(
     The paper's settings are those of :func:`contrastive_bce`.
 
     Args:
-        projections, labels, bank, tau, reduction: see :func:`contrastive_bce`.
+        projections, labels, bank, tau, reduction: (B, p), (B,), (K, p), ..., see :func:`contrastive_bce`.
         seen: bool (K,), the classes whose entry of the bank is set.  The others are left out of the denominator, and a
             sample of such a class adds 0.  None = all seen.
 
