@@ -22,6 +22,7 @@ from lossbook.losses.checks import (
     is_soft,
     reduce,
 )
+from lossbook.losses.fused.autograd import transformed
 from lossbook.losses.fused.samples import Details
 from lossbook.objectives.checks import check_features, check_share
 from lossbook.objectives.distributed import FollowsBatches
@@ -151,16 +152,16 @@ class Objective(FollowsBatches, Generic[H]):
         if sample_weight is not None:
             check_sample_weight(sample_weight, len(features), features.device)
         form = self._forward if self.ignore_index is None else self._forward_of_kept
+        if not (self.synchronized and self.training and self.per_sample and reduction == "mean"):
+            return form(features, labels, sample_weight, reduction)
         loss = form(features, labels, sample_weight, reduction)
-        if self.synchronized and self.training and self.per_sample and reduction == "mean":
-            loss = self._in_proportion(loss, self._weight_of(features, labels, sample_weight))
-        return loss
+        return self._in_proportion(loss, self._weight_of(features, labels, sample_weight))
 
     def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
         check = check_soft_targets if self.soft_targets and is_soft(labels) else check_labels
         check(labels, len(features), len(self.head.weight), features.device)
         weights = self._sample_weights(labels, sample_weight)
-        plain = self.fused_loss is None
+        plain = self.fused_loss is None or self._is_transformed(features)
         if reduction == "mean" and weights is None:
             return self._plain(features, labels, "mean") if plain else self._fused(features, labels, "mean", None)
         if not self.per_sample:
@@ -172,6 +173,10 @@ class Objective(FollowsBatches, Generic[H]):
         if reduction == "mean":
             return self._fused(features, labels, "mean", weights)
         return reduce(self._fused(features, labels, "none", None), reduction, weights)
+
+    def _is_transformed(self, features: Tensor) -> bool:
+        """Under ``torch.func``, for which the fused losses have no form."""
+        return not torch.compiler.is_compiling() and transformed(features, self.head.weight)
 
     def _forward_of_kept(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
         """As if the samples with the label ``ignore_index`` were not in the batch; on a GPU this waits for the device."""

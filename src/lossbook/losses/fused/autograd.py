@@ -68,14 +68,19 @@ class _OnePass(torch.autograd.Function):
         return None, None, None, *gradients
 
 
+def transformed(*tensors: Tensor | None) -> bool:
+    """Whether a transform of ``torch.func``, which these functions have no form for, is at work on one of the tensors."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
+    return any(tensor is not None and wrapped(tensor) for tensor in tensors)
+
+
 def one_pass(form: Form, factors: Tensor | None, per_sample: bool, *inputs: Tensor | None) -> Values:
     """The values, the loss with its gradients: (B,) if ``per_sample``, else a scalar.
 
     Raises:
         RuntimeError: under a transform of ``torch.func``, and in the backward of a second derivative.
     """
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
-    if any(tensor is not None and wrapped(tensor) for tensor in inputs):
+    if transformed(*inputs):
         raise RuntimeError("the fused losses have no form under torch.func: take the plain loss of head(features)")
     assert inputs[0] is not None
     with torch.autocast(inputs[0].device.type, enabled=False):
