@@ -77,8 +77,7 @@ def test_every_public_name_is_there(name):
 def test_type_checkers_see_the_names_that_are_loaded_when_used():
     tree = ast.parse(Path(lossbook.__file__).read_text())
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
-    shown = {alias.name: (f"{node.module}.{alias.name}" if node.module == "lossbook" else node.module)
-             for node in block.body for alias in node.names}  # fmt: skip
+    shown = {alias.asname or alias.name: getattr(node, "module", alias.name) for node in block.body for alias in node.names}
     assert shown == lossbook._MODULES
     assert {*shown, "__version__"} == set(lossbook.__all__)
 

@@ -11,7 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lossbook import heads, integrations, losses, metrics, ood
+    import lossbook.heads as heads
+    import lossbook.integrations as integrations
+    import lossbook.losses as losses
+    import lossbook.metrics as metrics
+    import lossbook.ood as ood
     from lossbook.data.register import register_dataset
     from lossbook.metrics.thresholds import calibrate
     from lossbook.objectives.create import create_objective, list_objectives
