@@ -98,7 +98,8 @@ def test_another_name_is_an_attribute_error():
 
 
 def test_a_missing_package_says_which_extra_brings_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for loaded in ("sklearn", "sklearn.metrics"):  # an earlier test may have loaded the submodule
+        monkeypatch.setitem(sys.modules, loaded, None)
     message = r'the package sklearn is not installed, which comes with: pip install "lossbook\[metrics\]"'
     with pytest.raises(MissingPackage, match=message), extra("metrics"):
         from sklearn.metrics import roc_auc_score  # noqa: F401
@@ -140,6 +141,15 @@ def test_runs_without_their_extra_say_how_to_install_it_in_the_last_line(package
     expected = f'the package {package} is not installed, which comes with: pip install "lossbook[run]"'
     assert done.stderr.splitlines()[-1].endswith(expected)
     assert ("Traceback" in done.stderr) == (package == "lightning_fabric"), "the command prints one line"
+
+
+@pytest.mark.parametrize("package", ["lightning", "transformers"])
+def test_an_integration_without_its_package_says_how_to_install_it(package):
+    program = f"import sys; sys.modules[{package!r}] = None; import lossbook.integrations.{package}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    expected = f"the package {package} is not installed, which comes with: pip install {package}"
+    assert done.stderr.splitlines()[-1].endswith(expected)
 
 
 def test_all_holds_every_extra():

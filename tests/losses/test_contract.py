@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+import lossbook.losses
 from lossbook.losses import baselines, bce3s, longtail, multicenter, onecold, uniform, warped
 
 HALF = [torch.float16, torch.bfloat16]
@@ -120,6 +121,13 @@ LOSSES = [
     Loss("generalized_softmax", functools.partial(warped.generalized_softmax, f1=torch.square, f2=torch.log1p), distances=True),
 ]
 
+# Public functions of ``lossbook.losses`` that are no line of LOSSES, as they are parts of a loss.
+PARTS = {
+    "additive_angular_margin": "maps cosines to cosines with a margin",
+    "gaussian_kl": "takes the classifier's variances only",
+    "large_margin": "maps cosines to cosines with a margin",
+}
+
 # Inductor compiles C++ for each: these have one of every kind of arithmetic.
 FOR_INDUCTOR = {
     *("cross_entropy", "binary_cross_entropy", "joint_bce weighted", "contrastive_ce some seen", "class_balanced_focal"),
@@ -150,6 +158,12 @@ def value_and_gradient(call: Callable[[Tensor, Tensor], Tensor], values: Tensor,
     values = values.detach().clone().requires_grad_()
     value = call(values, labels)
     return value.detach(), torch.autograd.grad(value, values)[0]
+
+
+def test_every_public_loss_is_in_the_list():
+    listed = {loss.name.split(",")[0].split()[0] for loss in LOSSES}
+    assert not listed & PARTS.keys()
+    assert set(lossbook.losses.__all__) - listed == PARTS.keys(), "add a line to LOSSES"
 
 
 # Numbers ---------------------------------------------------------------------------------------------------------

@@ -20,13 +20,14 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import lossbook.metrics
 from lossbook import precision
 from lossbook.metrics.calibration import expected_calibration_error
 from lossbook.metrics.clustering import nmi
 from lossbook.metrics.collapse import dimensions_needed, fisher_ratio, nc1, nc2, nc3, nc4, principal_accuracies
 from lossbook.metrics.diversity import effective_rank, intra_class_diversity, subcluster_purity, within_class_share
 from lossbook.metrics.geometry import classifier_separability, compactness, feature_separability, separability_matrix
-from lossbook.metrics.longtail import class_groups, group_accuracy
+from lossbook.metrics.longtail import class_groups, count_right, group_accuracy
 from lossbook.metrics.neighbours import nearest_neighbours
 from lossbook.metrics.openset import auroc, generalisation_gap, oscr, oscr_from_scores
 from lossbook.metrics.pairs import cross_validated_accuracy, similarities, tar_at_far
@@ -52,6 +53,7 @@ from lossbook.metrics.uniformity import (
     samplewise_accuracy,
     samplewise_accuracy_from_split,
     split_similarities,
+    top1,
     uniform_accuracy,
     uniform_accuracy_from_split,
 )
@@ -130,6 +132,7 @@ METRICS = [
         lambda z, y: of_split(z, y) | {"labels": y},
         ids=("labels",),
     ),
+    Metric("top1", top1, of_logits, labels=("labels",)),
     Metric("class_ranges", class_ranges, of_similarities, labels=("labels",)),
     Metric("overlap", overlap, of_similarities, labels=("labels",)),
     Metric("metric_matrix_dominance", lambda matrix: metric_matrix_dominance(matrix), lambda z, y: {"matrix": z[:CLASSES]}),
@@ -139,6 +142,12 @@ METRICS = [
         lambda z, y: of_logits(z, y) | {"class_counts": COUNTS},
         labels=("labels",),
         counts=("class_counts",),
+    ),
+    Metric(
+        "count_right",
+        count_right,
+        lambda z, y: of_logits(z, y) | {"groups": torch.tensor([0, 1, 1, 2], device=z.device)},
+        labels=("labels",),
     ),
     Metric("class_groups", class_groups, lambda z, y: {"class_counts": z[:, 0].abs()}, counts=("class_counts",)),
     Metric(
@@ -228,6 +237,15 @@ METRICS = [
     ),
 ]
 
+# Public names of ``lossbook.metrics`` that are no line of METRICS.
+OTHERS = {
+    "Pairs": "a class, what draw_pairs returns",
+    "accuracy_of_groups": "takes the counts of count_right only",
+    "draw_metric_matrix": "draws at random, and measures nothing",
+    "draw_pairs": "draws at random, and measures nothing",
+    "jacobian_ranks": "takes a function",
+}
+
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 
 
@@ -252,6 +270,12 @@ def numbers(result: Any) -> Iterator[float]:
             yield from numbers(part)
     else:
         yield float(result)
+
+
+def test_every_public_metric_is_in_the_list():
+    listed = {metric.name.split(",")[0] for metric in METRICS}
+    assert not listed & OTHERS.keys()
+    assert set(lossbook.metrics.__all__) - listed == OTHERS.keys(), "add a line to METRICS"
 
 
 def measure(metric: Metric, values: Tensor, labels: Tensor) -> list[float]:

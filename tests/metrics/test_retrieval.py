@@ -271,9 +271,14 @@ BAD_INPUT = {
     "labels too few": (GOOD[0], torch.tensor([0, 0]), ValueError, r"labels of shape \(4,\).*got \(2,\)"),
     "labels floating": (GOOD[0], torch.zeros(4), TypeError, "integer labels"),
     "NaN": (torch.full((4, 2), math.nan), GOOD[1], ValueError, "did the training diverge"),
-    "an array": (GOOD[0].numpy(), GOOD[1], TypeError, r"features as a torch\.Tensor, got ndarray"),
-    "a list of labels": (GOOD[0], [0, 0, 1, 1], TypeError, r"labels as a torch\.Tensor, got list"),
-    "labels elsewhere": (GOOD[0], GOOD[1].to("meta"), ValueError, "labels on the device cpu, got meta"),
+    "an array": (GOOD[0].numpy(), GOOD[1], TypeError, "expected features as a tensor, got ndarray"),
+    "a list of labels": (GOOD[0], [0, 0, 1, 1], TypeError, "expected labels as a tensor, got list"),
+    "labels elsewhere": (
+        GOOD[0],
+        GOOD[1].to("meta"),
+        ValueError,
+        "all tensors on one device, got features on cpu, labels on meta",
+    ),
     "all alone": (GOOD[0], torch.arange(4), ValueError, "a class with at least two samples"),
 }
 

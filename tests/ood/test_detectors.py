@@ -241,7 +241,7 @@ def test_before_fit_the_error_says_what_to_do(name, case):
 def test_bad_features_are_one_clear_error(name, case):
     detector = fitted(name, case)
     for features, error, message in (
-        (case.features.numpy(), TypeError, "features as a torch.Tensor, got ndarray"),
+        (case.features.numpy(), TypeError, "expected features as a tensor, got ndarray"),
         (case.features[0], ValueError, r"features of shape \(B, d\)"),
         (case.features[:0], ValueError, "B >= 1 samples"),
         (case.features.long(), TypeError, "floating-point features"),
@@ -251,7 +251,7 @@ def test_bad_features_are_one_clear_error(name, case):
         with pytest.raises(error, match=message):
             detector(features)
     for train, error, message in (
-        (case.train.tolist(), TypeError, "features as a torch.Tensor, got list"),
+        (case.train.tolist(), TypeError, "expected features as a tensor, got list"),
         (case.train[:0], ValueError, "B >= 1 samples"),
         (case.train / 0, ValueError, "finite features"),
     ):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.hooks import RemovableHandle
 
 from lossbook.integrations.find import objectives_with_hooks
 from lossbook.objectives.objective import Objective
+from lossbook.optional import package
+
+with package("lightning"):
+    from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class LossbookCallback(Callback):

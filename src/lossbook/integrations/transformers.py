@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
 from lossbook.integrations.find import objectives_with_hooks
+from lossbook.optional import package
+
+with package("transformers"):
+    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 
 class LossbookCallback(TrainerCallback):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lossbook.metrics.checks import check_tensors
 from lossbook.precision import at_least_float32
 
 
@@ -15,8 +16,7 @@ def check_matrix(name: str, values: Tensor, columns: str) -> Tensor:
         TypeError: where they are no tensor or not floating; the message says what came.
         ValueError: where the shape is another one.
     """
-    if not isinstance(values, Tensor):
-        raise TypeError(f"expected {name} as a torch.Tensor, got {type(values).__name__}")
+    check_tensors(**{name: values})
     if values.ndim != 2 or 0 in values.shape:
         raise ValueError(f"expected {name} of shape (B, {columns}) with B >= 1 samples, got {tuple(values.shape)}")
     if not values.is_floating_point():
@@ -48,13 +48,11 @@ def check_logits_pair(features: Tensor, logits: Tensor, train: Tensor, train_log
 
 def check_pair(features: Tensor, train_features: Tensor) -> tuple[Tensor, Tensor]:
     """The values of features (B, d) and of training features (M, d)."""
-    shapes: list[tuple[int, ...]] = [
-        tuple(values.shape) if isinstance(values, Tensor) else () for values in (features, train_features)
-    ]
-    if all(shapes) and (list(map(len, shapes)) != [2, 2] or shapes[0][1] != shapes[1][1]):
-        raise ValueError(f"expected features (B, d) and train_features (M, d), got {shapes[0]} and {shapes[1]}")
+    check_tensors(features=features, train_features=train_features)
+    if features.ndim != 2 or train_features.ndim != 2 or features.shape[1] != train_features.shape[1]:
+        shapes = f"{tuple(features.shape)} and {tuple(train_features.shape)}"
+        raise ValueError(f"expected features (B, d) and train_features (M, d), got {shapes}")
     features, train = check_matrix("features", features, "d"), check_matrix("train_features", train_features, "d")
-    check_device("train_features", train, features)
     check_finite("train_features", train)
     return features, train
 

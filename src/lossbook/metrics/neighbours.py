@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lossbook.metrics.checks import check_tensors
 from lossbook.metrics.ordering import lexsort
 from lossbook.precision import wide, widest
 
@@ -42,9 +43,7 @@ def check_embeddings(features: Tensor, labels: Tensor, least: int = 2) -> None:
         ValueError: saying what was expected and what came.
         TypeError: likewise, for a wrong type.
     """
-    for name, values in (("features", features), ("labels", labels)):
-        if not isinstance(values, Tensor):
-            raise TypeError(f"expected {name} as a torch.Tensor, got {type(values).__name__}")
+    check_tensors(features=features, labels=labels)
     if features.ndim != 2 or len(features) < least or features.shape[1] < 1:
         raise ValueError(f"expected features of shape (M, d) with M >= {least} samples and d >= 1, got {tuple(features.shape)}")
     if not features.is_floating_point():
@@ -53,8 +52,6 @@ def check_embeddings(features: Tensor, labels: Tensor, least: int = 2) -> None:
         raise ValueError(f"expected labels of shape ({len(features)},) to match the features, got {tuple(labels.shape)}")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(f"expected integer labels, got {labels.dtype}")
-    if labels.device != features.device:
-        raise ValueError(f"expected labels on the device {features.device}, got {labels.device}")
     if not bool(torch.stack(features.aminmax()).isfinite().all()):
         raise ValueError("expected finite features; did the training diverge?")
 
