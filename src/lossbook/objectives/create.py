@@ -46,6 +46,7 @@ def create_objective(
         arguments: the objective's own.
 
     Example:
+        >>> import torch
         >>> objective = create_objective("bce-nu", in_features=512, num_classes=100, scale=96.0)
         >>> loss = objective(torch.randn(8, 512), torch.arange(8))
         >>> loss.backward()

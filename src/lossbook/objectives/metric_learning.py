@@ -106,6 +106,12 @@ class _Borrowed:
         """From (N, d) to the module's own layout, or back: ``proxies`` are (N, d), ``W`` is (d, N)."""
         return weight.T if self.name == "W" else weight
 
+    def move_to(self, device: torch.device) -> None:
+        """Make the classes of the proxies on the device; the library would copy them there at every call."""
+        classes = getattr(self.module, "proxy_labels", None)
+        if classes is not None and classes.device != device:
+            self.module.proxy_labels = torch.arange(len(classes), device=device)
+
     def __call__(self, weight: Tensor, features: Tensor, labels: Tensor) -> Tensor:
         return torch.func.functional_call(self.module, {self.name: self._turned(weight)}, (features, labels))
 
@@ -160,6 +166,7 @@ class ProxyObjective(BorrowedObjective[CosineHead]):
         self.per_sample, self.vmaps = per_sample, vmaps
 
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+        self._borrowed.move_to(features.device)
         loss = self._borrowed if reduction == "mean" else self._borrowed.per_sample
         return loss(self.head.weight, features, labels)
 
