@@ -33,9 +33,9 @@ GOALS = {
 }
 AUROC_GOAL = {"error": 1e-6}
 FITTED_TRAIN, BATCH, FITTED_CLASSES = 20_000, 256, 100
-# Time of a fitted detector.  ViM computes in float64, so that small lengths outside the subspace rank right; the library in
-# float32, in which a product takes half the time.
-FITTED_GOALS = {"msp": 1.2, "energy": 1.1, "odin": 1.2, "rmds": 0.1, "vim": 2.4, "knn": 1, "dice": 0.05, "she": 1.1, "scale": 1.1}
+# Time of a fitted detector: none may take longer than the library's.  ViM misses that: it computes in float64, so that small
+# lengths outside the subspace rank right, and the library in float32, in which a product takes half the time.
+FITTED_GOALS = {"msp": 1, "energy": 1, "odin": 1, "rmds": 0.1, "vim": 1, "knn": 1, "dice": 0.05, "she": 1, "scale": 1}
 
 
 class Data(NamedTuple):
