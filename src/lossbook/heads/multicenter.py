@@ -110,8 +110,8 @@ class MultiCenterHead(_SampledCenters):
     of the training and shared by the batch.  In evaluation only :math:`f_{c,0}` is left: a linear layer.
 
     Args:
-        in_features: d.
-        num_classes: C.
+        in_features: size of a feature vector, d.
+        num_classes: number of classes, C.
         num_subcenters: K; with 0 it is a linear head in training, too.
         sigma_scale: :math:`s`; 1 in the paper, 0.1 in the authors' code.
         generator: source of the noise, on the weight's device.

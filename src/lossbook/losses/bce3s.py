@@ -136,7 +136,7 @@ def draw_negatives(
 
     Args:
         labels: (B,), int64.
-        num_classes: K.
+        num_classes: number of classes, K.
         r: within (0, 1].
         scheme: ``"sample"`` or ``"batch"``.
         generator: on the labels' device; None = torch's default one.

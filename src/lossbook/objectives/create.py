@@ -34,7 +34,7 @@ def create_objective(
     Args:
         name: see ``lossbook list``.
         in_features: size of a feature vector.
-        num_classes: N.
+        num_classes: number of classes, N.
         class_counts: training images per class, (N,); used by the objectives that re-balance, ignored by the others.
         weight: weight per class, (N,), >= 0: the loss is the weighted mean over the samples, as in
             ``torch.nn.functional.cross_entropy``.  Where a paper weights classes in another way, that is an argument of
