@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from lossbook import __version__
 from lossbook.optional import MissingPackage
 from lossbook.paths import in_project, project_root
 from lossbook.runs.spec import is_spec_column
@@ -248,8 +249,8 @@ def doctor() -> None:
     from lossbook.data.load import load
     from lossbook.data.registry import DATASETS
 
-    rows = [["python", platform.python_version()]]
-    for name in ("lossbook", "torch", "torchvision", "timm", "lightning-fabric", "jupyter-book", "papermill", "snakemake"):
+    rows = [["python", platform.python_version()], ["lossbook", __version__]]
+    for name in ("torch", "torchvision", "timm", "lightning-fabric", "jupyter-book", "papermill", "snakemake"):
         try:
             rows.append([name, version(name)])
         except PackageNotFoundError:

@@ -18,10 +18,8 @@ BLOCK = re.compile(r"```(?:python|\{code-block\} python)\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries that the page on one's own loop uses
-@pytest.mark.parametrize("name", ["README.md", "book/how-to-use.md", "book/own-loop.md"])
+@pytest.mark.parametrize("name", ["README.md", "book/how-to-use.md", "book/own-loop.md", "book/api/losses.md", "book/api/ood.md"])
 def test_python_blocks_run(name, tmp_path, monkeypatch):
-    import lossbook._torchvision  # noqa: F401  cures torchvision, which Lightning imports
-
     blocks = BLOCK.findall((ROOT / name).read_text())
     assert blocks, f"{name} shows no Python code"
     monkeypatch.chdir(tmp_path)  # they write files

@@ -221,3 +221,12 @@ def test_a_stream_keeps_a_few_bytes_per_sample():
         assert sum(tensor.untyped_storage().nbytes() for tensor in kept) == size * SAMPLES
         alive = [tensor for state in metric._defaults for tensor in getattr(metric, state)]
         assert sum(tensor.untyped_storage().nbytes() for tensor in alive) == size * SAMPLES
+
+
+def test_a_batch_of_one_kind_alone_has_no_value_and_is_kept():
+    torch.manual_seed(0)
+    scores, known = torch.rand(10), torch.arange(10) < 6
+    metric = AUROC()
+    values = [metric(scores[part], known[part]) for part in (known, ~known)]
+    assert all(value.isnan() for value in values)
+    assert metric.compute() == auroc(scores[known], scores[~known])

@@ -35,7 +35,7 @@ def _with(attribute: str) -> list[str]:
 
 
 def _with_fused_form() -> list[str]:
-    return [name for name in OBJECTIVES if build(name)[0]._fused_form is not None]
+    return [name for name in OBJECTIVES if build(name)[0].has_fused_form]
 
 
 per_sample = pytest.mark.parametrize("name", _per_sample())
@@ -243,3 +243,39 @@ def test_an_unknown_reduction():
 def test_a_loss_without_a_fused_form_says_so():
     with pytest.raises(ValueError, match="no fused form"):
         build("focal", fused=True)
+
+
+# Found by use -----------------------------------------------------------------------------------------------------
+
+
+MIXES_ITSELF = {"bce3s", "ce3s", "multicenter", "multicenter-lsoftmax", "multicenter-arc"}
+
+
+@pytest.mark.parametrize("name", [name for name in _per_sample() if name not in MIXES_ITSELF])
+def test_shares_per_sample_are_weighted_as_one_share_is(name):
+    objective, features = build(name, weight=[0.5, 1.0, 2.0, 1.0, 3.0], ignore_index=-100)
+    labels = LABELS.where(LABELS != 1, -100)
+    mixed = [objective.mixed(features, labels, labels.roll(1), share) for share in (0.3, torch.full((8,), 0.3))]
+    torch.testing.assert_close(*mixed)
+
+
+@pytest.mark.parametrize("name", sorted(MIXES_ITSELF))
+def test_an_objective_that_mixes_inside_its_loss_refuses_weights_and_checks_its_input(name):
+    objective, features = build(name, weight=[1.0] * CLASSES)
+    with pytest.raises(ValueError, match="without a weight per class"):
+        objective.mixed(features, LABELS, LABELS.roll(1), 0.3)
+    objective, features = build(name)
+    with pytest.raises(ValueError, match=r"labels within 0\.\.4"):
+        objective.mixed(features, LABELS, LABELS + 1, 0.3)
+    with pytest.raises(ValueError, match=r"features of shape \(B, 8\)"):
+        objective.mixed(features[:, 1:], LABELS, LABELS, 0.3)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_weights_and_soft_targets_may_have_gradients(fused):
+    objective, features = build("soft-d", fused=fused)
+    weights, targets = torch.ones(8, requires_grad=True), torch.full((8, CLASSES), 0.2, requires_grad=True)
+    objective(features, LABELS, sample_weight=weights).backward()
+    objective(features, targets).backward()
+    assert weights.grad is not None and weights.grad.any()
+    assert targets.grad is not None and targets.grad.any()

@@ -111,3 +111,18 @@ def test_a_batch_of_as_many_samples_as_classes_is_compared_class_by_class():
 def test_a_threshold_of_a_wrong_shape():
     with pytest.raises(ValueError, match=r"one per class, \(7,\), got \(3,\)"):
         trained("bce-nu").reject(digits()[2], torch.zeros(3))
+
+
+def test_what_is_not_a_number_is_of_no_known_class():
+    objective, (_, _, known, _, _) = trained("bce-d"), digits()
+    with torch.no_grad():
+        assert (objective.reject(known * torch.nan) == -1).all()
+        assert (objective.reject(known, torch.nan) == -1).all()
+
+
+def test_a_threshold_of_float64_scores_keeps_its_digits():
+    torch.manual_seed(0)
+    objective = create_objective("bce-d", 16, 10).double()
+    for features in torch.randn(20, 30, 16, dtype=torch.float64):
+        with torch.no_grad():
+            assert (objective.reject(features, calibrate(objective.scores(features), tpr=1.0)) >= 0).all()

@@ -393,3 +393,46 @@ def test_the_bank_is_one_tensor_for_ever(name):
         objective(torch.randn(BATCH, FEATURES), LABELS)
     assert not objective.bank.is_inference()
     objective(torch.randn(BATCH, FEATURES), LABELS).backward()
+
+
+# Told twice ------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_that_is_told_twice_counts_once():
+    torch.manual_seed(0)
+    objective = create_objective("cot", 4, 3)
+    optimizer = torch.optim.SGD(objective.parameters(), lr=0.1)
+    objective.attach(optimizer)
+    objective.attach(optimizer)
+    turns = []
+    for _ in range(4):
+        objective(torch.randn(6, 4), torch.arange(6) % 3).backward()
+        optimizer.step()
+        objective.after_step()
+        turns.append(objective.schedule.turn)
+    assert turns[1:] in ([0, 1, 0], [1, 0, 1])
+
+
+def test_the_loss_in_evaluation_does_not_depend_on_the_turn():
+    objective, features, labels = create_objective("cot", 4, 3), torch.randn(6, 4), torch.arange(6) % 3
+    objective.eval()
+    before = objective(features, labels)
+    objective.after_step()
+    assert torch.equal(objective(features, labels), before)
+
+
+@pytest.mark.parametrize("name", ["adafocal", "ce+occe-class", "cyclical-focal", "multicenter-lsoftmax"])
+def test_a_training_resumed_in_mid_epoch_may_start_the_epoch_again(name):
+    torch.manual_seed(0)
+    features, labels = torch.randn(40, 4), torch.arange(40) % 3
+    objective = create_objective(name, 4, 3)
+    for epoch in range(2):
+        objective.start_epoch(epoch, 3)
+        objective(features, labels)
+    resumed = create_objective(name, 4, 3)
+    resumed.load_state_dict(objective.state_dict())
+    resumed.start_epoch(1, 3)
+    for one in (objective, resumed):
+        one.start_epoch(2, 3)
+    losses = [(torch.manual_seed(1), one(features, labels))[1] for one in (objective, resumed)]
+    assert torch.equal(*losses)

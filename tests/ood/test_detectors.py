@@ -17,6 +17,7 @@ from lossbook.heads.euclidean import EuclideanHead
 from lossbook.heads.linear import CosineHead, LinearHead
 from lossbook.heads.multicenter import MultiCenterCosineHead, MultiCenterHead
 from lossbook.metrics import ood
+from lossbook.objectives.classifier import to_classifier
 from lossbook.objectives.create import create_objective
 from lossbook.ood import DICE, KNN, MSP, ODIN, RMDS, SCALE, SHE, Detector, Energy, Relation, ViM, linear_classifier
 
@@ -280,3 +281,13 @@ def test_bad_heads_and_labels():
     ):
         with pytest.raises(error, match=message):
             detector.fit(*arguments)(train)
+
+
+@pytest.mark.parametrize("name", ["bce-di", "logit-adjustment", "bce-nu", "soft-d", "multicenter-arc"])
+def test_a_trained_objective_is_given_as_a_classifier(name):
+    """Its head alone does not know which bias the objective predicts with."""
+    torch.manual_seed(0)
+    objective = create_objective(name, 6, 4, [5, 5, 5, 5]).eval()
+    features = torch.randn(9, 6)
+    scores = Energy().fit(features, to_classifier(objective))(features)
+    torch.testing.assert_close(scores, objective.logits(features).logsumexp(1).detach())

@@ -66,4 +66,7 @@ def _short(default: Any) -> str:
 
 def _notes(objective: Objective) -> str:
     notes = [f"hook `{hook}`" for hook in objective.hooks]
-    return ", ".join([*notes, *["learns a threshold"] * objective.learns_threshold])
+    notes += ["learns a threshold"] * objective.learns_threshold
+    notes += ["soft targets"] * objective.soft_targets
+    notes += ["a form for many classes"] * objective.has_fused_form
+    return ", ".join(notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import torch
 from torch.utils.hooks import RemovableHandle
 
@@ -9,6 +11,8 @@ from lossbook.integrations.find import objectives_with_hooks
 from lossbook.objectives.objective import Objective
 from lossbook.optional import package
 
+with suppress(ModuleNotFoundError):  # lightning imports torchvision where it is installed, and this cures it
+    import lossbook._torchvision  # noqa: F401
 with package("lightning"):
     from lightning.pytorch import Callback, LightningModule, Trainer
 

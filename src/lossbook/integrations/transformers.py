@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 from lossbook.integrations.find import objectives_with_hooks
 from lossbook.optional import package
 
+with suppress(ModuleNotFoundError):  # transformers imports torchvision where it is installed, and this cures it
+    import lossbook._torchvision  # noqa: F401
 with package("transformers"):
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 

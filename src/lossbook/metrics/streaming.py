@@ -13,6 +13,7 @@ States are part of ``state_dict``.  Results are tensors of the device's widest d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -169,7 +170,12 @@ class OSCR(_Samples):
 
     def compute(self) -> Tensor:
         scores, known, right = self._columns()
-        return self._number(oscr_from_scores(scores[known], right[known], scores[~known]))
+        return self._number(oscr_from_scores(scores[known], right[known], scores[~known]) if _both(known) else math.nan)
+
+
+def _both(known: Tensor) -> bool:
+    """Whether there are samples of known and of unknown classes: a batch of one kind alone has no such metric (NaN)."""
+    return bool(known.any()) and not bool(known.all())
 
 
 class _KnownUnknown(_Samples):
@@ -199,7 +205,7 @@ class AUROC(_KnownUnknown):
 
     def compute(self) -> Tensor:
         scores, known = self._columns()
-        return self._number(auroc(scores[known], scores[~known]))
+        return self._number(auroc(scores[known], scores[~known]) if _both(known) else math.nan)
 
 
 class FPRAtTPR(_KnownUnknown):
@@ -222,7 +228,7 @@ class FPRAtTPR(_KnownUnknown):
 
     def compute(self) -> Tensor:
         scores, known = self._columns()
-        return self._number(fpr_at_tpr(scores[known], scores[~known], self.tpr))
+        return self._number(fpr_at_tpr(scores[known], scores[~known], self.tpr) if _both(known) else math.nan)
 
 
 class ExpectedCalibrationError(_Samples):

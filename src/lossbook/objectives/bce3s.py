@@ -13,7 +13,6 @@ from lossbook.heads.linear import LinearHead, unit_vectors
 from lossbook.losses import bce3s as losses
 from lossbook.losses.checks import Reduction
 from lossbook.losses.longtail import max_norm as clip_norms
-from lossbook.objectives.checks import check_share
 from lossbook.objectives.objective import Loss, Objective, Targets, mixture
 from lossbook.objectives.schedule import Hook, Schedule
 
@@ -157,7 +156,7 @@ class TripartiteObjective(Objective[UnitHead]):
         ``RunSpec.views = ("plain", "mixup", "cutmix")`` does too, and sums two contrastive terms.  With views the
         contrastive term here is a mean, so the weight of the authors' is twice ``lambda_ss``.
         """
-        check_share(share, features)
+        self._check_mixed(features, labels, partners, share)
         reduction: Reduction = "none" if isinstance(share, Tensor) else "mean"
         return self._loss(features, ((share, labels), (1 - share, partners)), reduction).mean()
 

@@ -32,7 +32,7 @@ class ComplementTraining(Objective):
         self.schedule = Schedule("after_step", turns=self.steps_per_batch)
 
     def _of_logits(self, logits: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
-        if self._scheduled().turn == 0:
+        if self._scheduled().turn == 0 or not self.training:
             return super()._of_logits(logits, labels, reduction)
         entropy = complement_entropy(logits, labels, reduction=reduction)
         self.measured["complement_entropy"] = entropy.detach().mean()

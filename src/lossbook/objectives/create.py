@@ -62,17 +62,21 @@ def create_objective(
     if ignore_index is not None and 0 <= ignore_index < num_classes:
         raise ValueError(f"expected an ignore_index outside 0..{num_classes - 1}, which are classes, got {ignore_index}")
     build = OBJECTIVES[name].build
+    counting = inspect.signature(build).parameters.get("class_counts")
     if class_counts is not None:
         class_counts = checked_counts(class_counts, num_classes)
-        if "class_counts" in inspect.signature(build).parameters:
+        if counting is not None:
             arguments["class_counts"] = class_counts
+    elif counting is not None and counting.default is counting.empty:
+        raise TypeError(f"objective {name!r} needs class_counts, the number of training images per class, ({num_classes},)")
     try:
         objective = build(in_features, num_classes, **arguments)
     except TypeError as error:
         raise TypeError(f"objective {name!r} does not take these arguments: {error}") from None
+    objective.name = name
     if weight is not None:
         objective.weight = checked_weight(weight, num_classes)
-    objective.name = name
+        objective.check_per_sample()
     objective.ignore_index = ignore_index
     objective.use_fused(fused)
     return objective

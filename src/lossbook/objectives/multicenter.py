@@ -24,7 +24,6 @@ from lossbook.losses.multicenter import (
     multicenter_cross_entropy,
     with_margin,
 )
-from lossbook.objectives.checks import check_share
 from lossbook.objectives.metric_learning import BorrowedObjective, PerSample, library_losses, repaired
 from lossbook.objectives.objective import Objective, Targets, mixture
 from lossbook.objectives.schedule import Schedule
@@ -70,7 +69,7 @@ class MultiCenterObjective(Objective[MultiCenterHead | MultiCenterCosineHead]):
 
     def mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float | Tensor) -> Tensor:
         """Both labels see the same sub-centres: the cross entropy with a soft label spread over the centres of both."""
-        check_share(share, features)
+        self._check_mixed(features, labels, partners, share)
         reduction: Reduction = "none" if isinstance(share, Tensor) else "mean"
         return self._total(features, ((share, labels), (1 - share, partners)), reduction).mean()
 

@@ -110,6 +110,11 @@ class Objective(FollowsBatches, Generic[H]):
         super().__setstate__(state)
         watch(self)
 
+    @property
+    def has_fused_form(self) -> bool:
+        """Whether head and loss can be computed in one pass, without the logits (B, N)."""
+        return self._fused_form is not None
+
     def use_fused(self, choice: Fused) -> None:
         """Compute head and loss in one pass, without the logits (B, N): never, always, or where the classes are many.
 
@@ -118,8 +123,8 @@ class Objective(FollowsBatches, Generic[H]):
         """
         if choice not in ("auto", True, False):
             raise ValueError(f'fused must be "auto", True or False, got {choice!r}')
-        if choice is True and self._fused_form is None:
-            raise ValueError(f"{type(self).__name__} has no fused form of its loss: pass fused='auto' or False")
+        if choice is True and not self.has_fused_form:
+            raise ValueError(f"{self.name} has no fused form of its loss: pass fused='auto' or False")
         used = fused.many(self.head) if choice == "auto" else choice
         self.fused_loss = self._fused_form if used else None
 
@@ -158,25 +163,40 @@ class Objective(FollowsBatches, Generic[H]):
         return self._in_proportion(loss, self._weight_of(features, labels, sample_weight))
 
     def _forward(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
-        check = check_soft_targets if self.soft_targets and is_soft(labels) else check_labels
+        if is_soft(labels) and not self.soft_targets:
+            raise TypeError(
+                f"{self.name} takes no soft targets: expected labels of shape ({len(features)},) and dtype torch.int64"
+            )
+        check = check_soft_targets if is_soft(labels) else check_labels
         check(labels, len(features), len(self.head.weight), features.device)
         weights = self._sample_weights(labels, sample_weight)
-        plain = self.fused_loss is None or self._is_transformed(features)
+        plain = self.fused_loss is None or self._is_transformed(features) or self._has_more_gradients(labels, weights)
         if reduction == "mean" and weights is None:
             return self._plain(features, labels, "mean") if plain else self._fused(features, labels, "mean", None)
-        if not self.per_sample:
-            raise TypeError(
-                f"{type(self).__name__} has no loss per sample: it takes no weights, no shares, and reduces to the mean"
-            )
+        self.check_per_sample()
         if plain:
             return reduce(self._plain(features, labels, "none"), reduction, weights)
         if reduction == "mean":
             return self._fused(features, labels, "mean", weights)
         return reduce(self._fused(features, labels, "none", None), reduction, weights)
 
+    def check_per_sample(self) -> None:
+        """Weights, shares per sample and other reductions than the mean need one loss per sample.
+
+        Raises:
+            TypeError: where the loss is one of pairs.
+        """
+        if not self.per_sample:
+            raise TypeError(f"{self.name} has no loss per sample: it takes no weights, no shares, and reduces to the mean")
+
     def _is_transformed(self, features: Tensor) -> bool:
         """Under ``torch.func``, for which the fused losses have no form."""
         return not torch.compiler.is_compiling() and transformed(features, self.head.weight)
+
+    @staticmethod
+    def _has_more_gradients(*tensors: Tensor | None) -> bool:
+        """Soft targets or weights with a gradient, which the fused losses do not form."""
+        return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
 
     def _forward_of_kept(self, features: Tensor, labels: Tensor, sample_weight: Tensor | None, reduction: Reduction) -> Tensor:
         """As if the samples with the label ``ignore_index`` were not in the batch; on a GPU this waits for the device."""
@@ -259,10 +279,24 @@ class Objective(FollowsBatches, Generic[H]):
             ValueError: for a share outside [0, 1] or of a wrong shape.
         """
         check_share(share, features)
-        if isinstance(share, Tensor):
-            of_labels, of_partners = (self(features, y, reduction="none") for y in (labels, partners))
-            return (share * of_labels + (1 - share) * of_partners).mean()
-        return share * self(features, labels) + (1 - share) * self(features, partners)
+        if not isinstance(share, Tensor):
+            return share * self(features, labels) + (1 - share) * self(features, partners)
+        return self._shared(features, labels, share) + self._shared(features, partners, 1 - share)
+
+    def _shared(self, features: Tensor, labels: Tensor, share: Tensor) -> Tensor:
+        """The part of each sample's loss that is its share, as a mean that is weighted as ``forward`` weights it."""
+        total = (share * self(features, labels, reduction="none")).sum()
+        weight = self._weight_of(features, labels, None)
+        return total / (len(features) if weight is None else weight.clamp_min(torch.finfo(weight.dtype).tiny))
+
+    def _check_mixed(self, features: Tensor, labels: Tensor, partners: Tensor, share: float | Tensor) -> None:
+        """For an objective that mixes inside its loss."""
+        check_share(share, features)
+        check_features(features, self.head.weight)
+        for y in (labels, partners):
+            check_labels(y, len(features), len(self.head.weight), features.device)
+        if self.weight is not None or self.ignore_index is not None:
+            raise ValueError(f"{self.name} mixes images without a weight per class and without an ignore_index")
 
     def logits(self, features: Tensor) -> Tensor:
         """Logits, (B, d) -> (B, N): predict with ``argmax(1)``."""
@@ -306,16 +340,18 @@ class Objective(FollowsBatches, Generic[H]):
         if threshold is None:
             if not self.learns_threshold:
                 raise ValueError(
-                    "this loss has learned no threshold, as it compares the classes' logits with each other: pass one, "
-                    "for instance lossbook.calibrate(objective.scores(features_of_known_classes))"
+                    f"{self.name} has learned no threshold, as its loss holds no logit against a fixed value: pass one, "
+                    "for instance lossbook.calibrate(objective.scores(held_out_features))"
                 )
             threshold = self.threshold()
         predicted = self.predict(features)
-        bounds = torch.as_tensor(threshold, device=predicted.device).squeeze()
+        scores = self._scores(features, predicted)
+        dtype = None if isinstance(threshold, Tensor) else scores.dtype
+        bounds = torch.as_tensor(threshold, dtype=dtype, device=predicted.device).squeeze()
         if bounds.ndim and bounds.shape != self.head.weight.shape[:1]:
             raise ValueError(f"expected a threshold or one per class, ({len(self.head.weight)},), got {tuple(bounds.shape)}")
-        rejected = self._scores(features, predicted) <= (bounds[predicted] if bounds.ndim else bounds)
-        return predicted.masked_fill(rejected, -1)
+        accepted = scores > (bounds[predicted] if bounds.ndim else bounds)  # false for NaN
+        return predicted.masked_fill(~accepted, -1)
 
     @property
     def hooks(self) -> tuple[Hook, ...]:
@@ -330,9 +366,14 @@ class Objective(FollowsBatches, Generic[H]):
         return self.schedule
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
-        """Called before epoch 0, 1, ... of ``epochs``, for losses that follow the training's progress."""
-        if self.schedule is not None:
-            self.schedule.start_epoch(epoch, epochs)
+        """Called before epoch 0, 1, ... of ``epochs``, for losses that follow the training's progress.
+
+        A training that is resumed in mid-epoch calls it for that epoch again, and goes on with what it had stored.
+        """
+        if self.schedule is None or self.schedule.start_epoch(epoch, epochs):
+            self._new_epoch(epoch, epochs)
+
+    def _new_epoch(self, epoch: int, epochs: int) -> None:
         if isinstance(self.loss, ScheduledLoss):
             self.loss.start_epoch(epoch, epochs)
 

@@ -113,8 +113,8 @@ class DistilledObjective(OneColdObjective):
             self.register_buffer("weights", class_weights(self.sums))
             self.schedule = Schedule("start_epoch")
 
-    def start_epoch(self, epoch: int, epochs: int) -> None:
-        super().start_epoch(epoch, epochs)
+    def _new_epoch(self, epoch: int, epochs: int) -> None:
+        super()._new_epoch(epoch, epochs)
         if self.source == "class":
             if epoch:  # a second phase of training starts with the weights of the first
                 self.weights.copy_(class_weights(self.sums))

@@ -43,22 +43,30 @@ class Schedule(nn.Module):
         self.share = 1.0
         self.turn = 0
         self._share_of, self._turns = share, turns
+        self._resumed = False  # the state was loaded, and no epoch has started since
         self._stepped = False
         self._steppers: set[int] = set()  # the optimizers (id) that have made a step since the last ``after_step``
 
-    def start_epoch(self, epoch: int, epochs: int) -> None:
-        """Take note of a new epoch.
+    def start_epoch(self, epoch: int, epochs: int) -> bool:
+        """Take note of an epoch.
+
+        Returns:
+            Whether it is a new one: a training that was stored in mid-epoch and resumed goes on with the same.
 
         Raises:
             ValueError: unless 0 <= epoch < epochs; a loop that counts steps has no number of epochs.
         """
         if not 0 <= epoch < epochs:
             raise ValueError(f"expected start_epoch(epoch, epochs) with 0 <= epoch < epochs, got {epoch} and {epochs}")
-        self.epoch, self.epochs = epoch, epochs
+        new = not self._resumed or (epoch, epochs) != (self.epoch, self.epochs)
+        self.epoch, self.epochs, self._resumed = epoch, epochs, False
         self.share = 1.0 if self._share_of is None else self._share_of(epoch, epochs)
+        return new
 
     def after_step(self) -> None:
-        """Take note of an optimizer step."""
+        """Take note of an optimizer step; nothing where the loop and an attached optimizer both tell the same one."""
+        if self._stepped and not self._steppers:
+            return
         self.turn = (self.turn + 1) % self._turns
         self._steppers.clear()
 
@@ -92,6 +100,7 @@ class Schedule(nn.Module):
         self.epoch, self.epochs, self.share = None, None, 1.0
         if epoch >= 0:
             self.start_epoch(epoch, epochs)
+        self._resumed = True
         self._stepped = False
         self._steppers.clear()
 

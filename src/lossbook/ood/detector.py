@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lossbook.heads.linear import unit_vectors
 from lossbook.metrics.detection import no_autocast
 from lossbook.metrics.detection_checks import check_classifier, check_finite, check_matrix
+from lossbook.objectives.classifier import UnitVectors
 
 Head = nn.Module | tuple[Tensor, Tensor | None]
 
@@ -39,7 +40,7 @@ def linear_classifier(head: Head) -> tuple[Classifier, bool]:
 
     Args:
         head: a head whose logits are linear in the features or in the features of length 1; an ``nn.Linear``; or a pair
-            (weight, bias) with a bias (N,), (1,) or None.
+            (weight, bias) with a bias (N,), (1,) or None; or what ``to_classifier`` makes of such an objective.
 
     Raises:
         TypeError: for a head with other logits, such as distances or a combined prediction.
@@ -49,9 +50,12 @@ def linear_classifier(head: Head) -> tuple[Classifier, bool]:
         >>> tuple(weight.shape), bias.tolist(), unit
         ((3, 4), [0.0, 0.0, 0.0], False)
     """
+    unit = False
+    if isinstance(head, nn.Sequential) and len(head) == 2 and isinstance(head[0], UnitVectors):  # a cosine classifier
+        head, unit = head[1], True
     layer = _layer(head)
     if layer is not None:
-        return Classifier(*check_classifier(*layer, layer[0])), False
+        return Classifier(*check_classifier(*layer, layer[0])), unit
     if not all(hasattr(head, name) for name in ("weight", "similarities", "threshold")):
         raise TypeError(f"expected a head, an nn.Linear or a pair (weight, bias), got {type(head).__name__}")
     module: Any = head

@@ -64,5 +64,6 @@ class Relation(Detector):
 
     def _score(self, features: Tensor) -> Tensor:
         learned = detection.Graph(self.directions, self.probabilities)
+        features = features.to(self.directions.dtype)
         logits = detection.linear(features, self.weight, self.bias)
         return detection.relation_scores(features, logits, learned, self.power, self.threshold)

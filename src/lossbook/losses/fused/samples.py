@@ -48,6 +48,10 @@ class Weighting:
         check_reduction(self.reduction)
         if self.sample_weight is not None:
             check_sample_weight(self.sample_weight, len(labels), labels.device)
+        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (labels, self.sample_weight)):
+            raise ValueError(
+                "the fused losses have no gradient for soft targets and weights: detach them, or take the plain loss"
+            )
 
     @property
     def per_sample(self) -> bool:
