@@ -6,6 +6,7 @@ from torch import Tensor
 
 from lossbook.metrics import detection
 from lossbook.ood.detector import Classifier, Detector
+from lossbook.ood.logits import LogitDetector
 
 
 class ViM(Detector):
@@ -42,7 +43,7 @@ class ViM(Detector):
         return detection.vim_scores(features, learned)
 
 
-class DICE(Detector):
+class DICE(LogitDetector):
     """The energy of a sparsified classifier: :func:`lossbook.metrics.ood.dice`.  It needs a head.
 
     Args:
@@ -54,11 +55,6 @@ class DICE(Detector):
         tensor([0.6931])
     """
 
-    needs_head = True
-    buffers_learned = ("weight", "bias")
-    weight: Tensor
-    bias: Tensor
-
     def __init__(self, sparsity: float = 0.9) -> None:
         super().__init__()
         self.sparsity = sparsity
@@ -67,10 +63,10 @@ class DICE(Detector):
         return detection.learn_dice(features, classifier.weight, self.sparsity), classifier.bias
 
     def _score(self, features: Tensor) -> Tensor:
-        return detection.free_energy(detection.linear(features, self.weight, self.bias))
+        return detection.free_energy(self._logits(features))
 
 
-class SCALE(Detector):
+class SCALE(LogitDetector):
     """The energy of scaled features: :func:`lossbook.metrics.ood.scale`.  It needs a head.
 
     Args:
@@ -82,17 +78,9 @@ class SCALE(Detector):
         tensor([0.6931])
     """
 
-    needs_head = True
-    buffers_learned = ("weight", "bias")
-    weight: Tensor
-    bias: Tensor
-
     def __init__(self, percentile: float = 0.65) -> None:
         super().__init__()
         self.percentile = percentile
 
-    def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
-        return classifier
-
     def _score(self, features: Tensor) -> Tensor:
-        return detection.free_energy(detection.linear(detection.scaled(features, self.percentile), self.weight, self.bias))
+        return detection.free_energy(self._logits(detection.scaled(features, self.percentile)))

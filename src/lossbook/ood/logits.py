@@ -11,8 +11,8 @@ from lossbook.metrics import detection, ood
 from lossbook.ood.detector import Classifier, Detector
 
 
-class _LogitDetector(Detector):
-    """Keeps the classifier."""
+class LogitDetector(Detector):
+    """A detector that scores by logits: it keeps the classifier, as it is where ``_learn`` says nothing else."""
 
     needs_head = True
     buffers_learned = ("weight", "bias")
@@ -26,7 +26,7 @@ class _LogitDetector(Detector):
         return detection.linear(features, self.weight, self.bias)
 
 
-class MSP(_LogitDetector):
+class MSP(LogitDetector):
     """The maximum softmax probability, as log-odds: :func:`lossbook.metrics.ood.msp`.  It needs a head.
 
     Example:
@@ -40,7 +40,7 @@ class MSP(_LogitDetector):
         return detection.log_odds(self._logits(features))
 
 
-class Energy(_LogitDetector):
+class Energy(LogitDetector):
     """The negative free energy: :func:`lossbook.metrics.ood.energy`.  It needs a head.
 
     Example:
@@ -58,7 +58,7 @@ class Energy(_LogitDetector):
         return detection.free_energy(self._logits(features), self.temperature)
 
 
-class ODIN(_LogitDetector):
+class ODIN(LogitDetector):
     """The tempered maximum softmax probability of moved inputs: :func:`lossbook.metrics.ood.odin`.  It needs a head.
 
     Args:
