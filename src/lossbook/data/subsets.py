@@ -34,9 +34,28 @@ def first_of_each_class(split: Split, counts: Tensor) -> Split:
         >>> first_of_each_class(split, torch.tensor([2, 1])).labels
         tensor([0, 1, 0])
     """
-    by_class = torch.argsort(split.labels, stable=True)
-    sizes = torch.bincount(split.labels, minlength=len(counts))
+    return split.take(_rank_in_class(split.labels, len(counts)) < counts[split.labels])
+
+
+def last_share_of_each_class(split: Split, share: float) -> tuple[Split, Split]:
+    """The images without the last ``share`` of every class, and these last ones (at least one of every class).
+
+    Example:
+        >>> split = Split(torch.arange(5).view(5, 1, 1, 1), torch.tensor([0, 1, 0, 1, 0]))
+        >>> [part.images.flatten().tolist() for part in last_share_of_each_class(split, 0.3)]
+        [[0, 1, 2], [3, 4]]
+    """
+    sizes = torch.bincount(split.labels)
+    kept = sizes - (share * sizes).round().long().clamp(min=1)
+    first = _rank_in_class(split.labels, len(sizes)) < kept[split.labels]
+    return split.take(first), split.take(~first)
+
+
+def _rank_in_class(labels: Tensor, num_classes: int) -> Tensor:
+    """(n,) the number of earlier images of the same class."""
+    by_class = torch.argsort(labels, stable=True)
+    sizes = torch.bincount(labels, minlength=num_classes)
     starts = sizes.cumsum(0) - sizes
-    rank = torch.empty_like(split.labels)
-    rank[by_class] = torch.arange(len(split)) - starts[split.labels[by_class]]
-    return split.take(rank < counts[split.labels])
+    rank = torch.empty_like(labels)
+    rank[by_class] = torch.arange(len(labels)) - starts[labels[by_class]]
+    return rank

@@ -55,7 +55,10 @@ def diverse_bias(num_classes: int, mode: int = 0, in_features: int = 1) -> Tenso
 
 
 class Head(nn.Module):
-    """What linear and cosine heads share: a weight (N, d) and a bias that is absent, (1,) or (N,)."""
+    """What linear and cosine heads share: a weight (N, d) and a bias that is absent, (1,) or (N,).
+
+    A unified bias starts at ``bias_start``, a diverse one at ``bias_start`` and the values of its ``bias_mode``.
+    """
 
     bias_sign: int
 
@@ -70,7 +73,7 @@ class Head(nn.Module):
         if bias == "zero":
             self.register_parameter("bias", None)
         elif bias == "diverse":
-            self.bias = nn.Parameter(diverse_bias(num_classes, bias_mode, in_features))
+            self.bias = nn.Parameter(bias_start + diverse_bias(num_classes, bias_mode, in_features))
         elif bias == "unified":
             self.bias = nn.Parameter(torch.full((1,), float(bias_start)))
         else:

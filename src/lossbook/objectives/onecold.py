@@ -21,9 +21,10 @@ from lossbook.losses.onecold import (
     instance_targets,
     one_cold_cross_entropy,
 )
-from lossbook.losses.uniform import binary_cross_entropy, cross_entropy
+from lossbook.losses.uniform import cross_entropy
 from lossbook.objectives.objective import Objective
 from lossbook.objectives.schedule import Schedule
+from lossbook.objectives.uniform import bce_d
 
 
 def _check_weight(occe_weight: float) -> None:
@@ -149,10 +150,6 @@ def _cross_entropy(in_features: int, num_classes: int) -> Objective:
     return Objective(LinearHead(in_features, num_classes), cross_entropy, soft_targets=True)
 
 
-def _binary_cross_entropy(in_features: int, num_classes: int) -> Objective:
-    return Objective(LinearHead(in_features, num_classes), binary_cross_entropy, learns_threshold=True, soft_targets=True)
-
-
 def occe(in_features: int, num_classes: int) -> Objective:
     """The one-cold cross entropy alone, which is the reverse cross entropy (RCE) of Table 1."""
     head = LinearHead(in_features, num_classes)
@@ -175,4 +172,4 @@ def ce_occe_class(in_features: int, num_classes: int, occe_weight: float = 1.0, 
     return DistilledObjective(_cross_entropy(in_features, num_classes), "class", occe_weight, alpha)
 
 
-bce_occe = with_one_cold(_binary_cross_entropy)
+bce_occe = with_one_cold(bce_d)

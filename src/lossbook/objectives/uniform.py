@@ -16,14 +16,35 @@ from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives.objective import Loss, Objective
 
 _FUSED = {uniform.cross_entropy: cross_entropy, uniform.binary_cross_entropy: binary_cross_entropy}
-_START_ARGUMENTS: dict[Bias, tuple[str, ...]] = {"zero": (), "diverse": ("bias_mode",), "unified": ("bias_start",)}
+_START_ARGUMENTS: dict[Bias, tuple[str, ...]] = {
+    "zero": (),
+    "diverse": ("bias_mode", "bias_start"),
+    "unified": ("bias_start",),
+}
 
 
-def _check_start(bias: Bias, start: dict[str, float], *others: str) -> None:
-    known = (*others, *_START_ARGUMENTS[bias])
-    for argument in start:
-        if argument not in _START_ARGUMENTS[bias]:
-            raise TypeError(f"expected {' or '.join(known) or 'none'}, got {argument}")
+def first_threshold(num_classes: int) -> float:
+    r"""Where the threshold of a BCE starts, as in the code of UniFace and in the tables of the `uniform` paper:
+    :math:`\log(10 N)`, at which a similarity of 0 has the probability :math:`1 / (1 + 10 N)`.
+
+    From a threshold of 0 a BCE of many classes begins with all :math:`N - 1` negatives half wrong, and may never recover.
+
+    Example:
+        >>> round(first_threshold(100), 4)
+        6.9078
+    """
+    return math.log(10 * num_classes)
+
+
+def _start(loss: Loss, kind: type[Head], bias: Bias, num_classes: int, given: dict[str, Any], *others: str) -> dict[str, Any]:
+    """The arguments of a head that say where its bias starts; that of a softmax, which is no threshold, starts at 0."""
+    known = _START_ARGUMENTS[bias]
+    for argument in given:
+        if argument not in known:
+            raise TypeError(f"expected {' or '.join((*others, *known)) or 'none'}, got {argument}")
+    if loss is uniform.cross_entropy or bias == "zero" or given.get("bias_mode", 0):
+        return given
+    return {"bias_start": -kind.bias_sign * first_threshold(num_classes)} | given
 
 
 def _of(head: Head, loss: Loss) -> Objective[Head]:
@@ -32,12 +53,12 @@ def _of(head: Head, loss: Loss) -> Objective[Head]:
 
 
 def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start: Any) -> Objective[Head]:
-    _check_start(bias, start)
+    start = _start(loss, LinearHead, bias, num_classes, start)
     return _of(LinearHead(in_features, num_classes, bias, **start), loss)
 
 
 def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: Any) -> Objective[Head]:
-    _check_start(bias, start, "scale")
+    start = _start(loss, CosineHead, bias, num_classes, start, "scale")
     return _of(CosineHead(in_features, num_classes, bias, scale, **start), loss)
 
 
@@ -48,8 +69,8 @@ def uce(
     margin: float = 0.4,
     bias_start: float | None = None,
 ) -> Objective:
-    """UniFace starts its bias at log(10 N)."""
-    start = math.log(10 * num_classes) if bias_start is None else bias_start
+    """UniFace, whose bias starts at log(10 N)."""
+    start = first_threshold(num_classes) if bias_start is None else bias_start
     head = CosineHead(in_features, num_classes, "unified", scale, bias_start=start)
     fused_loss = functools.partial(binary_cross_entropy, margin=scale * margin)
     loss = functools.partial(uniform.uce, margin=margin, scale=scale)
@@ -79,8 +100,8 @@ class OwnBiasObjective(Objective[LinearHead]):
         return self.head.bias.detach()
 
 
-def bce_di(in_features: int, num_classes: int, bias_mode: int = 0) -> Objective:
-    head = LinearHead(in_features, num_classes, "diverse", bias_mode)
+def bce_di(in_features: int, num_classes: int) -> Objective:
+    head = LinearHead(in_features, num_classes, "diverse", bias_start=first_threshold(num_classes))
     return OwnBiasObjective(head, uniform.bce_di, binary_cross_entropy, learns_threshold=True)
 
 

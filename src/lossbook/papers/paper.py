@@ -9,6 +9,7 @@ import functools
 from dataclasses import dataclass, field
 
 from lossbook.papers.claims import Claim
+from lossbook.papers.tuning import Search
 from lossbook.runs.spec import RunSpec, spec_columns
 from lossbook.runs.tables import TIERS, Table, distinct_runs
 
@@ -22,12 +23,14 @@ class Evidence:
         tables: in the order of the paper.
         shares: metrics within 0..1 that are shown in per cent: these names, and those that begin with them and ``_``.
         headings: column of the results -> its heading on the pages.
+        searches: tier -> the searches for the settings of the tables' runs.
     """
 
     name: str
     tables: tuple[Table, ...]
     shares: tuple[str, ...] = ()
     headings: dict[str, str] = field(default_factory=dict)
+    searches: dict[str, tuple[Search, ...]] = field(default_factory=dict)
 
     def table(self, name: str) -> Table:
         """A table by name; a ``ValueError`` lists the known ones."""

@@ -17,7 +17,7 @@ from lossbook.runs.spec import RunSpec, spec_columns
 
 KEYS = ("table", "run_id")
 # Every run has these metrics, whatever its suites measure.
-TRAINING_METRICS = ("diverged", "train_loss")
+TRAINING_METRICS = ("diverged", "exploded", "train_loss", "train_accuracy")
 PROVENANCE = ("seconds", "device", "threads", "machine", "python", "torch", "lossbook", "commit", "code")
 CURVES = "curves"  # the small table of what was measured while training
 

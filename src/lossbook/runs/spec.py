@@ -15,7 +15,17 @@ with extra("run"):
     import yaml
 
 _LISTS = ("classes", "groups", "augment", "views", "lr_steps", "suites")
-_NUMBERS = ("imbalance", "mix_alpha", "lr", "head_lr", "momentum", "weight_decay", "warmup_epochs", "gradient_clip")
+_NUMBERS = (
+    "validation_share",
+    "imbalance",
+    "mix_alpha",
+    "lr",
+    "head_lr",
+    "momentum",
+    "weight_decay",
+    "warmup_epochs",
+    "gradient_clip",
+)
 # Two fields have other names in JSON, because the ids of existing runs depend on them.
 _IN_JSON = {"second_phase": "then", "suites": "evaluations"}
 # What a second phase may change: how it trains, never what the data and the model are.
@@ -41,6 +51,8 @@ class RunSpec:
         dataset: name of a data set, e.g. ``"mnist5k"``.
         classes: train and test on these classes only, relabelled 0..k-1 in this order; empty = all.
         groups: merge classes, e.g. ``((0, 5), (1, 6))``: every class of group k gets label k, the others are left out.
+        validation_share: test on this share of every class's training images, its last ones, and train on the others; the test
+            images are not looked at.  For choosing settings.  0 = train on all, test on the test images.
         train_per_class: keep only the first so many training images of every class; 0 = all.
         imbalance: long tail: class k of K keeps ``int(n_max * imbalance ** (-k / (K - 1)))`` training images; 1 = all.
         model: name of a backbone, e.g. ``"cnn"``.
@@ -76,6 +88,7 @@ class RunSpec:
     dataset: str = "mnist5k"
     classes: tuple[int, ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()
+    validation_share: float = 0.0
     train_per_class: int = 0
     imbalance: float = 1.0
     model: str = "cnn"
@@ -119,6 +132,8 @@ class RunSpec:
         for name in ("lr", "imbalance", "mix_alpha"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"RunSpec.{name} must be positive, got {getattr(self, name)}")
+        if not 0 <= self.validation_share < 1:
+            raise ValueError(f"RunSpec.validation_share must be at least 0 and below 1, got {self.validation_share}")
         if self.evaluate_every < 0:
             raise ValueError(f"RunSpec.evaluate_every must be at least 0, got {self.evaluate_every}")
         if self.classes and self.groups:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from lossbook.data.registry import DATASETS
 from lossbook.runs.spec import RunSpec
 
 TIERS = ("quick", "frozen", "standard", "paper")
+
+
+# The seeds of a table that a claim reads: so many that an interval decides what matters.
+EVIDENCE = {"quick": 20, "frozen": 20, "standard": 5, "paper": 1}
 
 
 def check_tier(tier: str) -> None:
@@ -41,6 +47,37 @@ class Table:
     def count(self, tier: str) -> int:
         """The number of runs of a tier, without making them."""
         return len(self.specs.get(tier, ())) * self.seeds.get(tier, 3)
+
+
+@dataclass(frozen=True)
+class Draws(Table):
+    """A table whose seed k trains on the k-th random draw of the known classes, the same for every run.
+
+    A spec's ``classes`` say only how many are drawn, of all the classes of its data set.
+
+    Attributes:
+        first: the first seed.
+    """
+
+    first: int = 0
+
+    def runs(self, tier: str) -> list[RunSpec]:
+        seeds = range(self.first, self.first + self.seeds.get(tier, 3))
+        return [
+            spec.replace(seed=seed, classes=draw_classes(DATASETS[spec.dataset].num_classes, len(spec.classes), seed))
+            for spec in self.specs.get(tier, ())
+            for seed in seeds
+        ]
+
+
+def draw_classes(classes: int, known: int, seed: int) -> tuple[int, ...]:
+    """A random choice of the known classes, in order.
+
+    Example:
+        >>> draw_classes(classes=10, known=4, seed=0)
+        (0, 4, 6, 9)
+    """
+    return tuple(sorted(random.Random(seed).sample(range(classes), known)))
 
 
 def distinct_runs(tables: Iterable[Table], tier: str) -> list[RunSpec]:

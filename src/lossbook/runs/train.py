@@ -28,6 +28,7 @@ from lossbook.objectives.objective import Objective
 from lossbook.optional import extra
 from lossbook.progress import track
 from lossbook.runs.distributed import all_gather, check_divisible, create_fabric, local_shard, norms_over_whole_batch
+from lossbook.runs.optimizer import create_optimizer
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.subsets import held_out_classes, subset
 from lossbook.runs.suites.lookup import get_suite
@@ -41,9 +42,10 @@ with extra("run"):
 class RunResult:
     """What came out of a run.
 
-    ``metrics`` holds ``diverged`` (0 or 1), ``train_loss`` of the last epoch and what the suites measured;
-    ``curves`` one value per epoch (NaN where nothing was measured); ``small_tables`` the suites' small tables.
-    A run whose loss stops being finite ends there: that is a result, not an error, and its other metrics are missing.
+    ``metrics`` holds ``diverged`` and ``exploded`` (0 or 1), ``train_loss`` and ``train_accuracy`` of the last epoch and what
+    the suites measured; ``curves`` one value per epoch (NaN where nothing was measured); ``small_tables`` the suites' small
+    tables.  A run whose loss stops being finite has diverged.  It ends there: that is a result, not an error, and its other
+    metrics are missing.  A run has exploded if its loss is finite, but ended far above where it began (:func:`exploded`).
     """
 
     spec: RunSpec
@@ -52,6 +54,12 @@ class RunResult:
     small_tables: dict[str, list[dict[str, float]]]
     seconds: float
     device: str
+
+
+def exploded(first: float, last: float) -> bool:
+    """Is the mean loss of the last epoch more than ten times the loss of the first batch, before any step (or than 1, where
+    that is less)?"""
+    return math.isfinite(last) and last > 10 * max(first, 1.0)
 
 
 class Classifier(nn.Module):
@@ -91,36 +99,6 @@ def _deterministic(seed: int) -> Iterator[None]:
         finally:
             torch.use_deterministic_algorithms(before[0])
             torch.utils.deterministic.fill_uninitialized_memory = before[1]
-
-
-def _optimizer(
-    model: Classifier, spec: RunSpec, steps_per_epoch: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-    """Weight decay on matrices and kernels only; the rate follows the batches: linear warm-up, then cosine decay or steps."""
-    # One group per pair of rate and decay, because every group costs an update of its own.
-    members: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for part, lr in ((model.backbone, spec.lr), (model.objective, spec.head_lr or spec.lr)):
-        for parameter in part.parameters():
-            if parameter.requires_grad:
-                decay = spec.weight_decay if parameter.ndim > 1 else 0.0
-                members.setdefault((lr, decay), []).append(parameter)
-    groups = [{"params": chosen, "lr": lr, "weight_decay": decay} for (lr, decay), chosen in members.items()]
-    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    if spec.optimizer not in kinds:
-        raise ValueError(f"unknown optimizer {spec.optimizer!r}; expected one of {', '.join(kinds)}")
-    momentum = {"momentum": spec.momentum, "nesterov": spec.momentum > 0} if spec.optimizer == "sgd" else {}
-    optimizer = kinds[spec.optimizer](groups, lr=spec.lr, foreach=True, **momentum, **spec.optimizer_args)
-    warmup = spec.warmup_epochs * steps_per_epoch
-    total = spec.epochs * steps_per_epoch
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / (warmup + 1)
-        if spec.lr_steps:
-            return 0.1 ** sum(step >= epoch * steps_per_epoch for epoch in spec.lr_steps)
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
-
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
 @torch.no_grad()
@@ -196,16 +174,19 @@ def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]])
             if initial_bias is None and getattr(objective.head, "bias", None) is not None:
                 initial_bias = objective.head.bias.detach().clone()
             measure = partial(_measure, fabric, backbone, objective, initial_bias, data, spec)
-            _append(curves, _fit(fabric, backbone, objective, split, phase, measure))
-            diverged = not math.isfinite(curves["train_loss"][-1])
+            first_loss, found = _fit(fabric, backbone, objective, split, phase, measure)
+            _append(curves, found)
+            last_loss = curves["train_loss"][-1]
+            diverged, grown = not math.isfinite(last_loss), exploded(first_loss, last_loss)
             if diverged:
                 break
-        metrics = {"diverged": float(diverged), "train_loss": curves["train_loss"][-1]}
+        metrics = {"diverged": float(diverged), "exploded": float(grown)}
+        metrics |= {"train_loss": last_loss, "train_accuracy": curves["train_accuracy"][-1]}
         small_tables: dict[str, list[dict[str, float]]] = {}
         if not diverged and fabric.is_global_zero:
-            for found in finish(fabric, backbone, objective, initial_bias, data, spec):
-                metrics |= found.metrics
-                small_tables |= found.small_tables
+            for measured in finish(fabric, backbone, objective, initial_bias, data, spec):
+                metrics |= measured.metrics
+                small_tables |= measured.small_tables
     return RunResult(spec, metrics, curves, small_tables, time.perf_counter() - start, _device_name(fabric))
 
 
@@ -223,8 +204,9 @@ def _fit(
     split: Split,
     spec: RunSpec,
     measure: Callable[[], dict[str, float]],
-) -> dict[str, list[float]]:
-    """The epochs of a phase; stops at the end of the first one whose mean loss is not finite.
+) -> tuple[float, dict[str, list[float]]]:
+    """The epochs of a phase: loss of the first batch, and curves.  Stops at the end of the first epoch whose mean loss is not
+    finite.
 
     ``measure()`` is called every ``spec.evaluate_every`` epochs.  Of several processes only the first calls it, and the
     others wait for it at the next batch.
@@ -234,9 +216,10 @@ def _fit(
         split = Split(_features(backbone.to(fabric.device), split.images, spec, fabric.device), split.labels)
     model = Classifier(fabric, nn.Identity() if cached else backbone, objective).to(memory_format=torch.channels_last)
     backbone.requires_grad_(not spec.frozen)
-    optimizer, scheduler = _optimizer(model, spec, max(1, len(split) // spec.batch_size))
+    optimizer, scheduler = create_optimizer(model.backbone, model.objective, spec, max(1, len(split) // spec.batch_size))
     model, optimizer = fabric.setup(model, optimizer)
     order = torch.Generator().manual_seed(spec.seed)
+    first_loss = math.nan
     curves: dict[str, list[float]] = {"train_loss": [], "train_accuracy": []}
     epochs = range(spec.epochs)
     for epoch in track(epochs, f"{spec.objective} seed {spec.seed}, epochs") if fabric.is_global_zero else epochs:
@@ -244,7 +227,7 @@ def _fit(
         if spec.frozen:
             backbone.eval()
         objective.start_epoch(epoch, spec.epochs)
-        sums, seen, steps = None, 0, 0
+        sums, first, seen, steps = None, None, 0, 0
         for images, labels in batches(split, spec.batch_size, order, spec.batch_classes):
             images = augment_batch(to_float(images), spec.augment, order)
             for _ in range(objective.steps_per_batch):
@@ -257,9 +240,11 @@ def _fit(
                 objective.after_step()
             scheduler.step()
             values = torch.stack([loss, correct, *objective.measured.values()]).detach().float()
+            first = values[0] if first is None else first
             sums = values if sums is None else sums + values
             seen, steps = seen + len(labels), steps + 1
         loss_sum, correct_sum, *measured = sums.tolist()
+        first_loss = first.item() if epoch == 0 else first_loss
         curves["train_loss"].append(loss_sum / steps)
         curves["train_accuracy"].append(correct_sum / seen)
         for name, total in zip(objective.measured, measured, strict=True):
@@ -270,7 +255,7 @@ def _fit(
             for name, value in measure().items():
                 curves.setdefault(name, []).extend([math.nan] * (epoch - len(curves.get(name, []))) + [value])
     done = len(curves["train_loss"])
-    return {name: values + [math.nan] * (done - len(values)) for name, values in curves.items()}
+    return first_loss, {name: values + [math.nan] * (done - len(values)) for name, values in curves.items()}
 
 
 def _loss(model: nn.Module, images: Tensor, labels: Tensor, spec: RunSpec, generator: torch.Generator) -> tuple[Tensor, Tensor]:

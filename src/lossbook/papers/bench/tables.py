@@ -12,14 +12,13 @@ A method that is not in that file has tuning runs only; a combination whose pare
 from __future__ import annotations
 
 import csv
-import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lossbook.papers import frozen_tier
 from lossbook.paths import in_project
 from lossbook.runs.spec import RunSpec
-from lossbook.runs.tables import Table
+from lossbook.runs.tables import Draws, Table
 
 Setting = dict[str, float]
 # A path below the project's root.
@@ -138,29 +137,9 @@ def chosen_settings(tier: str) -> dict[str, Setting]:
     return {name: METHODS[name].settings[index] for name, index in CHOSEN.get(tier, {}).items()}
 
 
-@dataclass(frozen=True)
-class Draws(Table):
-    """A table whose seed k trains on the k-th random draw of ``known`` of ``classes`` classes.
-
-    Attributes:
-        known: tier -> (classes, how many of them are known).
-        first: the first seed.
-    """
-
-    known: dict[str, tuple[int, int]] = field(default_factory=dict)
-    first: int = 0
-
-    def runs(self, tier: str) -> list[RunSpec]:
-        if tier not in self.specs:
-            return []
-        classes, known = self.known[tier]
-        seeds = range(self.first, self.first + self.seeds[tier])
-        draws = {seed: tuple(sorted(random.Random(seed).sample(range(classes), known))) for seed in seeds}
-        return [spec.replace(seed=seed, classes=draws[seed]) for spec in self.specs[tier] for seed in seeds]
-
-
 _BENCH = RunSpec(
     dataset="mnist5k",
+    classes=tuple(range(6)),
     model="mlp",
     image_size=14,
     train_per_class=100,
@@ -168,12 +147,13 @@ _BENCH = RunSpec(
     batch_size=50,
     suites=("uniformity", "geometry", "collapse", "openset", "bench"),
 )
-_TAIL = _BENCH.replace(train_per_class=0, imbalance=100.0, epochs=20, suites=("longtail",))
+_TAIL = _BENCH.replace(classes=(), train_per_class=0, imbalance=100.0, epochs=20, suites=("longtail",))
 # Data and schedule of the frozen tier's other tables.
-_FROZEN = frozen_tier.CIFAR100.replace(suites=_BENCH.suites)
+_FROZEN = frozen_tier.CIFAR100.replace(classes=tuple(range(60)), suites=_BENCH.suites)
 _FROZEN_TAIL = frozen_tier.LONG_TAIL.replace(suites=_TAIL.suites)
 _CIFAR100 = RunSpec(
     dataset="cifar100",
+    classes=tuple(range(60)),
     model="resnet18-cifar",
     augment=("shift", "flip"),
     epochs=60,
@@ -181,7 +161,7 @@ _CIFAR100 = RunSpec(
     warmup_epochs=3.0,
     suites=_BENCH.suites,
 )
-_CIFAR100_TAIL = _CIFAR100.replace(imbalance=100.0, epochs=100, suites=("longtail",))
+_CIFAR100_TAIL = _CIFAR100.replace(classes=(), imbalance=100.0, epochs=100, suites=("longtail",))
 _TUNED_ON = ("uniformity", "openset", "bench")
 
 
@@ -232,7 +212,6 @@ TABLES = (
         "Four settings of every method, on draws of the known classes that are not reported",
         {"quick": every_setting(_BENCH), "frozen": every_setting(_FROZEN)},
         seeds={"quick": 3, "frozen": 3},
-        known={"quick": (10, 6), "frozen": (100, 60)},
         first=100,
     ),
     Draws(
@@ -244,14 +223,12 @@ TABLES = (
             "standard": bench_specs(_CIFAR100, _ON_DIGITS),
         },
         seeds={"quick": 10, "frozen": 5, "standard": 3},
-        known={"quick": (10, 6), "frozen": (100, 60), "standard": (100, 60)},
     ),
     Draws(
         "rates",
         "After the results were seen: the BCE of distances at lower rates, on the draws of the tuning",
         {"frozen": _lower_rates()},
         seeds={"frozen": 3},
-        known={"frozen": (100, 60)},
         first=100,
     ),
     Table(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from lossbook.papers.paper import Evidence
-from lossbook.papers.uniform.tables import SOFTMAX_LOSSES, TABLES
+from lossbook.papers.uniform.tables import SEARCHES, SOFTMAX_LOSSES, TABLES
 
 EVIDENCE = Evidence(
     name="uniform",
     tables=TABLES,
+    searches=SEARCHES,
     shares=("A_SW", "A_CW", "A_Uni", "rejection", "verification", "open_accuracy", "auroc"),
     headings={
         "arg_scale": "γ",
@@ -40,5 +41,5 @@ EVIDENCE = Evidence(
 def bce_gains(rows: pd.DataFrame, metric: str) -> pd.Series:
     """BCE less softmax, in percentage points, each the mean over its losses: one value per draw of the known classes."""
     softmax = rows["objective"].isin(SOFTMAX_LOSSES)
-    bce, soft = (part.groupby("classes")[metric].mean() for part in (rows[~softmax], rows[softmax]))
+    bce, soft = (part.groupby("seed")[metric].mean() for part in (rows[~softmax], rows[softmax]))
     return 100 * (bce - soft)

@@ -1,0 +1,82 @@
+"""Tune a paper's methods: run every search, write what was tried and chosen to ``data/<paper>/tuned.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import multiprocessing
+import statistics
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from lossbook.files import write_atomically
+from lossbook.papers.tuning import COLUMNS, Cell, Search, best_cell, climb, read_tuned, tuned_file
+from lossbook.paths import in_project
+from lossbook.runs.tables import TIERS
+
+
+def tune(paper: str, searches: Sequence[Search], tier: str, runs_dir: Path, processes: int = 1) -> Iterator[int]:
+    """Run the searches of a tier and write their rows; the rows of other tiers stay, as do those of searches that are not
+    done yet.  Yields how many are done, after each.
+
+    The runs are kept in ``runs_dir``, so that what was interrupted goes on where it was.
+
+    Raises:
+        ValueError: if two searches have the same family, as only one of them could be chosen.
+    """
+    families = [search.family for search in searches]
+    if len(set(families)) < len(families):
+        twice = next(family for family in families if families.count(family) > 1)
+        raise ValueError(f"two searches of {paper} at the tier {tier} are of the same spec: {twice}")
+    others = [row for row in read_tuned(paper) if row["tier"] != tier]
+    kept = {f: [row for row in read_tuned(paper) if row["tier"] == tier and row["spec"] == f] for f in families}
+    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        work = [pool.submit(search_rows, search, tier, runs_dir) for search in searches]
+        for done, (family, future) in enumerate(zip(families, work, strict=True), 1):
+            kept[family] = future.result()
+            rows = others + [row for family_rows in kept.values() for row in family_rows]
+            _write(paper, sorted(rows, key=lambda row: TIERS.index(row["tier"])))
+            yield done
+
+
+def search_rows(search: Search, tier: str, runs_dir: Path) -> list[dict[str, Any]]:
+    """Run a search: one row per setting that was tried, the best one marked as chosen unless all failed."""
+    from lossbook.runs.missing import train_missing
+    from lossbook.runs.records import Store
+
+    store, found = Store(runs_dir), {}
+
+    def score(cell: Cell) -> float:
+        metrics = [record["metrics"] for record in train_missing(search.runs(cell), store)]
+        values = [m[search.metric] for m in metrics if not (m["diverged"] or m["exploded"])]
+        failed = len(metrics) - len(values)
+        mean = statistics.fmean(values) if values else math.nan
+        std = statistics.stdev(values) if len(values) > 1 else math.nan
+        found[cell] = {"mean": f"{mean:.6g}", "std": f"{std:.3g}", "failed": failed}
+        # Rounded, so that scores that differ by rounding only are equal.
+        return math.nan if failed else round(mean, 6)
+
+    sizes = [len(ladder) for ladder in search.ladders.values()]
+    scores = climb(sizes, search.start, score)
+    best = best_cell(scores)
+    return [
+        {"tier": tier, "spec": search.family, "setting": json.dumps(search.setting(cell)), "metric": search.metric}
+        | found[cell]
+        | {"chosen": int(cell == best and not math.isnan(scores[best]))}
+        for cell in sorted(scores)
+    ]
+
+
+def _write(paper: str, rows: list[dict[str, Any]]) -> None:
+    path = in_project(tuned_file(paper))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue())
