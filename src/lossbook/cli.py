@@ -132,13 +132,11 @@ def tune(
     """Search for the settings of a paper's methods on held-out training images, and write data/PAPER/tuned.csv."""
     from lossbook.papers.tune import tune as run_searches
     from lossbook.papers.tuning import tuned_file
-    from lossbook.progress import track
 
     searches = _evidence(paper).searches.get(tier, ())
     if not searches:
         raise ValueError(f"nothing of {paper} is tuned at the tier {tier}")
-    for _ in track(run_searches(paper, searches, tier, _runs_dir(tier), processes), f"searches of {paper}", len(searches)):
-        pass
+    run_searches(paper, searches, tier, _runs_dir(tier), processes)
     console.print(f"what was tried and chosen is in {tuned_file(paper)}")
 
 

@@ -8,7 +8,7 @@ import json
 import math
 import multiprocessing
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from typing import Any
 from lossbook.files import write_atomically
 from lossbook.papers.tuning import COLUMNS, Cell, Search, best_cell, climb, read_tuned, tuned_file
 from lossbook.paths import in_project
+from lossbook.progress import track
 from lossbook.runs.tables import TIERS
 
 
-def tune(paper: str, searches: Sequence[Search], tier: str, runs_dir: Path, processes: int = 1) -> Iterator[int]:
+def tune(paper: str, searches: Sequence[Search], tier: str, runs_dir: Path, processes: int = 1) -> None:
     """Run the searches of a tier and write their rows; the rows of other tiers stay, as do those of searches that are not
-    done yet.  Yields how many are done, after each.
+    done yet.
 
     The runs are kept in ``runs_dir``, so that what was interrupted goes on where it was.
 
@@ -37,11 +38,10 @@ def tune(paper: str, searches: Sequence[Search], tier: str, runs_dir: Path, proc
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         work = [pool.submit(search_rows, search, tier, runs_dir) for search in searches]
-        for done, (family, future) in enumerate(zip(families, work, strict=True), 1):
+        for family, future in track([*zip(families, work, strict=True)], f"searches of {paper}"):
             kept[family] = future.result()
             rows = others + [row for family_rows in kept.values() for row in family_rows]
             _write(paper, sorted(rows, key=lambda row: TIERS.index(row["tier"])))
-            yield done
 
 
 def search_rows(search: Search, tier: str, runs_dir: Path) -> list[dict[str, Any]]:
