@@ -20,7 +20,7 @@ def test_unknown_name_lists_the_known_ones():
     [
         ("bce-u", "scale"),
         ("bce-u", "bias_mode"),
-        ("bce-nd", "bias_start"),
+        ("bce-n0", "bias_start"),
         ("soft-n0", "bias_start"),
         ("bce-di", "bias_start"),
         ("uce", "bias_mode"),
@@ -33,7 +33,7 @@ def test_wrong_argument_is_named(name, argument):
 
 
 def test_a_wrong_argument_meets_those_that_would_be_right():
-    for name, known in (("soft-d", "bias_mode"), ("soft-nu", "scale or bias_start"), ("soft-0", "none")):
+    for name, known in (("soft-d", "bias_mode or bias_start"), ("soft-nu", "scale or bias_start"), ("soft-0", "none")):
         with pytest.raises(TypeError, match=f"expected {known}, got label_smoothing"):
             create_objective(name, FEATURES, CLASSES, label_smoothing=0.1)
 

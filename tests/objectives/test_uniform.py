@@ -111,9 +111,10 @@ def test_bias_shape_follows_the_name(name):
 
 
 def test_logits_of_bce_di_have_no_bias():
-    objective, features, labels = create("bce-di", bias_mode=1)
+    objective, features, labels = create("bce-di")
+    torch.nn.init.uniform_(objective.head.bias, 0.5, 2.0)
     torch.testing.assert_close(objective.logits(features), features @ objective.head.weight.T)
-    assert objective.threshold().tolist() == [1, 2, 3, 4, 5]
+    assert objective.threshold().equal(objective.head.bias.detach())
     expected = uniform.bce_di(objective.logits(features), objective.head.bias, labels)
     torch.testing.assert_close(objective(features, labels), expected)
 
@@ -158,3 +159,20 @@ def test_a_few_steps_lower_the_loss(name):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("name", ["bce-d", "bce-u", "bce-nd", "bce-nu", "bce-di", "uce", "bce+occe"])
+def test_the_threshold_of_a_bce_starts_at_log_10_n(name):
+    objective = create_objective(name, 4000, 100)
+    torch.testing.assert_close(objective.threshold().mean(), torch.tensor(math.log(1000)), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["soft-d", "soft-u", "soft-nd", "soft-nu"])
+def test_the_bias_of_a_softmax_starts_at_0(name):
+    assert create_objective(name, 4000, 100).head.bias.abs().max() < 0.02
+
+
+def test_another_start_is_taken_as_it_is():
+    assert create_objective("bce-nu", 4, 10, bias_start=0.5).head.bias.item() == 0.5
+    assert create_objective("bce-d", 10_000, 10, bias_start=0.0).head.bias.abs().max() <= 0.01
+    assert create_objective("bce-nd", 4, 10, bias_mode=1).head.bias.tolist() == [*range(1, 11)]

@@ -29,3 +29,24 @@ def test_classes_that_are_held_out():
     assert held_out_classes(RunSpec(dataset="digits")) is None
     rest = held_out_classes(RunSpec(dataset="digits", classes=tuple(range(8))))
     assert rest.labels.unique().tolist() == [0, 1]
+
+
+def test_held_out_training_images_stand_for_the_test_images():
+    data, spec = load("digits"), RunSpec(dataset="digits", validation_share=0.2)
+    chosen, sizes = subset(spec), torch.bincount(data.train.labels)
+    held_out = torch.bincount(chosen.test.labels)
+    assert torch.equal(held_out, (0.2 * sizes).round().long())
+    assert torch.equal(torch.bincount(chosen.train.labels) + held_out, sizes)
+    last = data.train.take(data.train.labels == 3).images[-int(held_out[3]) :]
+    assert torch.equal(chosen.test.take(chosen.test.labels == 3).images, last)
+
+
+def test_a_long_tail_is_chosen_on_equally_many_images_of_every_class():
+    spec = RunSpec(dataset="digits", validation_share=0.2, imbalance=10.0)
+    tail = subset(spec)
+    assert torch.bincount(tail.train.labels)[-1] < torch.bincount(tail.test.labels).min()
+    assert torch.bincount(tail.test.labels).min() >= 17
+    rest = held_out_classes(spec.replace(imbalance=1.0, classes=tuple(range(8))))
+    assert len(rest) < len(held_out_classes(RunSpec(dataset="digits", classes=tuple(range(8)))))
+    with pytest.raises(ValueError, match=r"at least 0 and below 1, got 1\.0"):
+        RunSpec(validation_share=1)

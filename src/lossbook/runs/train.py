@@ -44,8 +44,9 @@ class RunResult:
 
     ``metrics`` holds ``diverged`` and ``exploded`` (0 or 1), ``train_loss`` and ``train_accuracy`` of the last epoch and what
     the suites measured; ``curves`` one value per epoch (NaN where nothing was measured); ``small_tables`` the suites' small
-    tables.  A run whose loss stops being finite has diverged.  It ends there: that is a result, not an error, and its other
-    metrics are missing.  A run has exploded if its loss is finite, but ended far above where it began (:func:`exploded`).
+    tables.  A run whose loss or logits stop being finite has diverged.  It ends there: that is a result, not an error, and its
+    other metrics are missing.  A run has exploded if its loss is finite, but ended far above where it began
+    (:func:`exploded`).
     """
 
     spec: RunSpec
@@ -109,6 +110,13 @@ def _features(backbone: nn.Module, images: Tensor, spec: RunSpec, device: torch.
     # On a CPU the large activations of a pretrained backbone leave the cache: small chunks are three times as fast.
     size = 32 if spec.pretrained and device.type == "cpu" else 1000
     return torch.cat([backbone(to_float(chunk)).float() for chunk in images.split(size)])
+
+
+@torch.no_grad()
+def _finite(backbone: nn.Module, objective: Objective, images: Tensor, spec: RunSpec, device: torch.device) -> bool:
+    """Are the logits of the first images finite?  The last step can ruin the weights without a loss that shows it."""
+    logits = objective.eval().logits(_features(backbone, images[:100], spec, device))
+    return bool(logits.isfinite().all())
 
 
 def _backbone(spec: RunSpec, images: Tensor) -> tuple[nn.Module, int]:
@@ -177,7 +185,8 @@ def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]])
             first_loss, found = _fit(fabric, backbone, objective, split, phase, measure)
             _append(curves, found)
             last_loss = curves["train_loss"][-1]
-            diverged, grown = not math.isfinite(last_loss), exploded(first_loss, last_loss)
+            diverged = not (math.isfinite(last_loss) and _finite(backbone, objective, data.train.images, spec, fabric.device))
+            grown = exploded(first_loss, last_loss)
             if diverged:
                 break
         metrics = {"diverged": float(diverged), "exploded": float(grown)}
