@@ -83,7 +83,7 @@ def joint_bce(
         tensor(1.3863)
     """
     check_logits_labels(logits, labels, soft=True)
-    check_per_class("class_weights", class_weights, logits)
+    check_per_class("class_weights", class_weights, logits.shape[1])
     if keep is not None and (keep.shape != logits.shape or keep.dtype != torch.bool):
         raise ValueError(f"expected keep of bool and shape {tuple(logits.shape)}, got {keep.dtype} and {tuple(keep.shape)}")
     logits = at_least_float32(logits)
@@ -118,7 +118,7 @@ def joint_ce(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
         tensor(1.3863)
     """
     check_logits_labels(logits, labels, soft=True)
-    check_per_class("class_weights", class_weights, logits)
+    check_per_class("class_weights", class_weights, logits.shape[1])
     logits = at_least_float32(logits)
     if is_soft(labels):
         return reduce(F.cross_entropy(logits, _weighted_shares(labels, logits, class_weights), reduction="none"), reduction)
@@ -206,7 +206,7 @@ def _bank_logits(projections: Tensor, labels: Tensor, bank: Tensor, tau: float, 
     projections = at_least_float32(projections)
     logits = F.linear(unit_vectors(projections), unit_vectors(bank.detach().to(projections.dtype)))
     check_logits_labels(logits, labels)
-    check_per_class("seen", seen, logits)
+    check_per_class("seen", seen, logits.shape[1])
     return at_least_float32(logits) / tau
 
 

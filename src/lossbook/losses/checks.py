@@ -179,10 +179,14 @@ def check_class_counts(class_counts: Tensor) -> None:
         raise ValueError(f"expected at least one training image of every class, and finitely many, got {counts.tolist()}")
 
 
-def check_per_class(name: str, values: Tensor | None, logits: Tensor) -> None:
-    """One value per class of the logits (B, N), or none at all."""
-    if values is not None and values.shape != logits.shape[1:]:
-        raise ValueError(f"expected {name} of shape ({logits.shape[1]},), one per class, got {tuple(values.shape)}")
+def check_per_class(name: str, values: Tensor | None, num_classes: int) -> None:
+    """One value per class, (N,), or none at all.
+
+    Raises:
+        ValueError: saying what was expected and what came.
+    """
+    if values is not None and values.shape != (num_classes,):
+        raise ValueError(f"expected {name} of shape ({num_classes},), one per class, got {tuple(values.shape)}")
 
 
 def check_tensor(name: str, values: object) -> None:

@@ -27,7 +27,7 @@ from lossbook.precision import at_least_float32
 def _check(logits: Tensor, labels: Tensor, class_counts: Tensor, soft: bool = False) -> Tensor:
     check_logits_labels(logits, labels, soft)
     check_class_counts(class_counts)
-    check_per_class("class counts", class_counts, logits)
+    check_per_class("class counts", class_counts, logits.shape[1])
     return at_least_float32(logits)
 
 

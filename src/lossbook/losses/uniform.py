@@ -181,7 +181,7 @@ def bce_di(similarities: Tensor, bias: Tensor, labels: Tensor, *, reduction: Red
         tensor(1.3863)
     """
     check_logits_labels(similarities, labels)
-    check_per_class("a bias", bias, similarities)
+    check_per_class("a bias", bias, similarities.shape[1])
     return binary_cross_entropy(at_least_float32(similarities) - bias[labels].unsqueeze(1), labels, reduction=reduction)
 
 

@@ -127,6 +127,22 @@ def _check_ks(ks: Sequence[int]) -> tuple[int, ...]:
     return tuple(ks)
 
 
+def _at_each_k(
+    measure: Callable[[int], _Measure],
+    features: Tensor,
+    labels: Tensor,
+    ks: Sequence[int],
+    distance: Distance,
+    gallery: Tensor | None,
+    gallery_labels: Tensor | None,
+) -> dict[int, float]:
+    """The mean of ``measure(k)`` for every k."""
+    ks = _check_ks(ks)
+    task = _task(features, labels, gallery, gallery_labels, max(ks))
+    values = _means(task, distance, max(ks), {str(k): measure(k) for k in ks})
+    return {k: values[str(k)] for k in ks}
+
+
 def recall_at_k(
     features: Tensor,
     labels: Tensor,
@@ -148,10 +164,7 @@ def recall_at_k(
         >>> recall_at_k(queries, labels, (1, 3), gallery=gallery, gallery_labels=gallery_labels)
         {1: 0.5, 3: 1.0}
     """
-    ks = _check_ks(ks)
-    task = _task(features, labels, gallery, gallery_labels, max(ks))
-    values = _means(task, distance, max(ks), {str(k): _found(k) for k in ks})
-    return {k: values[str(k)] for k in ks}
+    return _at_each_k(_found, features, labels, ks, distance, gallery, gallery_labels)
 
 
 def precision_at_k(
@@ -171,10 +184,7 @@ def precision_at_k(
         >>> precision_at_k(torch.tensor([[0.0], [1.0], [1.5], [9.0]]), torch.tensor([0, 0, 1, 1]), ks=(1, 2))
         {1: 0.5, 2: 0.375}
     """
-    ks = _check_ks(ks)
-    task = _task(features, labels, gallery, gallery_labels, max(ks))
-    values = _means(task, distance, max(ks), {str(k): _precision(k) for k in ks})
-    return {k: values[str(k)] for k in ks}
+    return _at_each_k(_precision, features, labels, ks, distance, gallery, gallery_labels)
 
 
 def precision_at_1(

@@ -1,5 +1,5 @@
-"""The checks that every objective makes of its features and shares, and of what there is once per class; those of labels and
-weights per sample are with the losses."""
+"""The checks that every objective makes of its features and shares, and of what ``create_objective`` is given per class; those
+of labels and weights per sample are with the losses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lossbook.losses.checks import readable
+from lossbook.losses.checks import check_per_class, check_tensor, readable
 
 
 def check_features(features: Tensor, weight: Tensor) -> None:
@@ -17,8 +17,7 @@ def check_features(features: Tensor, weight: Tensor) -> None:
     Raises:
         ValueError, TypeError: saying what was expected and what came.
     """
-    if not isinstance(features, Tensor):
-        raise TypeError(f"expected features as a tensor, got {type(features).__name__}")
+    check_tensor("features", features)
     if features.ndim != 2 or not len(features) or features.shape[1] != weight.shape[1]:
         raise ValueError(f"expected features of shape (B, {weight.shape[1]}) with B >= 1, got {tuple(features.shape)}")
     if not features.is_floating_point():
@@ -63,16 +62,6 @@ def check_share(share: float | Tensor, features: Tensor) -> None:
         raise ValueError(f"expected a share or one per sample, ({len(features)},), got {tuple(share.shape)}")
     if (values := readable(share)) is not None and not bool(((values >= 0) & (values <= 1)).all()):
         raise ValueError(f"expected shares within [0, 1], got values from {values.min():.4g} to {values.max():.4g}")
-
-
-def check_per_class(name: str, values: Tensor, num_classes: int) -> None:
-    """One number per class, (N,).
-
-    Raises:
-        ValueError: saying what was expected and what came.
-    """
-    if values.shape != (num_classes,):
-        raise ValueError(f"expected {name} of shape ({num_classes},), one per class, got {tuple(values.shape)}")
 
 
 def checked_counts(class_counts: Tensor | Sequence[int], num_classes: int) -> Tensor:

@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from lossbook.heads.class_vectors import class_vectors
 from lossbook.heads.dual import DualHead
 from lossbook.heads.euclidean import EuclideanHead
 from lossbook.heads.linear import CosineHead, Head, LinearHead, unit_vectors
@@ -89,14 +90,12 @@ def _predicting(head: nn.Module) -> nn.Module:
 def _of_products(objective: Objective, head: Head) -> nn.Module:
     """Products with class vectors, of the features or of their directions.
 
-    Whatever the head normalises or scales, its similarities at the unit vectors are its class vectors, to the last bit, and
-    the logits at the zero feature are the biases: the head's, shifted where the objective predicts with a shift.
+    The logits at the zero feature are the biases: the head's, shifted where the objective predicts with a shift.
     """
-    units = torch.eye(head.weight.shape[1], dtype=head.weight.dtype, device=head.weight.device)
-    vectors, bias = head.similarities(units), objective.logits(units.new_zeros(1, len(units)))[0]
+    vectors, directions_only = class_vectors(head)
+    classes, width = vectors.shape
     # By way of the meta device, because start values would be drawn from the default generator.
-    linear = nn.Linear(len(units), vectors.shape[1], dtype=units.dtype, device="meta").to_empty(device=units.device)
-    linear.weight.copy_(vectors.T)
-    linear.bias.copy_(bias)
-    directions_only = torch.equal(head.similarities(2 * units), vectors)
+    linear = nn.Linear(width, classes, dtype=head.weight.dtype, device="meta").to_empty(device=head.weight.device)
+    linear.weight.copy_(vectors)
+    linear.bias.copy_(objective.logits(head.weight.new_zeros(1, width))[0])
     return nn.Sequential(UnitVectors(), linear) if directions_only else linear

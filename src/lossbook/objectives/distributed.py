@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from lossbook.losses.fused.autograd import transformed
+
 
 class FollowsBatches(nn.Module):
     """A module that may keep state about the batches that it is trained on: a memory bank, class means, calibration.
@@ -59,7 +61,7 @@ class FollowsBatches(nn.Module):
         Raises:
             RuntimeError: under ``torch.func``, which hands no state on; or if nobody has called :meth:`synchronize`.
         """
-        if not torch.compiler.is_compiling() and any(map(torch._C._functorch.is_functorch_wrapped_tensor, parts)):  # pyright: ignore
+        if transformed(*parts):
             raise RuntimeError(
                 f"the state of {type(self).__name__} follows the batches in training, and torch.func has no place to keep it: "
                 "call objective.eval() first"

@@ -170,7 +170,7 @@ class Objective(FollowsBatches, Generic[H]):
         check = check_soft_targets if is_soft(labels) else check_labels
         check(labels, len(features), len(self.head.weight), features.device)
         weights = self._sample_weights(labels, sample_weight)
-        plain = self.fused_loss is None or self._is_transformed(features) or self._has_more_gradients(labels, weights)
+        plain = self.fused_loss is None or transformed(features, self.head.weight) or self._has_more_gradients(labels, weights)
         if reduction == "mean" and weights is None:
             return self._plain(features, labels, "mean") if plain else self._fused(features, labels, "mean", None)
         self.check_per_sample()
@@ -188,10 +188,6 @@ class Objective(FollowsBatches, Generic[H]):
         """
         if not self.per_sample:
             raise TypeError(f"{self.name} has no loss per sample: it takes no weights, no shares, and reduces to the mean")
-
-    def _is_transformed(self, features: Tensor) -> bool:
-        """Under ``torch.func``, for which the fused losses have no form."""
-        return not torch.compiler.is_compiling() and transformed(features, self.head.weight)
 
     @staticmethod
     def _has_more_gradients(*tensors: Tensor | None) -> bool:

@@ -22,7 +22,8 @@ def register_objective(name: str, build: Callable[..., Objective], source: str) 
     Args:
         name: one that no objective has yet.
         build: (in_features, num_classes, the objective's own arguments) to the objective; if it has a parameter
-            ``class_counts``, it gets the number of training images per class.
+            ``class_counts``, it gets the number of training images per class.  Its loss takes ``reduction``, as the
+            example's; nothing is built here, so one that does not is an error of the first batch.
         source: where the loss comes from, e.g. authors and year.
 
     Raises:

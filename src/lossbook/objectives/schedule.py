@@ -125,7 +125,8 @@ def watch(objective: Scheduled) -> None:
 
     The question is asked where the steps are made, not in ``forward``: so it reaches compiled objectives, costs no look at the
     device, and is right for any number of forward passes per step (accumulated gradients, closures).  An optimizer that is no
-    ``torch.optim.Optimizer``, or whose own step is compiled, does not ask.
+    ``torch.optim.Optimizer``, or whose own step is compiled, does not ask, nor does one that has none of the objective's
+    parameters: a frozen objective that is a loss for the network alone needs its hooks and is not refused without them.
     """
     _watched.add(objective)
     _ask_before_steps()

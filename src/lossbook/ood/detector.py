@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lossbook.heads.class_vectors import class_vectors
 from lossbook.heads.linear import unit_vectors
 from lossbook.metrics.detection import no_autocast
 from lossbook.metrics.detection_checks import check_classifier, check_finite, check_matrix
@@ -35,8 +36,8 @@ def _layer(head: Head) -> tuple[Tensor, Tensor | None] | None:
 def linear_classifier(head: Head) -> tuple[Classifier, bool]:
     """The weight and the added bias of a head, and whether they act on features of length 1 (cosines).
 
-    A head of :mod:`lossbook.heads` is asked what it does: the weight's columns are the similarities of the unit vectors, the
-    added bias is minus ``head.threshold()``, and the logits of a few more vectors show that there is nothing else.
+    A head of :mod:`lossbook.heads` is asked what it does: the weight has its class vectors, the added bias is minus
+    ``head.threshold()``, and the similarities of a few more vectors show that there is nothing else.
 
     Args:
         head: a head whose logits are linear in the features or in the features of length 1; an ``nn.Linear``; or a pair
@@ -60,15 +61,14 @@ def linear_classifier(head: Head) -> tuple[Classifier, bool]:
         raise TypeError(f"expected a head, an nn.Linear or a pair (weight, bias), got {type(head).__name__}")
     module: Any = head
     with no_autocast(module.weight.device):
-        basis = torch.eye(module.weight.shape[1], dtype=module.weight.dtype, device=module.weight.device)
-        weight, bias = check_classifier(module.similarities(basis).T, -module.threshold(), basis)
-        probes = 2 * basis.cumsum(0)[-8:]
+        vectors, unit = class_vectors(module)
+        weight, bias = check_classifier(vectors, -module.threshold(), module.weight)
+        probes = 2 * module.weight.new_ones(weight.shape[1], weight.shape[1]).tril()[-8:]
         found = module.similarities(probes).to(weight.dtype)
-        margin = max(1e-3, 16 * torch.finfo(basis.dtype).eps) * found.abs().max()
-        for unit in (False, True):
-            vectors = unit_vectors(probes) if unit else probes
-            if bool((F.linear(vectors.to(weight.dtype), weight) - found).abs().max() <= margin):
-                return Classifier(weight.contiguous(), bias), unit
+        margin = max(1e-3, 16 * torch.finfo(probes.dtype).eps) * found.abs().max()
+        expected = F.linear((unit_vectors(probes) if unit else probes).to(weight.dtype), weight)
+        if bool((expected - found).abs().max() <= margin):
+            return Classifier(weight.contiguous(), bias), unit
     raise TypeError(
         f"expected a head whose logits are linear in the features or in the features of length 1, got {type(head).__name__};"
         " of a dual head, give the one that predicts"

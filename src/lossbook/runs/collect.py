@@ -11,7 +11,7 @@ from lossbook.files import write_atomically
 from lossbook.runs.records import Store
 from lossbook.runs.results import results_path, runs_frame, small_frame
 from lossbook.runs.suites.lookup import metrics_of
-from lossbook.runs.tables import TIERS, Table, small_tables
+from lossbook.runs.tables import Table, small_tables, suites_of
 
 
 def write_results(
@@ -29,8 +29,7 @@ def write_results(
     if not any(table.runs(tier) for table in tables):
         raise ValueError(f"no table of {paper} has runs at the tier {tier}")
     store, folder = Store(runs_dir), results_dir / tier
-    suites = dict.fromkeys(s for table in tables for t in TIERS for spec in table.specs.get(t, ()) for s in spec.suites)
-    metrics = metrics_of(suites)
+    metrics = metrics_of(suites_of(tables))
     runs: list[pd.DataFrame] = []
     small: dict[str, list[pd.DataFrame]] = {name: [] for name in small_tables(tables)}
     for table in tables:

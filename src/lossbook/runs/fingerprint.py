@@ -23,7 +23,7 @@ from lossbook import registered
 from lossbook.data.other_sets import other_sets
 from lossbook.runs.own_code import own_files
 from lossbook.runs.spec import RunSpec
-from lossbook.runs.tables import TIERS, Table
+from lossbook.runs.tables import Table, suites_of
 
 PACKAGE_DIR = Path(__file__).parents[1]
 PACKAGE = PACKAGE_DIR.name
@@ -214,8 +214,7 @@ def collection_state(tables: Iterable[Table], tier: str) -> str:
     """A hash over all that decides what is collected from the records of some tables: which runs, which small tables, which
     metrics, and the code that does it."""
     tables = list(tables)
-    suites = {s for table in tables for t in TIERS for spec in table.specs.get(t, ()) for s in spec.suites}
-    modules = {f"{PACKAGE}.runs.collect"}.union(*(_entry(SUITES, "suite", name) for name in suites))
+    modules = {f"{PACKAGE}.runs.collect"}.union(*(_entry(SUITES, "suite", name) for name in suites_of(tables)))
     digest = hashlib.sha256(fingerprint(modules, leaves=REGISTRIES).encode())
     for table in tables:
         digest.update(f"{table.name} {table.small_tables} {[spec.run_id for spec in table.runs(tier)]}".encode())

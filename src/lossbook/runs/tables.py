@@ -85,6 +85,12 @@ def distinct_runs(tables: Iterable[Table], tier: str) -> list[RunSpec]:
     return list({spec.run_id: spec for table in tables for spec in table.runs(tier)}.values())
 
 
+def suites_of(tables: Iterable[Table]) -> tuple[str, ...]:
+    """The names of all suites that the runs of some tables have, at any tier."""
+    specs = (spec for table in tables for tier in TIERS for spec in table.specs.get(tier, ()))
+    return tuple(dict.fromkeys(suite for spec in specs for suite in spec.suites))
+
+
 def small_tables(tables: Iterable[Table]) -> tuple[str, ...]:
     """The names of all small tables that the results of some tables keep."""
     return tuple(dict.fromkeys(name for table in tables for name in table.small_tables))

@@ -69,7 +69,12 @@ class _OnePass(torch.autograd.Function):
 
 
 def transformed(*tensors: Tensor | None) -> bool:
-    """Whether a transform of ``torch.func``, which these functions have no form for, is at work on one of the tensors."""
+    """Whether a transform of ``torch.func``, which these functions have no form for, is at work on one of the tensors.
+
+    It is False in what ``torch.compile`` traces, as the question cannot be asked there.
+    """
+    if torch.compiler.is_compiling():
+        return False
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
     return any(tensor is not None and wrapped(tensor) for tensor in tensors)
 
