@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lossbook.papers.claims import means_by
 from lossbook.papers.paper import Evidence
 from lossbook.papers.uniform.tables import SOFTMAX_LOSSES, TABLES
 
@@ -40,5 +41,5 @@ EVIDENCE = Evidence(
 def bce_gains(rows: pd.DataFrame, metric: str) -> pd.Series:
     """BCE less softmax, in percentage points, each the mean over its losses: one value per draw of the known classes."""
     softmax = rows["objective"].isin(SOFTMAX_LOSSES)
-    bce, soft = (part.groupby("classes")[metric].mean() for part in (rows[~softmax], rows[softmax]))
-    return 100 * (bce - soft)
+    bce, soft = (means_by(part, "classes", metric) for part in (rows[~softmax], rows[softmax]))
+    return bce - soft
