@@ -12,9 +12,10 @@ import yaml
 
 from lossbook.book import scoreboard_figures as figures
 from lossbook.book.scoreboard import Entry, chance, changed, counts, entries, results_of, run_table
-from lossbook.papers.claims import Claim, Verdict, decide
+from lossbook.papers.claims import Claim, Verdict
 from lossbook.papers.registry import PAPERS
 from lossbook.papers.results import load_results
+from lossbook.papers.rules import decide
 from lossbook.runs.tables import TIERS
 
 ROOT = Path(__file__).parents[2]

@@ -96,7 +96,15 @@ def test_held_out_gain_of_noise_is_none():
     assert np.mean(seen) > 0.4
 
 
-@pytest.mark.parametrize("values", [np.zeros(3), np.zeros((2, 2)), np.full((3, 3), np.nan)])
+def test_a_failed_run_ranks_last():
+    values = np.array([[0.9, np.nan, 0.7], [0.9, 0.8, np.nan], [np.nan, 0.8, np.nan]])
+    np.testing.assert_allclose(mean_ranks(values), [(1 + 1 + 2.5) / 3, (3 + 2 + 1) / 3, (2 + 3 + 2.5) / 3])
+    assert mean_ranks(values, higher_is_better=False)[0] == pytest.approx((2 + 2 + 2.5) / 3)
+    with pytest.raises(ValueError, match="expected finite values"):
+        friedman(values)
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), np.zeros((2, 2)), np.full((3, 3), np.inf)])
 def test_bad_blocks_are_refused(values):
     with pytest.raises(ValueError, match="blocks >= 2, methods >= 3"):
         mean_ranks(values)

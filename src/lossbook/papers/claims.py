@@ -1,6 +1,6 @@
-"""A paper's sentences as checks over the results: what a claim is, what a check returns, how it decides.
+"""A paper's sentences as checks over the results: what a claim is, what a check returns, and how it reads the results.
 
-Importing this does not load torch.
+:mod:`lossbook.papers.rules` has the rules by which a check decides.  Importing this does not load torch.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from lossbook.papers.statistics import mean_interval
 from lossbook.runs.tables import TIERS
 
 # A claim that only runs of a paper's own data can decide is not checked on frozen features.
@@ -40,7 +38,8 @@ class Verdict:
     """What a check found: effect with its 95 % confidence interval in ``unit``, over ``seeds`` seeds or rows.
 
     The claim is that the effect lies above ``bound`` (or below, if not ``above``).  ``note`` is shown behind the unit
-    and says what the effect refers to, e.g. ``"against soft-nu"``.
+    and says what the effect refers to, e.g. ``"against soft-nu"``.  ``failed`` seeds more have no value, because a run
+    failed.  Where a ``proof`` decides, the runs only confirm it.
     """
 
     reproduced: bool | None
@@ -52,19 +51,35 @@ class Verdict:
     bound: float = 0.0
     above: bool = True
     note: str = ""
+    failed: int = 0
+    proof: bool = False
 
     @property
     def word(self) -> str:
+        if self.proof and self.reproduced:
+            return "by proof"
         return {True: "reproduced", False: "not reproduced", None: "undecided"}[self.reproduced]
 
     @property
     def margin(self) -> float:
-        """How far the effect lies on the claimed side of the bound, in half-widths of its interval: the verdict is
-        *reproduced* above 1, *not reproduced* up to −1; infinite for a check without an interval."""
-        half, beyond = (self.high - self.low) / 2, (self.effect - self.bound) * (1 if self.above else -1)
+        """How far the interval's end that decides lies from the bound, as a share of the end's distance from the effect, so
+        that the verdict is *reproduced* above 1, *not reproduced* up to −1; infinite for a check without an interval."""
+        beyond = (self.effect - self.bound) * (1 if self.above else -1)
+        half = self.effect - self.low if (beyond > 0) == self.above else self.high - self.effect
         if half == 0:
             return math.inf if self.reproduced else -math.inf
         return beyond / half if math.isfinite(half) else 0.0
+
+
+class Printed(NamedTuple):
+    """A claim on the paper's own printed numbers: the effect, over so many ``cases`` (printed comparisons), and if it is on
+    the claimed side of the bound.  There are no seeds, so there is no interval."""
+
+    effect: float
+    cases: int
+    holds: bool
+    unit: Unit = Unit.POINTS
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,7 @@ class Claim:
         page: the notebook that discusses it.
         check: function of the results of a tier (one row per run, all tables) that gives a verdict.
         tiers: the tiers whose results can decide it.
+        printed: the same on the paper's published numbers; None where they are not printed.
     """
 
     id: str
@@ -86,15 +102,7 @@ class Claim:
     page: str
     check: Callable[[pd.DataFrame], Verdict]
     tiers: tuple[str, ...] = NOT_FROZEN
-
-
-def decide(values: np.ndarray, bound: float = 0.0, above: bool = True, unit: Unit = Unit.POINTS, note: str = "") -> Verdict:
-    """Is the mean above (below) a bound, with 95 % confidence?"""
-    interval = mean_interval(values)
-    beyond = interval.low > bound if above else interval.high < bound
-    against = interval.high <= bound if above else interval.low >= bound
-    reproduced = True if beyond else False if against else None
-    return Verdict(reproduced, interval.mean, interval.low, interval.high, interval.count, unit, bound, above, note)
+    printed: Callable[[], Printed] | None = None
 
 
 class NoResults(LookupError):
@@ -136,6 +144,31 @@ def rows_of(results: pd.DataFrame, table: str, **columns: Any) -> pd.DataFrame:
     return rows
 
 
+def failed(rows: pd.DataFrame) -> pd.Series:
+    """Which runs failed: their loss stopped being finite (``diverged``) or exploded to a finite number (``exploded``).
+
+    Results from before a state was recorded lack its column: none of their runs is in it.
+    """
+    states = rows[[state for state in ("diverged", "exploded") if state in rows]]
+    return states.fillna(0.0).gt(0).any(axis=1)
+
+
+def values_of(rows: pd.DataFrame, metric: str, factor: float = 100.0) -> pd.Series:
+    """A metric of every run, times a factor; a run that failed has none: NaN."""
+    return (factor * rows[metric]).mask(failed(rows))
+
+
+def means_by(rows: pd.DataFrame, keys: str | list[str], metric: str, factor: float = 100.0) -> pd.Series:
+    """Mean of a metric over the runs with the same keys, times a factor; NaN if one of these runs lacks it."""
+    grouped = values_of(rows, metric, factor).groupby([rows[key] for key in ([keys] if isinstance(keys, str) else keys)])
+    return grouped.mean().where(grouped.count() == grouped.size())
+
+
 def by_seed(rows: pd.DataFrame, metric: str, factor: float = 100.0) -> pd.Series:
-    """Mean of a metric per seed, times a factor; a run that diverged counts 0."""
-    return rows.assign(value=rows[metric].fillna(0.0) * factor).groupby("seed")["value"].mean()
+    """Mean of a metric per seed, times a factor; NaN for a seed any of whose runs failed, or lacks the metric."""
+    return means_by(rows, "seed", metric, factor)
+
+
+def by_setting(rows: pd.DataFrame, column: str, metric: str, factor: float = 100.0) -> pd.DataFrame:
+    """Mean of a metric, times a factor: one row per seed, one column per value of a column, as :func:`by_seed`."""
+    return means_by(rows, ["seed", column], metric, factor).unstack(column)

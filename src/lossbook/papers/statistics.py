@@ -43,9 +43,10 @@ class Friedman(NamedTuple):
     p: float
 
 
-def _check_blocks(values: np.ndarray) -> np.ndarray:
+def _check_blocks(values: np.ndarray, may_lack: bool = False) -> np.ndarray:
     values = np.asarray(values, dtype=float)
-    if values.ndim != 2 or len(values) < 2 or values.shape[1] < 3 or not np.isfinite(values).all():
+    bad = np.isinf(values) if may_lack else ~np.isfinite(values)
+    if values.ndim != 2 or len(values) < 2 or values.shape[1] < 3 or bad.any():
         raise ValueError(f"expected finite values (blocks >= 2, methods >= 3), got shape {values.shape}")
     return values
 
@@ -54,7 +55,7 @@ def mean_ranks(values: np.ndarray, higher_is_better: bool = True) -> np.ndarray:
     """Mean rank of every method over the blocks (seeds, data sets): 1 is best, equal values share their mean rank.
 
     Args:
-        values: (blocks, methods), finite.
+        values: (blocks, methods); NaN, for a run that failed, ranks last.
 
     Returns:
         (methods,), within 1..methods; their mean is (methods + 1) / 2.
@@ -63,8 +64,9 @@ def mean_ranks(values: np.ndarray, higher_is_better: bool = True) -> np.ndarray:
         >>> mean_ranks(np.array([[0.9, 0.8, 0.7], [0.9, 0.6, 0.6]]))
         array([1.  , 2.25, 2.75])
     """
-    values = _check_blocks(values)
-    return scipy.stats.rankdata(-values if higher_is_better else values, axis=1).mean(0)
+    values = _check_blocks(values, may_lack=True)
+    costs = -values if higher_is_better else values
+    return scipy.stats.rankdata(np.where(np.isnan(costs), np.inf, costs), axis=1).mean(0)
 
 
 def friedman(values: np.ndarray) -> Friedman:

@@ -10,6 +10,7 @@ from lossbook.papers.bench.read import (
     EVIDENCE,
     GOALS,
     agreement,
+    answers,
     change,
     means,
     paired,
@@ -63,14 +64,25 @@ def test_frozen_features_have_all_goals(frozen):
     assert ranks(frozen).mean().to_numpy() == pytest.approx([(len(ALL) + 1) / 2] * len(GOALS))
 
 
-def test_a_run_that_diverged_is_the_worst():
+def test_a_run_that_failed_has_no_score_and_ranks_last():
     columns = {"table": "bench", "objective": ["soft-d", "bce-d"], "seed": 0, "A_SW": [0.9, np.nan], "ece": [0.1, np.nan]}
     columns |= dict.fromkeys(("arg_joint", "arg_uniform", "nc2", "nc3", "nc4"), np.nan)
     frame = pd.DataFrame(columns)
     accuracy, calibration = (goal for goal in GOALS if goal.name in ("accuracy", "calibration"))
-    assert scores(frame, accuracy)["BCE"].tolist() == [0]
-    assert scores(frame, calibration)["BCE"].tolist() == [100]
-    assert paired(frame, "bench", "A_SW", "CE", "BCE").tolist() == [90]
+    exploded = frame.assign(A_SW=0.9, ece=0.1, exploded=[0.0, 1.0])
+    for one in (frame, exploded):
+        for goal in (accuracy, calibration):
+            assert scores(one, goal)["BCE"].isna().all()
+            assert scores(one, goal)["CE"].notna().all()
+        assert np.isnan(paired(one, "bench", "A_SW", "CE", "BCE")).all()
+
+
+def test_a_method_with_a_failed_run_is_ranked_and_left_out_of_its_seed(results):
+    failing = results["objective"].eq("focal") & results["seed"].eq(0)
+    frame = results.assign(exploded=failing.astype(float))
+    assert ranks(frame).loc["focal", "accuracy"] > ranks(results).loc["focal", "accuracy"]
+    found, before = answers(frame), answers(results)
+    assert (found["gain"].map(lambda gain: gain.count) == before["gain"].map(lambda gain: gain.count) - 1).all()
 
 
 def test_change_has_the_side_of_the_goal(results):

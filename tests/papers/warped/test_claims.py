@@ -64,16 +64,30 @@ def test_dtp_off_by_more_than_a_sixth_does_not_follow_alpha(made):
     assert verdict("warped-dtp-follows-alpha", made).word == "not reproduced"
 
 
-def test_the_middle_third_is_compared_with_both_outer_ones(made):
+def test_the_warp_in_the_middle_is_compared_with_both_ends_of_the_distance(made):
     rows = functions(made)
-    made.loc[made.index.isin(rows.index[rows["dtp_third"] == 1]), "unknown_recall@1"] = 0.99
-    assert verdict("warped-dtp-between", made).word == "reproduced"
+    middle = made.index.isin(rows.index[rows["arg_alpha"] == 8.0])
+    made.loc[middle, "unknown_recall@1"] = 0.99
+    found = verdict("warped-dtp-between", made)
+    assert found.word == "reproduced"
+    assert found.note.startswith("against the ")
+    made.loc[made.index.isin(rows.index[rows["dtp_rank"] == 11]), "unknown_recall@1"] = 1.0
+    assert verdict("warped-dtp-between", made).word == "not reproduced"
 
 
-def test_the_better_of_two_half_warps_is_compared_with_eq_4(made):
+def test_each_of_two_half_warps_is_compared_with_eq_4(made):
     strong = (made["table"] == "III") & (made["arg_k1"] == 0.5)
     made.loc[strong, "unknown_recall@1"] = 0.1
-    assert verdict("warped-outward-fails", made).effect == pytest.approx(-10)
+    found = verdict("warped-outward-fails", made)
+    assert found.effect == pytest.approx(-10)
+    assert found.note == "against k1 = 0.9"
+
+
+def test_the_reality_check_asks_for_every_setting(made):
+    made.loc[made["objective"] == "warped-softmax", "separated_MAP@R"] -= 0.3
+    found = verdict("warped-reality-euclidean", made)
+    assert (found.word, found.note) == ("not reproduced", "aggregate")
+    assert found.effect == pytest.approx(-20)
 
 
 @pytest.mark.parametrize(

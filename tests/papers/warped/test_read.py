@@ -41,11 +41,20 @@ def test_functions_have_one_kind_and_one_name_each(made):
     assert set(names[frame["arg_alpha"] == 16]) == {"warp, α = 16"}
 
 
-def test_thirds_of_the_distance_to_the_proxy(made):
+def test_functions_are_ranked_by_the_distance_to_the_proxy(made):
     frame = functions(made)
-    assert frame["dtp_third"].value_counts().to_dict() == {0: 20, 1: 20, 2: 20}
-    assert set(frame.loc[frame["kind"] == Kind.INWARD, "dtp_third"]) == {0}
-    assert set(frame.loc[frame["arg_alpha"] == EVERYWHERE, "dtp_third"]) == {2}
+    assert frame["dtp_rank"].value_counts().to_dict() == dict.fromkeys(range(12), 5)
+    assert set(frame.loc[frame["kind"] == Kind.INWARD, "dtp_rank"]) == {0, 1}
+    assert set(frame.loc[frame["arg_alpha"] == EVERYWHERE, "dtp_rank"]) == {10, 11}
+
+
+def test_a_failed_run_has_no_score_under_the_reality_check(made):
+    rows = reality_check(made.assign(exploded=made["objective"].eq("proxy-nca++").astype(float)))
+    assert rows.groupby("objective")["MAP@R"].count().to_dict() == {
+        "euclidean-softmax": 20,
+        "proxy-nca++": 0,
+        "warped-softmax": 20,
+    }
 
 
 def test_the_reality_check_has_one_row_per_run_and_setting(made):

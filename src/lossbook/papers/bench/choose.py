@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from lossbook.files import write_atomically
 from lossbook.papers.bench.read import EVIDENCE
 from lossbook.papers.bench.tables import CHOSEN_FILE, METHODS, setting_columns
-from lossbook.papers.claims import rows_of
+from lossbook.papers.claims import rows_of, values_of
 from lossbook.papers.results import load_results
 from lossbook.paths import in_project
 from lossbook.runs.tables import TIERS
@@ -24,13 +25,13 @@ _COLUMNS = ("tier", "method", "setting", "lr", "argument", "value")
 def choose(results: pd.DataFrame, tier: str) -> dict[str, int]:
     """Method -> index of its setting with the highest accuracy on the known classes, mean over the draws.
 
-    Of equal settings the first is taken; a run that diverged has an accuracy of 0.
+    Of equal settings the first is taken; one with a run that failed is taken only if all have such a run.
 
     Raises:
         ValueError: if the results lack a run of the tuning.
     """
     runs = _TUNING.runs(tier)
-    accuracy = rows_of(results, _TUNING.name).set_index("run_id")["A_SW"].fillna(0.0)
+    accuracy = values_of(rows_of(results, _TUNING.name).set_index("run_id"), "A_SW").fillna(-math.inf)
     if missing := sum(run.run_id not in accuracy.index for run in runs):
         raise ValueError(
             f"expected the results of all {len(runs)} tuning runs of the tier {tier}, {missing} are missing: "
@@ -39,7 +40,7 @@ def choose(results: pd.DataFrame, tier: str) -> dict[str, int]:
     ids = iter(run.run_id for run in runs)  # in the order of the methods, settings and draws
     chosen = {}
     for name, method in METHODS.items():
-        means = [100 * accuracy[[next(ids) for _ in range(_TUNING.seeds[tier])]].mean() for _ in method.settings]
+        means = [accuracy[[next(ids) for _ in range(_TUNING.seeds[tier])]].mean() for _ in method.settings]
         chosen[name] = int(np.argmax(np.round(means, 3)))  # means that differ by rounding only are equal
     return chosen
 

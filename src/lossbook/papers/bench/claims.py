@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from lossbook.papers.bench.read import paired, with_methods
-from lossbook.papers.claims import Claim, Unit, Verdict, decide, rows_of
+from lossbook.papers.claims import Claim, Unit, Verdict, rows_of, values_of
+from lossbook.papers.rules import decide, decide_within
 from lossbook.runs.tables import TIERS
 
 
@@ -23,8 +24,8 @@ def _fall(metric: str, method: str, control: str) -> Callable[[pd.DataFrame], Ve
 
     def check(results: pd.DataFrame) -> Verdict:
         rows = with_methods(rows_of(results, "bench"))
-        mean = rows.loc[rows["method"] == control, metric].mean()
-        fall = -paired(results, "bench", metric, method, control) / mean
+        mean = values_of(rows[rows["method"] == control], metric).mean()
+        fall = -100 * paired(results, "bench", metric, method, control) / mean
         return decide(fall, unit=Unit.PERCENT, note=f"lower than {control}")
 
     return check
@@ -37,10 +38,7 @@ def _less_compact(results: pd.DataFrame) -> Verdict:
 
 
 def _accuracy_stays(results: pd.DataFrame) -> Verdict:
-    """The whole interval must lie within one point of 0: its mean decides which of the two bounds is the nearer one."""
-    change = paired(results, "bench", "A_SW", "CE+uniform", "CE, unit w")
-    rises = change.mean() > 0
-    return decide(change, bound=1.0 if rises else -1.0, above=not rises)
+    return decide_within(paired(results, "bench", "A_SW", "CE+uniform", "CE, unit w"), bound=1.0, note="of change")
 
 
 def _warp_moves_less(results: pd.DataFrame) -> Verdict:

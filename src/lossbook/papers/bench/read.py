@@ -14,7 +14,7 @@ import pandas as pd
 import scipy
 
 from lossbook.papers.bench.tables import COMBINATIONS, METHODS, TABLES, TAIL_ONLY
-from lossbook.papers.claims import rows_of
+from lossbook.papers.claims import rows_of, values_of
 from lossbook.papers.paper import Evidence
 from lossbook.papers.statistics import (
     critical_difference,
@@ -96,24 +96,25 @@ GOALS = (
 )
 
 
-def _with_failures(rows: pd.DataFrame, goals: tuple[Goal, ...]) -> pd.DataFrame:
-    """A run that diverged has no metrics: for every goal it gets the worst value there is."""
-    return rows.fillna({goal.metric: 0.0 if goal.better > 0 else 1.0 for goal in goals})
-
-
 def scores(results: pd.DataFrame, goal: Goal) -> pd.DataFrame:
-    """A goal's metric: one row per seed, one column per method."""
-    rows = with_methods(_with_failures(rows_of(results, goal.table), (goal,)))
-    return 100 * rows.pivot(index="seed", columns="method", values=goal.metric)[rows["method"].unique()]
+    """A goal's metric: one row per seed, one column per method; NaN where a run failed."""
+    return _by_method(results, goal.table, goal.metric)
+
+
+def _by_method(results: pd.DataFrame, table: str, metric: str, factor: float = 100.0) -> pd.DataFrame:
+    rows = with_methods(rows_of(results, table))
+    rows = rows.assign(value=values_of(rows, metric, factor))
+    return rows.pivot(index="seed", columns="method", values="value")[rows["method"].unique()]
 
 
 def means(results: pd.DataFrame) -> pd.DataFrame:
-    """Mean score over the seeds: one row per method, one column per goal."""
+    """Mean score over the seeds whose run did not fail: one row per method, one column per goal."""
     return pd.DataFrame({goal.name: scores(results, goal).mean() for goal in GOALS})
 
 
 def ranks(results: pd.DataFrame) -> pd.DataFrame:
-    """Mean rank over the seeds, 1 is best: one row per method (without those of the tail only), one column per goal."""
+    """Mean rank over the seeds, 1 is best, a run that failed is last: one row per method (without those of the tail only), one
+    column per goal."""
     methods = reported(results)
     columns = {g.name: mean_ranks(scores(results, g)[methods].to_numpy(), g.better > 0) for g in GOALS}
     return pd.DataFrame(columns, methods)
@@ -156,22 +157,19 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, methods: Iterable[str])
 
 
 def paired(results: pd.DataFrame, table: str, metric: str, method: str, control: str, factor: float = 100.0) -> np.ndarray:
-    """A metric of the method less that of the control, times a factor: one value per seed.
-
-    For a run that diverged, a goal's metric has its worst value, and any other metric is NaN.
-    """
-    rows = with_methods(_with_failures(rows_of(results, table), GOALS))
-    values = factor * rows.pivot(index="seed", columns="method", values=metric)
+    """A metric of the method less that of the control, times a factor: one value per seed, NaN where a run failed."""
+    values = _by_method(results, table, metric, factor)
     return (values[method] - values[control]).to_numpy()
 
 
 def tuning(results: pd.DataFrame) -> pd.DataFrame:
-    """The tuning runs: one row per setting, mean over the draws of the metric of every goal of the bench."""
-    goals = tuple(goal for goal in GOALS if goal.table == "bench")
-    rows = with_methods(_with_failures(rows_of(results, "tuning"), goals))
+    """The tuning runs: one row per setting, mean over the draws of the metric of every goal of the bench; NaN if a run failed."""
+    metrics = [goal.metric for goal in GOALS if goal.table == "bench"]
+    rows = with_methods(rows_of(results, "tuning"))
+    rows = rows.assign(**{metric: values_of(rows, metric) for metric in metrics})
     own = [c for c in rows.columns if c.startswith("arg_") and rows.groupby("method")[c].nunique().max() > 1]
-    metrics = [goal.metric for goal in goals]
-    return 100 * rows.groupby(["method", "lr", *own], sort=False, dropna=False)[metrics].mean()
+    grouped = rows.groupby(["method", "lr", *own], sort=False, dropna=False)
+    return grouped[metrics].mean().where(grouped[metrics].count().eq(grouped.size(), axis=0))
 
 
 def answers(results: pd.DataFrame, control: str = "CE") -> pd.DataFrame:
@@ -179,20 +177,22 @@ def answers(results: pd.DataFrame, control: str = "CE") -> pd.DataFrame:
 
     ``best`` by mean rank; ``gain`` on the control, of whatever was best on the other seeds (:func:`held_out_gain`); ``level``:
     the methods whose mean rank is within the critical difference of the best one's; ``better`` and ``worse``: methods that
-    differ from the control by Wilcoxon's test at 5 %, all methods together (Holm).
+    differ from the control by Wilcoxon's test at 5 %, all methods together (Holm).  A run that failed ranks last; for ``gain``
+    and the tests its seed is left out.
     """
     rows = {}
     for goal in GOALS:
         values = scores(results, goal)
         ranks = pd.Series(mean_ranks(values.to_numpy(), goal.better > 0), values.columns)
-        others = values.drop(columns=control)
-        different = paired_tests(others.to_numpy(), values[control].to_numpy()) < 0.05
-        sign = goal.better * np.sign((others.sub(values[control], axis=0)).mean().to_numpy())
+        complete = values.dropna()
+        others = complete.drop(columns=control)
+        different = paired_tests(others.to_numpy(), complete[control].to_numpy()) < 0.05
+        sign = goal.better * np.sign((others.sub(complete[control], axis=0)).mean().to_numpy())
         rows[goal.name] = {
             "best": ranks.idxmin(),
             "score": values[ranks.idxmin()].mean(),
             control: values[control].mean(),
-            "gain": held_out_gain(values.to_numpy(), values[control].to_numpy(), goal.better > 0),
+            "gain": held_out_gain(complete.to_numpy(), complete[control].to_numpy(), goal.better > 0),
             "level": int((ranks - ranks.min() < critical_difference(len(ranks), len(values))).sum()),
             "better": int((different & (sign > 0)).sum()),
             "worse": int((different & (sign < 0)).sum()),

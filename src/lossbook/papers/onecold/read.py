@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lossbook.papers.claims import by_seed, rows_of
+from lossbook.papers.claims import by_seed, failed, means_by, rows_of
 from lossbook.papers.onecold.tables import PAIRS, PRINTED, TABLES
 from lossbook.papers.paper import Evidence
 
@@ -107,22 +107,23 @@ def open_set_rows(rows: pd.DataFrame) -> pd.DataFrame:
 def open_set_gains(results: pd.DataFrame, metric: str, loss: str, prediction: str = "") -> pd.Series:
     """A metric of Table 3 less that of CE: one value per draw of the known classes."""
     rows = open_set_rows(rows_of(results, "3"))
-    means = 100 * rows.groupby(["objective", "prediction", "draw"])[metric].mean()
+    means = means_by(rows, ["objective", "prediction", "draw"], metric)
     return means[loss, prediction] - means["soft-d", ""]
 
 
 def ood_sets(results: pd.DataFrame) -> list[str]:
-    """The unknown sets that all rows were measured against."""
+    """The unknown sets that all runs were measured against, those that failed aside."""
     names = [name for name in results.columns if name.startswith("ood_") and name.count("_") == 1]
-    return [name.removeprefix("ood_") for name in names if results[name].notna().all()]
+    return [name.removeprefix("ood_") for name in names if results.loc[~failed(results), name].notna().all()]
 
 
 def ood_changes(results: pd.DataFrame, gamma: float) -> pd.DataFrame:
-    """What OCCE adds to the AUROC of Table 4's runs: index = score, columns (unknown set, seed)."""
+    """What OCCE adds to the AUROC of Table 4's runs: index = score, columns (unknown set, seed); NaN where a run failed."""
     rows = rows_of(results, "4").fillna({"arg_occe_weight": 0.0}).set_index(["arg_occe_weight", "seed"])
     columns = {}
     for name in ood_sets(rows):
         areas = 100 * rows[[f"ood_{name}_{score}" for score in OOD_SCORES]].set_axis(list(OOD_SCORES), axis=1)
+        areas = areas.mask(failed(rows), axis=0)
         columns[name] = (areas.loc[gamma] - areas.loc[0.0]).T
     return pd.concat(columns, axis=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lossbook.papers.claims import by_seed
 from lossbook.papers.paper import Evidence
 from lossbook.papers.uniform.tables import SEARCHES, SOFTMAX_LOSSES, TABLES
 
@@ -41,5 +42,5 @@ EVIDENCE = Evidence(
 def bce_gains(rows: pd.DataFrame, metric: str) -> pd.Series:
     """BCE less softmax, in percentage points, each the mean over its losses: one value per draw of the known classes."""
     softmax = rows["objective"].isin(SOFTMAX_LOSSES)
-    bce, soft = (part.groupby("seed")[metric].mean() for part in (rows[~softmax], rows[softmax]))
-    return 100 * (bce - soft)
+    bce, soft = (by_seed(part, metric) for part in (rows[~softmax], rows[softmax]))
+    return bce - soft

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from lossbook.papers.claims import rows_of
+from lossbook.papers.claims import rows_of, values_of
 from lossbook.papers.paper import Evidence
 from lossbook.papers.warped.tables import EVERYWHERE, TABLES
 
@@ -97,12 +97,12 @@ def with_kind(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def functions(results: pd.DataFrame) -> pd.DataFrame:
-    """The runs of Table III with the ``kind`` of their function, and the ``dtp_third`` that its mean AvgDTP lies in: 0 for
-    the smallest, 2 for the largest."""
+    """The runs of Table III with the ``kind`` of their function, and the place ``dtp_rank`` of its mean AvgDTP among those of
+    all functions: 0 is the smallest."""
     rows = with_kind(rows_of(with_retrieval(results), "III"))
     function = rows.groupby(FUNCTION, dropna=False, sort=False).ngroup()
     rank = rows.groupby(function)["train_avg_dtp"].mean().rank(method="first").astype(int) - 1
-    return rows.assign(dtp_third=function.map(rank * 3 // len(rank)))
+    return rows.assign(dtp_rank=function.map(rank))
 
 
 # Settings of the suite ``reality_check`` -> their names in the paper.
@@ -110,8 +110,10 @@ SETTINGS = {"complete": "complete", "concatenated": "ensemble", "separated": "ag
 
 
 def reality_check(results: pd.DataFrame) -> pd.DataFrame:
-    """Table VI, one row per run and way to evaluate: ``setting`` and the three scores."""
+    """Table VI, one row per run and way to evaluate: ``setting`` and the three scores, NaN where a run failed."""
     rows = rows_of(results, "VI")
     keys = rows[["objective", "dataset", "classes", "seed"]]
-    parts = [keys.assign(setting=name, **{m: rows[f"{part}_{m}"] for m in AT_R}) for part, name in SETTINGS.items()]
+    parts = [
+        keys.assign(setting=name, **{m: values_of(rows, f"{part}_{m}", 1.0) for m in AT_R}) for part, name in SETTINGS.items()
+    ]
     return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,83 @@
+"""The claims of `uniform` on the numbers that the paper prints.
+
+A case is a backbone on a data set; Tables III, X and XI have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lossbook.papers.claims import Printed, Unit
+from lossbook.papers.results import published
+from lossbook.papers.rules import printed, printed_all
+from lossbook.papers.uniform.read import EVIDENCE
+from lossbook.papers.uniform.tables import loss_names
+
+_WITH_SOFTMAX = {"II": "S.II", "V": "S.III", "VI": "S.IV", "VII": "S.V", "VIII": "S.VI", "IX": "S.VII"}
+
+
+def _losses(table: str, metric: str) -> pd.DataFrame:
+    """One row per case, one column per loss."""
+    rows = published(EVIDENCE, table)
+    rows = rows[(rows["metric"] == metric) & (rows.get("phase", "fine-tuning") == "fine-tuning")]
+    return rows.pivot(index=["dataset", "model"], columns="loss", values="value")
+
+
+def _column(table: str, metric: str, key: str, **columns: str) -> pd.Series:
+    """The numbers of a table of one case, by ``key``."""
+    rows = published(EVIDENCE, table)
+    rows = rows[rows["metric"] == metric]
+    for name, value in columns.items():
+        rows = rows[rows[name] == value]
+    return rows.set_index(key)["value"]
+
+
+def bce_minus_softmax(metric: str, heads: Sequence[str]) -> Printed:
+    """Table II."""
+    table = _losses("II", metric)
+    bce, softmax = (table[loss_names([name], heads)].mean(axis=1) for name in ("bce", "soft"))
+    return printed(bce - softmax)
+
+
+def best_is_bce_nu() -> Printed:
+    """Table II."""
+    table = _losses("II", "A_Uni")
+    return printed_all(-table.drop(columns="bce-nu").sub(table["bce-nu"], axis=0), note="against {}")
+
+
+def small_scale_fails(bound: float) -> Printed:
+    """Table III: the smallest scale is 1, the default 96."""
+    scales = _column("III", "A_SW", "gamma")
+    return printed(np.array([scales[96] - scales[1]]), bound)
+
+
+def wide_scale_range(bound: float) -> Printed:
+    """Table III, from 32 to 192."""
+    return printed(np.array([np.ptp(_column("III", "A_Uni", "gamma").loc[32:192])]), bound, above=False)
+
+
+def softmax_prefers_small_scale() -> Printed:
+    """Table S.I."""
+    scales = _column("S.I", "A_Uni", "gamma")
+    return printed(np.array([scales[[4, 8]].mean() - scales[[64, 128]].mean()]))
+
+
+def softmaxed_gain() -> Printed:
+    """Tables S.II-S.VII against II and V-IX."""
+    gains = [_losses(after, "A_Uni") - _losses(before, "A_Uni") for before, after in _WITH_SOFTMAX.items()]
+    return printed(pd.concat(gains).mean(axis=1))
+
+
+def mode_ranges(first: str, second: str, without: Sequence[int] = ()) -> Printed:
+    """Table X: the range of A_SW of one loss over the modes, less that of another."""
+    one, other = (np.ptp(_column("X", "A_SW", "bias_mode", loss=loss).drop([*without])) for loss in (first, second))
+    return printed(np.array([one - other]))
+
+
+def bias_change(bound: float) -> Printed:
+    """Table XI: every mode of every loss is a case."""
+    rows = published(EVIDENCE, "XI")
+    return printed((rows["value"].abs() + rows["std"]) / 1000, bound, above=False, unit=Unit.LOGIT)

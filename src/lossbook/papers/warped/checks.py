@@ -1,0 +1,167 @@
+"""How the claims of `warped` are checked on results.
+
+Effects are in percentage points, seed by seed: the seeds' own spread is larger than most effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from lossbook.papers.claims import Unit, Verdict, by_seed, by_setting, means_by, rows_of
+from lossbook.papers.rules import decide, decide_all, decide_best
+from lossbook.papers.warped.read import Kind, corrupted, functions, reality_check, with_retrieval
+from lossbook.papers.warped.tables import ALPHAS, BASELINES, FORMULAS, K1, K2, TUNED
+
+Check = Callable[[pd.DataFrame], Verdict]
+Method = tuple[str, bool]  # its objective, and whether it is trained in two phases
+
+SOFTMAX, WARPED, NCA, ARCFACE = ((name, False) for name in ("euclidean-softmax", "warped-softmax", "proxy-nca++", "arcface"))
+SOFTMAX_2, WARPED_2 = ((name, True) for name in ("euclidean-softmax", "warped-softmax"))
+
+
+def _table_1(results: pd.DataFrame, **columns: Any) -> pd.DataFrame:
+    """Runs of Table I, without the direction in which the warp's numbers were chosen."""
+    rows = rows_of(with_retrieval(results), "I", **columns)
+    return rows[~rows["classes"].isin([TUNED])]
+
+
+def _of(results: pd.DataFrame, method: Method) -> pd.DataFrame:
+    objective, two_phases = method
+    return _table_1(results, objective=objective, two_phases=two_phases)
+
+
+def gain(method: Method, control: Method, metric: str = "recall@1") -> Check:
+    """Is a metric of one method above that of another?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        own, other = (by_seed(_of(results, one), metric) for one in (method, control))
+        return decide(own - other)
+
+    return check
+
+
+def above_all_baselines(results: pd.DataFrame) -> Verdict:
+    others = by_setting(_table_1(results, objective=list(BASELINES)), "objective", "recall@1")
+    return decide_best(by_seed(_of(results, WARPED_2), "recall@1"), others)
+
+
+def not_a_temperature(results: pd.DataFrame) -> Verdict:
+    others = by_setting(rows_of(results, "temperature"), "arg_temperature", "unknown_recall@1")
+    return decide_best(by_seed(_of(results, WARPED), "recall@1"), others, note="against T = {:g}")
+
+
+def _recall(results: pd.DataFrame, table: str, **columns: Any) -> pd.Series:
+    """Recall@1 per seed, the mean over the runs with these columns."""
+    return by_seed(rows_of(results, table, **columns), "unknown_recall@1")
+
+
+def mlp_gain(results: pd.DataFrame) -> Verdict:
+    return decide(_recall(results, "mlp", arg_alpha=8.0) - _recall(results, "mlp", objective="euclidean-softmax"))
+
+
+def _identity(rows: pd.DataFrame) -> pd.Series:
+    return by_seed(rows[rows["kind"] == Kind.EQ_4], "recall@1")
+
+
+def identity_best(results: pd.DataFrame) -> Verdict:
+    rows = functions(results)
+    shared = by_setting(rows[rows["kind"] == Kind.SHARED], "arg_f1", "recall@1")
+    return decide_best(_identity(rows), shared.rename(columns=FORMULAS), note="against f(x) = {}")
+
+
+def half_warps_fail(kind: Kind) -> Check:
+    """Is each of the half warps below Eq. 4?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        rows = functions(results)
+        column, name = ("arg_k1", "k1") if kind is Kind.OUTWARD else ("arg_k2", "k2")
+        warps = by_setting(rows[rows["kind"] == kind], column, "recall@1")
+        return decide_best(_identity(rows), warps, note=f"against {name} = {{:g}}")
+
+    return check
+
+
+def dtp_follows_alpha(results: pd.DataFrame) -> Verdict:
+    rows = rows_of(results, "III", arg_alpha=[4.0, 8.0, 16.0])
+    rows = rows.assign(off=(rows["train_avg_dtp"] / rows["arg_alpha"] - 1).abs())
+    return decide_all(by_setting(rows, "arg_alpha", "off"), bound=15.0, above=False, unit=Unit.PERCENT, note="of α = {:g}")
+
+
+def middle_dtp_best(results: pd.DataFrame) -> Verdict:
+    """The warp with α = 8, whose distance lies between, against the functions with the smallest and the largest one."""
+    rows = functions(results)
+    recalls = by_setting(rows, "dtp_rank", "recall@1")
+    own = rows.loc[rows["arg_alpha"] == 8.0, "dtp_rank"].iloc[0]
+    ends = {"smallest": recalls[0], "largest": recalls[recalls.columns.max()]}
+    return decide_best(recalls[own], ends, note="against the {} AvgDTP")
+
+
+def alpha_has_a_peak(results: pd.DataFrame) -> Verdict:
+    ends = by_setting(rows_of(results, "fig-6", arg_alpha=[ALPHAS[0], ALPHAS[-1]]), "arg_alpha", "unknown_recall@1")
+    return decide_best(_recall(results, "fig-6", arg_alpha=[2.0, 4.0, 8.0]), ends, note="against α = {:g}")
+
+
+def both_slopes_needed(results: pd.DataFrame) -> Verdict:
+    """Warps with neither slope equal to 1, against warps with the one, and with the other slope equal to 1."""
+    bent_1, bent_2 = list(K1[:2]), list(K2[1:])
+    flat = {
+        "k1 = 1": _recall(results, "fig-7", arg_k1=1.0, arg_k2=bent_2),
+        "k2 = 1": _recall(results, "fig-7", arg_k1=bent_1, arg_k2=1.0),
+    }
+    return decide_best(_recall(results, "fig-7", arg_k1=bent_1, arg_k2=bent_2), flat)
+
+
+def margin_helps(results: pd.DataFrame) -> Verdict:
+    return decide(_recall(results, "fig-8", arg_margin=1.3) - _recall(results, "fig-8", arg_margin=1.0))
+
+
+def margin_too_large(results: pd.DataFrame) -> Verdict:
+    return decide(_recall(results, "fig-8", arg_margin=[1.3, 2.0]) - _recall(results, "fig-8", arg_margin=4.0))
+
+
+def _corrupted(rows: pd.DataFrame, lost: bool) -> pd.Series:
+    """Recall@1 per seed, the mean over the corruptions; with ``lost``, minus that of the clean images."""
+    level = rows[corrupted(rows)].mean(axis=1)
+    return by_seed(rows.assign(level=level - rows["corrupted_none"] if lost else level), "level")
+
+
+def robust(method: Method, control: Method, lost: bool = False) -> Check:
+    """Is the recall of one method on corrupted images above that of another?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        own, other = (_corrupted(_of(results, one), lost) for one in (method, control))
+        return decide(own - other)
+
+    return check
+
+
+_REPETITION = ["dataset", "classes", "seed"]
+
+
+def reality(method: str, control: str) -> Check:
+    """Under the reality check, is MAP@R of one method above that of another in every setting?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        rows = reality_check(results)
+        rows = rows[rows["setting"] != "validation"]
+        own, other = (
+            means_by(rows[rows["objective"] == name], [*_REPETITION, "setting"], "MAP@R").unstack("setting")
+            for name in (method, control)
+        )
+        return decide_all(own - other)
+
+    return check
+
+
+def reality_of_settings(better: str, other: str) -> Check:
+    """Is MAP@R in one setting above that in another, mean over the methods?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        rows = reality_check(results)
+        first, second = (means_by(rows[rows["setting"] == name], _REPETITION, "MAP@R") for name in (better, other))
+        return decide(first - second)
+
+    return check
