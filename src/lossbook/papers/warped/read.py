@@ -98,10 +98,10 @@ def with_kind(results: pd.DataFrame) -> pd.DataFrame:
 
 def functions(results: pd.DataFrame) -> pd.DataFrame:
     """The runs of Table III with the ``kind`` of their function, and the ``dtp_third`` that its mean AvgDTP lies in: 0 for
-    the smallest, 2 for the largest."""
+    the smallest, 2 for the largest, missing where none of its runs was measured."""
     rows = with_kind(rows_of(with_retrieval(results), "III"))
     function = rows.groupby(FUNCTION, dropna=False, sort=False).ngroup()
-    rank = rows.groupby(function)["train_avg_dtp"].mean().rank(method="first").astype(int) - 1
+    rank = rows.groupby(function)["train_avg_dtp"].mean().rank(method="first") - 1
     return rows.assign(dtp_third=function.map(rank * 3 // len(rank)))
 
 
@@ -112,6 +112,6 @@ SETTINGS = {"complete": "complete", "concatenated": "ensemble", "separated": "ag
 def reality_check(results: pd.DataFrame) -> pd.DataFrame:
     """Table VI, one row per run and way to evaluate: ``setting`` and the three scores."""
     rows = rows_of(results, "VI")
-    keys = rows[["objective", "dataset", "classes", "seed"]]
+    keys = rows[["run_id", "objective", "dataset", "classes", "seed"]]
     parts = [keys.assign(setting=name, **{m: rows[f"{part}_{m}"] for m in AT_R}) for part, name in SETTINGS.items()]
     return pd.concat(parts, ignore_index=True)
