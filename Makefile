@@ -7,10 +7,10 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: book test types package-check pages-check slurm-check reliability benchmarks reference frozen notebooks lint clean help
+.PHONY: book test types package-check pages-check slurm-check reliability benchmarks evidence notebooks lint clean help
 
-book: $(READY)  ## train the missing quick runs, execute every notebook, build _build/html
-	@python -m lossbook.book build
+book: $(READY)  ## retrain a sample of the quick runs (ALL=1: all of the first seed), execute every notebook, build _build/html
+	@python -m lossbook.book build $(if $(ALL),-- --profile profiles/local --config sample=first)
 	@echo "The book is in _build/html/index.html"
 
 test: $(READY)  ## lint, types, unit and property tests, notebooks against their stored outputs, one run retrained
@@ -40,16 +40,8 @@ reliability: $(READY)  ## kill builds, damage files, fill disks; into results/re
 benchmarks: $(READY)  ## ratios against named peers, into results/benchmarks
 	python -m benchmarks
 
-reference: $(READY)  ## make this build's quick results the committed reference, and the notebooks' outputs from it
-	python -m lossbook.book build -- --profile profiles/local results
-	mkdir -p results/quick && cp _build/results/quick/*.csv results/quick/
-	python -m lossbook.book sync --force
-
-frozen: $(READY)  ## train the frozen tier on cached features (LOSSBOOK_DATA) and make it the committed reference
-	lossbook features
-	set -e; for paper in uniform bce3s multicenter warped onecold bench; do lossbook run $$paper --tier frozen; done
-	mkdir -p results/frozen && cp _build/results/frozen/*.csv results/frozen/
-	python -m lossbook.book sync --force notebooks/standard notebooks/bench
+evidence: $(READY)  ## train what is missing of the tiers quick and frozen (PAPER=uniform: of one paper), into results/
+	python -m lossbook.book evidence $(if $(PAPER),--paper $(PAPER))
 
 notebooks: $(READY)  ## bring every .ipynb in step with its .md source
 	python -m lossbook.book sync

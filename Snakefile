@@ -15,10 +15,11 @@ from lossbook.papers.registry import PAPERS, jobs, papers_at
 from lossbook.runs.fingerprint import code_of, collection_state
 
 TIER = config.get("tier", "quick")
+SAMPLE = config.get("sample", "all")  # of the runs of every table: some, first (seed) or all; see Table.sample
 RUNS_PER_JOB = int(config.get("runs_per_job", 300))  # a start costs as much as twenty runs of the quick tier
 THREADS = int(config.get("threads_per_job", 1))
 
-JOBS = {job.name: job for job in jobs(TIER, RUNS_PER_JOB)}
+JOBS = {job.name: job for job in jobs(TIER, RUNS_PER_JOB, SAMPLE)}
 WITH_RUNS = list(papers_at(TIER))
 PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
 STEP = f"{sys.executable} -m lossbook.book"
@@ -70,7 +71,8 @@ rule train:
     message:
         "train {wildcards.job}"
     shell:
-        STEP + " job {wildcards.job} {output} --tier {TIER} --runs-per-job {RUNS_PER_JOB} --threads {threads}" + LOGGED
+        STEP + " job {wildcards.job} {output} --tier {TIER} --sample {SAMPLE} --runs-per-job {RUNS_PER_JOB}"
+        " --threads {threads}" + LOGGED
 
 
 rule collect:
@@ -79,13 +81,13 @@ rule collect:
     output:
         f"_build/results/{TIER}/{{paper}}.csv",
     params:
-        state=lambda wildcards: collection_state(PAPERS[wildcards.paper].evidence.tables, TIER),
+        state=lambda wildcards: collection_state(PAPERS[wildcards.paper].evidence.tables, TIER, SAMPLE),
     log:
         "_build/logs/collect-{paper}.log",
     message:
         "collect the results of {wildcards.paper}"
     shell:
-        STEP + " collect {wildcards.paper} --tier {TIER}" + LOGGED
+        STEP + " collect {wildcards.paper} --tier {TIER} --sample {SAMPLE}" + LOGGED
 
 
 rule page:

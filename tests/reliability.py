@@ -133,7 +133,7 @@ def kills(work: Path, number: int, seed: int, longest: float) -> None:
         if process is None:
             log = (folder / "output.txt").open("w")
             process = subprocess.Popen(
-                [*small.COMMAND, "--cores", "2", *small.PAGES_BUILT, "--config", "runs_per_job=10"],
+                [*small.COMMAND, "--cores", "2", *small.PAGES_BUILT, "--config", "runs_per_job=10", "sample=all"],
                 cwd=folder,
                 env=small.environment(folder),
                 stdout=log,

@@ -17,7 +17,7 @@ PAPER, TABLE, RUNS = "bce3s", "5", 10
 PAGES = ("bce3s/01-results", "bce3s/02-loss")
 COMMAND = [sys.executable, "-m", "lossbook.book", "build", "--", "--profile", "profiles/local"]
 PAGES_BUILT = [f"_build/executed/{page}.ipynb" for page in PAGES]
-OPTIONS = ["--config", "runs_per_job=5"]
+OPTIONS = ["--config", "runs_per_job=5", "sample=all"]
 
 HEADER = """---
 jupytext:

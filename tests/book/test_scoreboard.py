@@ -11,11 +11,21 @@ import pytest
 import yaml
 
 from lossbook.book import scoreboard_figures as figures
-from lossbook.book.scoreboard import Entry, chance, changed, counts, entries, results_of, run_table
+from lossbook.book.scoreboard import (
+    Entry,
+    chance,
+    compared,
+    counts,
+    entries,
+    results_of,
+    run_table,
+    with_replicates,
+)
 from lossbook.papers.claims import Claim, Verdict
 from lossbook.papers.registry import PAPERS
 from lossbook.papers.results import load_results
 from lossbook.papers.rules import decide
+from lossbook.runs.spec import is_spec_column
 from lossbook.runs.tables import TIERS
 
 ROOT = Path(__file__).parents[2]
@@ -95,15 +105,62 @@ def test_a_claim_without_its_table_is_left_out_and_any_other_error_is_not(monkey
         entries()
 
 
-def test_another_folder_wins_over_the_reference_and_changes_are_named(board, tmp_path):
+def test_another_folder_wins_over_the_reference(board, tmp_path):
     frame = committed().assign(A_Uni=0.5)
     (tmp_path / "quick").mkdir()
     frame.to_csv(tmp_path / "quick" / "uniform.csv", index=False)
-    new = entries(tmp_path)
-    different = {e.claim.id for e, _ in changed(new, board)}
+    old, new = ({(e.claim.id, e.tier): e.verdict for e in found} for found in (board, entries(tmp_path)))
+    different = {claim for claim, _ in old if old[claim, "quick"] != new[claim, "quick"]}
     assert "uniform-auni-linear" in different
     assert all(name.startswith("uniform-") for name in different)
-    assert changed(board, board) == []
+
+
+def test_a_sample_decides_no_claim(tmp_path):
+    (tmp_path / "quick").mkdir()
+    committed().drop(index=0).to_csv(tmp_path / "quick" / "uniform.csv", index=False)
+    with pytest.raises(ValueError, match=r"1 of \d+ quick runs of uniform, table II, are missing.*`lossbook run uniform --tier"):
+        entries(tmp_path)
+
+
+def _sample(folder: Path, **metrics: float) -> None:
+    """The rows of the sample in a folder of results, some of their metrics replaced."""
+    frame = committed()
+    wanted = {(t.name, run.run_id) for t in UNIFORM.tables for run in t.sample("quick")}
+    rows = frame[[key in wanted for key in zip(frame["table"], frame["run_id"], strict=True)]]
+    (folder / "quick").mkdir()
+    rows.assign(**metrics).to_csv(folder / "quick" / "uniform.csv", index=False)
+
+
+def test_the_runs_of_a_build_are_compared_in_all_their_metrics(tmp_path):
+    _sample(tmp_path)
+    assert compared("results") == {}
+    found = compared(tmp_path)
+    assert set(found) == {"uniform"}, "no other paper was built"
+    comparison, runs = found["uniform"]
+    assert runs == committed()["run_id"].nunique()
+    assert comparison.runs == comparison.equal == len({run.run_id for t in UNIFORM.tables for run in t.sample("quick")})
+    text = figures.compared_runs(found).text
+    assert f"<td>{runs}</td>" in text and f"<td>{comparison.runs}</td>" in text and "all" in text
+    assert "Outside" not in text
+    assert "no other build" in figures.compared_runs({}).text
+
+
+def test_a_metric_beyond_its_seeds_is_named_on_the_scoreboard(tmp_path):
+    _sample(tmp_path, A_SW=-1e6)
+    found = compared(tmp_path)
+    comparison, _ = found["uniform"]
+    assert comparison.differ == comparison.runs
+    assert set(comparison.outside["metric"]) == {"A_SW"}
+    assert "<td>A_SW</td>" in figures.compared_runs(found).text
+
+
+def test_replicates_differ_in_their_seed_or_in_the_draw_of_their_classes():
+    for paper in PAPERS.values():
+        frame = with_replicates(results_of(paper.evidence, "quick"))
+        groups = frame.groupby(["table", "replicates"])
+        assert groups["run_id"].nunique().min() >= 3, paper.name
+        spec = [c for c in frame if is_spec_column(c) and c not in ("seed", "classes", "dataset")]
+        assert groups[spec].nunique(dropna=False).max().max() == 1, paper.name
 
 
 @pytest.mark.parametrize(

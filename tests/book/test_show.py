@@ -1,6 +1,8 @@
 """Tables and checks of the pages."""
 
+import re
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -9,18 +11,24 @@ import pytest
 from lossbook.book import show
 from lossbook.papers.claims import Unit, Verdict
 from lossbook.papers.registry import get_paper
-from lossbook.papers.results import Results, beyond_spread, load_pair, load_results, mean_std, published
+from lossbook.papers.results import Results, load_pair, load_results, mean_std, published
 
 UNIFORM = get_paper("uniform").evidence
 
 
-def _runs(shift: float = 0.0) -> pd.DataFrame:
+def _runs() -> pd.DataFrame:
     rows = [
-        {"objective": o, "seed": s, "A_SW": 0.9 + 0.001 * s + shift * (o == "bce-u")}
-        for o in ("soft-d", "bce-u")
-        for s in range(3)
+        {"objective": o, "seed": s, "run_id": run_id, "A_SW": 0.9 + 0.001 * s}
+        for (o, s), run_id in zip(product(("soft-d", "bce-u"), range(3)), "abcdef", strict=True)
     ]
     return pd.DataFrame(rows)
+
+
+def _built(**accuracies: float) -> pd.DataFrame:
+    """The same runs, of which some were made again: run id -> accuracy."""
+    frame = _runs()
+    frame["A_SW"] = frame["run_id"].map(accuracies)
+    return frame.assign(run_id=frame["run_id"].where(frame["run_id"].isin(list(accuracies))))
 
 
 def test_mean_std_is_in_per_cent():
@@ -29,20 +37,29 @@ def test_mean_std_is_in_per_cent():
     assert numbers.loc["bce-u", ("A_SW", "std")] == pytest.approx(0.1)
 
 
-def test_a_build_is_compared_beyond_the_seeds_spread():
-    same = Results(UNIFORM, _runs(), _runs())
-    assert beyond_spread(same, ["objective"], ["A_SW"]).empty
-    found = beyond_spread(Results(UNIFORM, _runs(), _runs(0.05)), ["objective"], ["A_SW"])
-    assert found["objective"].tolist() == ["bce-u"]
-    assert "agrees" in show.deviations(same, ["objective"], ["A_SW"]).text
-    assert "bce-u" in show.deviations(Results(UNIFORM, _runs(), _runs(0.05)), ["objective"], ["A_SW"]).text
+def test_deviations_count_the_runs_made_again_and_list_what_lies_outside():
+    alone = Results(UNIFORM, _runs(), None)
+    assert "no other build" in show.deviations(alone, ["objective"], ["A_SW"]).text
+    none = show.deviations(Results(UNIFORM, _runs(), _built()), ["objective"], ["A_SW"]).text
+    assert none == "<p>This build has retrained none of the 6 runs here.</p>"
+    same = show.deviations(Results(UNIFORM, _runs(), _built(a=0.9, d=0.9)), ["objective"], ["A_SW"]).text
+    assert "retrained 2 of the 6 runs" in same
+    assert "2 equal" in same and "0 differ" in same and "0 lie outside" in same
+    assert "<table" not in same
+    text = show.deviations(Results(UNIFORM, _runs(), _built(a=0.9, d=0.95)), ["objective"], ["A_SW"]).text
+    assert "1 equal" in text and "1 lie outside" in text
+    assert "<td>bce-u</td>" in text and "<td>soft-d</td>" not in text
+    assert "<td>90.100</td>" in text and "<td>0.100</td>" in text and "<td>95.000</td>" in text
 
 
 def test_side_by_side_shows_published_reference_and_build():
     printed = pd.DataFrame({"A_SW": {"soft-d": 76.74, "bce-u": np.nan}})
-    text = show.side_by_side(Results(UNIFORM, _runs(), _runs()), "objective", ["A_SW"], printed).text
-    for word in ("published", "reference", "this build", "76.74", "90.1 ± 0.1", "–"):
+    text = show.side_by_side(Results(UNIFORM, _runs(), _built(b=0.93)), "objective", ["A_SW"], printed).text
+    for word in ("published", "reference", "this build"):
         assert word in text
+    rows = [re.findall(r"<t[dh]>(.*?)</t[dh]>", row) for row in re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)]
+    assert ["soft-d", "76.74", "90.1 ± 0.1", "93.0"] in rows
+    assert ["bce-u", "–", "90.1 ± 0.1", "–"] in rows
     assert "this build" not in show.side_by_side(Results(UNIFORM, _runs(), None), "objective", ["A_SW"]).text
 
 
@@ -88,6 +105,12 @@ def test_missing_results_say_what_to_run(tmp_path):
 
 def test_the_reference_alone_has_no_other_build():
     assert load_pair("results", "quick", UNIFORM).build is None
+
+
+def test_groups_keep_the_rows_that_this_build_lacks():
+    frames = {"reference": pd.DataFrame({"x": {"a": 1.0, "b": 2.0}}), "this build": pd.DataFrame({"x": {"b": 3.0}})}
+    rows = re.findall(r"<tr>(.*?)</tr>", show.groups(frames).text, re.DOTALL)
+    assert [re.findall(r"<t[dh]>(.*?)</t[dh]>", row) for row in rows[-2:]] == [["a", "1.00", "–"], ["b", "2.00", "3.00"]]
 
 
 def test_a_tier_that_was_not_built_shows_the_reference(tmp_path):

@@ -53,7 +53,7 @@ def test_reference_holds_every_run_of_the_quick_tier(paper):
     frame = load_results("results", "quick", get_paper(paper).evidence)
     for table in get_paper(paper).evidence.tables:
         have = set(frame.loc[frame["table"] == table.name, "run_id"])
-        assert have == {spec.run_id for spec in table.runs("quick")}, f"run `make reference`: {table.name}"
+        assert have == {spec.run_id for spec in table.runs("quick")}, f"run `make evidence`: {table.name}"
 
 
 @pytest.mark.parametrize("paper", PAPERS)

@@ -55,7 +55,7 @@ def test_committed_results_have_the_constant_columns(tier: str, name: str) -> No
     tables = PAPERS[name].evidence.tables
     suites = dict.fromkeys(s for table in tables for specs in table.specs.values() for spec in specs for s in spec.suites)
     fixed = [*KEYS, "spec", *TRAINING_METRICS, *metrics_of(suites)]
-    assert found[: len(fixed)] == fixed, "run `make reference`, or `make frozen`"
+    assert found[: len(fixed)] == fixed, "run `make evidence`"
     assert found[-len(PROVENANCE) :] == list(PROVENANCE)
     families = found[len(fixed) : -len(PROVENANCE)]
     assert families == sorted(families)

@@ -1,4 +1,4 @@
-"""``python -m lossbook.book build | job | collect | page | stage | sync | clean``."""
+"""``python -m lossbook.book build | job | collect | page | stage | sync | evidence | clean``."""
 
 from lossbook.book.build import app
 

@@ -87,25 +87,34 @@ def _write_if_changed(path: Path, data: bytes) -> None:
 
 
 @app.command()
-def job(name: str, output: Path, tier: str = "quick", runs_per_job: int = 300, threads: int = 1) -> None:
+def job(name: str, output: Path, tier: str = "quick", sample: str = "all", runs_per_job: int = 300, threads: int = 1) -> None:
     """Train one batch of runs: an execution of notebooks/run."""
-    chosen = {job.name: job for job in jobs(tier, runs_per_job)}[name]
+    chosen = {job.name: job for job in jobs(tier, runs_per_job, sample)}[name]
     specs = f"[{', '.join(spec.canonical_json() for spec in chosen.specs)}]"
     execute(RUN, output, {"specs": specs, "seeds": [], "store_dir": f"_build/runs/{tier}", "threads": threads})
 
 
 @app.command()
-def collect(paper: str, tier: str = "quick") -> None:
+def collect(paper: str, tier: str = "quick", sample: str = "all") -> None:
     """Records to results: _build/results/<tier>/<paper>*.csv."""
     from lossbook.runs.collect import write_results
 
-    write_results(paper, get_paper(paper).evidence.tables, tier, Path("_build/runs") / tier, Path("_build/results"))
+    tables = get_paper(paper).evidence.tables
+    write_results(paper, tables, tier, Path("_build/runs") / tier, Path("_build/results"), sample=sample)
 
 
 @app.command()
 def page(source: Path, output: Path) -> None:
-    """Execute one page against this build's results."""
+    """Execute one page; its tables show this build's results beside the evidence."""
     execute(source, output, {"results_dir": "_build/results"} if RESULTS_DIR in parameters(source) else {})
+
+
+@app.command()
+def evidence(paper: str = "") -> None:
+    """Train all runs of the tiers quick and frozen, and write the committed results of every paper that is complete."""
+    from lossbook.book.evidence import make_all
+
+    make_all(paper)
 
 
 @app.command()

@@ -6,7 +6,7 @@ Importing this does not load torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from scipy import stats
 from lossbook.book.show import spec_text
 from lossbook.papers.claims import Claim, NoResults, Verdict, tables_read
 from lossbook.papers.paper import Evidence
-from lossbook.papers.registry import PAPERS
-from lossbook.papers.results import load_results
+from lossbook.papers.registry import PAPERS, papers_at
+from lossbook.papers.results import Comparison, compare, load_pair, load_results
 from lossbook.papers.statistics import holm
-from lossbook.paths import project_root
+from lossbook.paths import in_project, project_root
+from lossbook.runs.results import KEYS, PROVENANCE
 from lossbook.runs.spec import is_spec_column
 from lossbook.runs.tables import TIERS
 
@@ -75,10 +76,17 @@ def results_of(evidence: Evidence, tier: str, results_dir: str | Path = "results
 
 
 def entries(results_dir: str | Path = "results") -> list[Entry]:
-    """All claims, paper by paper, each at all tiers at which its tables were run."""
+    """All claims, paper by paper, each at all tiers at which its tables were run.
+
+    Raises:
+        ValueError: if another folder than that of the evidence has a sample of a table's runs: it decides no claim.
+    """
     found = []
     for paper in PAPERS.values():
         frames = {tier: frame for tier in TIERS if (frame := results_of(paper.evidence, tier, results_dir)) is not None}
+        if in_project(results_dir) != in_project("results"):
+            for tier, frame in frames.items():
+                _check_whole(frame, paper.evidence, tier)
         for claim in paper.claims:
             for tier, frame in frames.items():
                 if claim not in paper.claims_at(tier):
@@ -92,6 +100,16 @@ def entries(results_dir: str | Path = "results") -> list[Entry]:
                 runs = frame.loc[frame["table"].isin(tables), "run_id"].nunique()
                 found.append(Entry(paper.name, claim, tier, verdict, tables, runs))
     return found
+
+
+def _check_whole(frame: pd.DataFrame, evidence: Evidence, tier: str) -> None:
+    for table in evidence.tables:
+        runs, have = {run.run_id for run in table.runs(tier)}, set(frame.loc[frame["table"] == table.name, "run_id"])
+        if have and runs - have:
+            raise ValueError(
+                f"{len(runs - have)} of {len(runs)} {tier} runs of {evidence.name}, table {table.name}, are missing, and claims "
+                f"need all of them: `lossbook run {evidence.name} --tier {tier}` trains them"
+            )
 
 
 def counts(board: Iterable[Entry]) -> pd.DataFrame:
@@ -138,11 +156,34 @@ def chance(board: Iterable[Entry], level: float = 0.05) -> Chance:
     )
 
 
-def changed(board: Sequence[Entry], reference: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
-    """Where two boards differ in a verdict: (entry of the board, entry of the reference)."""
-    old = {(e.claim.id, e.tier): e for e in reference}
-    pairs = [(e, old[e.claim.id, e.tier]) for e in board if (e.claim.id, e.tier) in old]
-    return [(new, before) for new, before in pairs if new.verdict.word != before.verdict.word]
+def compared(results_dir: str | Path, tier: str = "quick") -> dict[str, tuple[Comparison, int]]:
+    """Paper -> how the runs that a build has retrained compare with the reference in all their metrics, and how many runs the
+    reference has; papers without a build are left out."""
+    found = {}
+    for paper in papers_at(tier).values():
+        pair = load_pair(results_dir, tier, paper.evidence)
+        if pair.build is not None:
+            metrics = metrics_in(pair.reference)
+            comparison = compare(pair.apply(with_replicates), ["table", "replicates"], metrics)
+            found[paper.name] = (comparison, pair.reference["run_id"].nunique())
+    return found
+
+
+def metrics_in(frame: pd.DataFrame) -> list[str]:
+    """The metrics that any row of some results has."""
+    others = {*KEYS, *PROVENANCE}
+    return [c for c in frame if c not in others and not is_spec_column(c) and frame[c].notna().any()]
+
+
+def with_replicates(frame: pd.DataFrame) -> pd.DataFrame:
+    """Results with the column ``replicates``: the same number for runs that differ in their seed only, or in the draw of their
+    classes where a table has one run per draw."""
+    spec = [c for c in frame if is_spec_column(c) and c != "seed"]
+    keys = ["table", *spec]
+    size = frame.groupby(keys, sort=False, dropna=False)["run_id"].transform("size")
+    by_draw = size.groupby(frame["table"]).transform("max") == 1
+    classes = frame["classes"].where(~by_draw, frame["classes"].map(len))
+    return frame.assign(replicates=frame.assign(classes=classes).groupby(keys, sort=False, dropna=False).ngroup())
 
 
 def run_table(rows: pd.DataFrame) -> pd.DataFrame:

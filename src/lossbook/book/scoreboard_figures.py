@@ -12,8 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lossbook.book.scoreboard import VERDICTS, Entry, counts, page_title, run_table
-from lossbook.book.show import Html, effect_text
+from lossbook.book.show import Html, effect_text, outside_table, table
 from lossbook.papers.registry import PAPERS, get_paper
+from lossbook.papers.results import Comparison
 from lossbook.papers.style import PALETTE
 
 # Green, grey, vermilion: as the verdicts of the pages, told apart by place and shape too.
@@ -100,6 +101,18 @@ def board_table(board: Sequence[Entry], ledger: str = "02-runs.html") -> Html:
         bodies.append(f'<tbody data-paper="{name}">{head}{"".join(_claim_row(e, o, ledger) for o, e in own)}</tbody>')
     titles = "".join(f'<th scope="col">{t}</th>' for t in ("claim", "verdict, tier", "effect [95 % interval]", "runs behind it"))
     return Html(f'<table class="lossbook scoreboard"><thead><tr>{titles}</tr></thead>{"".join(bodies)}</table>')
+
+
+def compared_runs(found: dict[str, tuple[Comparison, int]]) -> Html:
+    """The runs that a build has retrained: how many of each paper equal the reference, differ within the seeds' spread, lie
+    outside; and the numbers that do (:func:`lossbook.book.scoreboard.compared`)."""
+    if not found:
+        return Html("<p>This page shows the committed reference; no other build is compared with it.</p>")
+    counted = [(name, runs, c.runs, c.equal, c.within, c.differ) for name, (c, runs) in found.items()]
+    counted.append(("all", *(sum(column) for column in list(zip(*counted, strict=True))[1:])))
+    columns = ["paper", "runs of the reference", "retrained in this build", "equal", "within the spread", "outside"]
+    text = table(pd.DataFrame(counted, columns=columns), "The runs of this build, compared in all their metrics").text
+    return Html(text + "".join(f"<p>{name}</p>{outside_table(c).text}" for name, (c, _) in found.items() if c.differ))
 
 
 def runs_table(paper: str, tier: str, frame: pd.DataFrame) -> Html:

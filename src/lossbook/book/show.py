@@ -16,13 +16,14 @@ import pandas as pd
 from lossbook.papers.claims import Claim, Verdict
 from lossbook.papers.erratum import Erratum, get_erratum
 from lossbook.papers.paper import Evidence, Paper
-from lossbook.papers.results import Results, beyond_spread, load_pair, mean_std
+from lossbook.papers.results import Comparison, Results, compare, load_pair, mean_std
 from lossbook.papers.style import use_style
 
 __all__ = [
     "Html",
     "checks",
     "claims",
+    "comparison_text",
     "deviations",
     "effect_text",
     "erratum",
@@ -32,6 +33,7 @@ __all__ = [
     "heading",
     "interactive",
     "mean_text",
+    "outside_table",
     "side_by_side",
     "spec_text",
     "table",
@@ -117,8 +119,8 @@ def heading(column: str, evidence: Evidence | None = None) -> str:
 
 
 def groups(tables: dict[str, pd.DataFrame | None], caption: str = "", digits: int = 2, evidence: Evidence | None = None) -> Html:
-    """Tables with the same rows side by side, each under its heading, in the order of the last one's rows; a table that is
-    None is left out.  More than seven columns are set smaller, so that they fit the book's page.
+    """Tables with the same rows side by side, each under its heading; a table that is None is left out.  The rows are those of
+    the last one but this build, which may lack some.  More than seven columns are set smaller, so that they fit the book's page.
 
     Args:
         tables: group's heading -> its table.
@@ -131,7 +133,7 @@ def groups(tables: dict[str, pd.DataFrame | None], caption: str = "", digits: in
         for name, frame in tables.items()
         if frame is not None
     }
-    index = list(present.values())[-1].index
+    index = [frame for name, frame in present.items() if name != "this build"][-1].index
     frame = pd.concat(present, axis=1).reindex(index)
     # Show the index name in the last header row.
     frame.columns.names = [None, heading(index.name, evidence)]
@@ -167,8 +169,8 @@ def side_by_side(
 ) -> Html:
     """Published | reference | this build: one row per value of ``key``, one column per metric in each group.
 
-    The reference has the standard deviation over the seeds; this build shows its means only, so that the table fits a
-    page (:func:`deviations` says where the two differ by more than their spread).
+    The reference has the standard deviation over the seeds.  This build has the mean of the runs that it retrained, one for
+    most rows, and an en dash where it has none (:func:`deviations` says where the two differ by more than the spread).
 
     Args:
         results: the rows to show, already filtered.
@@ -191,13 +193,29 @@ def side_by_side(
 
 
 def deviations(results: Results, keys: list[str], metrics: Sequence[str]) -> Html:
-    """One sentence, and a table where this build differs from the reference beyond the seeds' spread."""
+    """How many runs this build has made again and how they compare with the reference; the numbers beyond the seeds' spread."""
     if results.build is None:
         return Html("<p>This page shows the committed reference; no other build is compared with it.</p>")
-    found = beyond_spread(results, keys, metrics)
-    if found.empty:
-        return Html("<p>This build agrees with the reference within the spread of the seeds.</p>")
-    return table(found.reset_index(drop=True), "Where this build differs from the reference beyond the spread of the seeds")
+    found = compare(results, keys, metrics)
+    text = f"<p>{comparison_text(found, results.reference['run_id'].nunique())}</p>"
+    return Html(text + outside_table(found).text if found.differ else text)
+
+
+def comparison_text(found: Comparison, runs: int) -> str:
+    """What a comparison found, as sentences; ``runs``: how many the reference has."""
+    if not found.runs:
+        return f"This build has retrained none of the {runs} runs here."
+    return (
+        f"This build has retrained {found.runs} of the {runs} runs here. "
+        f"To the last digit kept, {found.equal} equal the reference's run of the same id; {found.within} differ from it within "
+        f"the spread of the seeds; {found.differ} lie outside."
+    )
+
+
+def outside_table(found: Comparison) -> Html:
+    """The numbers of a build that lie outside the spread of the seeds."""
+    rows = found.outside.rename(columns={"mean": "reference, mean", "std": "reference, std"})
+    return table(rows, "Outside the spread of the seeds (prediction interval at 5 % for all numbers together)", digits=3)
 
 
 def claims(found: Sequence[Claim], page: str, frame: pd.DataFrame) -> Html:
@@ -235,7 +253,7 @@ def frozen_verdicts(results_dir: str, paper: Paper, *pages: str) -> Html:
     found = [claim for claim in paper.claims_at("frozen") if claim.page in pages]
     if missing := sorted(set(pages) - {claim.page for claim in found}):
         raise ValueError(f"no claim of {paper.name} at the frozen tier names the page(s) {', '.join(missing)}")
-    return verdicts(found, *(load_pair(results_dir, tier, paper.evidence).newest for tier in ("frozen", "quick")))
+    return verdicts(found, *(load_pair(results_dir, tier, paper.evidence).reference for tier in ("frozen", "quick")))
 
 
 def erratum(errata: Sequence[Erratum], id: str) -> Html:

@@ -39,9 +39,9 @@ class Evidence:
             raise ValueError(f"{self.name} has no table {name!r}; expected one of {', '.join(t.name for t in self.tables)}")
         return found[0]
 
-    def runs(self, tier: str) -> list[RunSpec]:
-        """The distinct runs of all tables at a tier."""
-        return distinct_runs(self.tables, tier)
+    def runs(self, tier: str, sample: str = "all") -> list[RunSpec]:
+        """The distinct runs of all tables at a tier, or of a sample of each table (:meth:`Table.sample`)."""
+        return distinct_runs(self.tables, tier, sample)
 
     @functools.cached_property
     def spec_columns(self) -> tuple[str, ...]:

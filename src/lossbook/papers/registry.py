@@ -39,13 +39,13 @@ class Job:
     specs: tuple[RunSpec, ...]
 
 
-def jobs(tier: str, runs_per_job: int) -> list[Job]:
-    """All runs of a tier as batches of about equal work: runs are dealt out in turn, so that every batch gets its
-    share of the long ones.  A run that stands in two tables is trained once."""
+def jobs(tier: str, runs_per_job: int, sample: str = "all") -> list[Job]:
+    """The runs of a tier, or of a sample of each table, as batches of about equal work: runs are dealt out in turn, so that
+    every batch gets its share of the long ones.  A run that stands in two tables is trained once."""
     check_tier(tier)
     found: list[Job] = []
     for paper in PAPERS.values():
-        runs = paper.evidence.runs(tier)
+        runs = paper.evidence.runs(tier, sample)
         count = math.ceil(len(runs) / runs_per_job)
         found += [Job(f"{paper.name}-{k:03d}", paper.name, tuple(runs[k::count])) for k in range(count)]
     return found

@@ -15,11 +15,18 @@ from lossbook.runs.tables import Table, small_tables, suites_of
 
 
 def write_results(
-    paper: str, tables: Sequence[Table], tier: str, runs_dir: Path, results_dir: Path, partial: bool = False
+    paper: str,
+    tables: Sequence[Table],
+    tier: str,
+    runs_dir: Path,
+    results_dir: Path,
+    partial: bool = False,
+    sample: str = "all",
 ) -> list[Path]:
-    """Collect all records of a paper's tables into ``<results_dir>/<tier>/<paper>.csv`` and its small tables.
+    """Collect the records of a paper's tables into ``<results_dir>/<tier>/<paper>.csv`` and its small tables.
 
     Args:
+        sample: which runs of each table (:meth:`Table.sample`).
         partial: leave out the tables of which a run is missing.
 
     Raises:
@@ -33,7 +40,7 @@ def write_results(
     runs: list[pd.DataFrame] = []
     small: dict[str, list[pd.DataFrame]] = {name: [] for name in small_tables(tables)}
     for table in tables:
-        specs = table.runs(tier)
+        specs = table.sample(tier, sample)
         missing = store.missing(specs)
         if missing and not partial:
             raise RuntimeError(
@@ -53,6 +60,7 @@ def write_results(
 
 
 def _write(path: Path, parts: list[pd.DataFrame]) -> Path:
-    frame = pd.concat([part for part in parts if not part.empty], ignore_index=True)
+    # A metric that some runs do not have is a column of objects, whose digits would all be written.
+    frame = pd.concat([part for part in parts if not part.empty], ignore_index=True).infer_objects()
     write_atomically(path, frame.to_csv(index=False, float_format="%.6g"))
     return path

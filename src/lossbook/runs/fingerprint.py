@@ -210,12 +210,12 @@ def _code(objectives: tuple[str, ...], suites: tuple[str, ...], dataset: str) ->
     return hashlib.sha256(f"{code} {own}".encode()).hexdigest()[:12] if own else code
 
 
-def collection_state(tables: Iterable[Table], tier: str) -> str:
+def collection_state(tables: Iterable[Table], tier: str, sample: str = "all") -> str:
     """A hash over all that decides what is collected from the records of some tables: which runs, which small tables, which
     metrics, and the code that does it."""
     tables = list(tables)
     modules = {f"{PACKAGE}.runs.collect"}.union(*(_entry(SUITES, "suite", name) for name in suites_of(tables)))
     digest = hashlib.sha256(fingerprint(modules, leaves=REGISTRIES).encode())
     for table in tables:
-        digest.update(f"{table.name} {table.small_tables} {[spec.run_id for spec in table.runs(tier)]}".encode())
+        digest.update(f"{table.name} {table.small_tables} {[spec.run_id for spec in table.sample(tier, sample)]}".encode())
     return digest.hexdigest()[:12]

@@ -14,12 +14,22 @@ TIERS = ("quick", "frozen", "standard", "paper")
 
 # The seeds of a table that a claim reads: so many that an interval decides what matters.
 EVIDENCE = {"quick": 20, "frozen": 20, "standard": 5, "paper": 1}
+# How much of a table a build trains.
+SAMPLES = ("some", "first", "all")
+# So many runs of every table are enough to see whether a machine and the present code give the numbers of the evidence.
+_SOME = 6
 
 
 def check_tier(tier: str) -> None:
     """Raise a ``ValueError`` for a name that is no tier."""
     if tier not in TIERS:
         raise ValueError(f"unknown tier {tier!r}; expected one of {', '.join(TIERS)}")
+
+
+def check_sample(sample: str) -> None:
+    """Raise a ``ValueError`` for a name that is no sample."""
+    if sample not in SAMPLES:
+        raise ValueError(f"unknown sample {sample!r}; expected one of {', '.join(SAMPLES)}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,25 @@ class Table:
     def runs(self, tier: str) -> list[RunSpec]:
         """All runs of a tier, seeds innermost; empty when the table has none there."""
         return [spec.replace(seed=seed) for spec in self.specs.get(tier, ()) for seed in range(self.seeds.get(tier, 3))]
+
+    def sample(self, tier: str, sample: str = "some") -> list[RunSpec]:
+        """The runs of a tier that a build trains.
+
+        Args:
+            sample: ``"first"``: those of the first seed (or draw); ``"some"``: six of them, evenly spaced, the first and the
+                last among them, or all where they are fewer; ``"all"``: those of every seed.
+
+        Raises:
+            ValueError: for another sample.
+        """
+        check_sample(sample)
+        runs = self.runs(tier)
+        if sample == "all":
+            return runs
+        first = [run for run in runs if run.seed == runs[0].seed]
+        if sample == "first" or len(first) <= _SOME:
+            return first
+        return [first[round(k * (len(first) - 1) / (_SOME - 1))] for k in range(_SOME)]
 
     def count(self, tier: str) -> int:
         """The number of runs of a tier, without making them."""
@@ -80,9 +109,9 @@ def draw_classes(classes: int, known: int, seed: int) -> tuple[int, ...]:
     return tuple(sorted(random.Random(seed).sample(range(classes), known)))
 
 
-def distinct_runs(tables: Iterable[Table], tier: str) -> list[RunSpec]:
-    """The runs of some tables; one that stands in two tables comes once."""
-    return list({spec.run_id: spec for table in tables for spec in table.runs(tier)}.values())
+def distinct_runs(tables: Iterable[Table], tier: str, sample: str = "all") -> list[RunSpec]:
+    """The runs of some tables, or a sample of each; one that stands in two tables comes once."""
+    return list({spec.run_id: spec for table in tables for spec in table.sample(tier, sample)}.values())
 
 
 def suites_of(tables: Iterable[Table]) -> tuple[str, ...]:

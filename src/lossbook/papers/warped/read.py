@@ -98,10 +98,11 @@ def with_kind(results: pd.DataFrame) -> pd.DataFrame:
 
 def functions(results: pd.DataFrame) -> pd.DataFrame:
     """The runs of Table III with the ``kind`` of their function, and the place ``dtp_rank`` of its mean AvgDTP among those of
-    all functions: 0 is the smallest."""
+    all functions: 0 is the smallest,
+    missing where none of its runs was measured."""
     rows = with_kind(rows_of(with_retrieval(results), "III"))
     function = rows.groupby(FUNCTION, dropna=False, sort=False).ngroup()
-    rank = rows.groupby(function)["train_avg_dtp"].mean().rank(method="first").astype(int) - 1
+    rank = rows.groupby(function)["train_avg_dtp"].mean().rank(method="first") - 1
     return rows.assign(dtp_rank=function.map(rank))
 
 
@@ -112,7 +113,7 @@ SETTINGS = {"complete": "complete", "concatenated": "ensemble", "separated": "ag
 def reality_check(results: pd.DataFrame) -> pd.DataFrame:
     """Table VI, one row per run and way to evaluate: ``setting`` and the three scores, NaN where a run failed."""
     rows = rows_of(results, "VI")
-    keys = rows[["objective", "dataset", "classes", "seed"]]
+    keys = rows[["run_id", "objective", "dataset", "classes", "seed"]]
     parts = [
         keys.assign(setting=name, **{m: values_of(rows, f"{part}_{m}", 1.0) for m in AT_R}) for part, name in SETTINGS.items()
     ]

@@ -1,0 +1,84 @@
+"""The evidence made again: all runs of the tiers quick and frozen, and the committed results from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from lossbook.data.extract import CACHES, record
+from lossbook.papers.registry import get_paper, papers_at
+from lossbook.progress import track
+from lossbook.runs.collect import write_results
+from lossbook.runs.records import Store
+from lossbook.runs.spec import RunSpec
+from lossbook.runs.train import train
+
+_PROCESSES = 2
+
+
+def make_evidence(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> list[Path]:
+    """Train the runs of a paper that have no record, and write its results when all of them have one.
+
+    Args:
+        paper: its name.
+        tier: the tier.
+        runs_dir: folder of the records.
+        results_dir: folder of the results, in which every tier has its own.
+
+    Returns:
+        the files written.
+    """
+    evidence = get_paper(paper).evidence
+    train_in_processes(evidence.runs(tier), runs_dir)
+    return write_results(paper, evidence.tables, tier, runs_dir, results_dir)
+
+
+def train_in_processes(specs: Iterable[RunSpec], runs_dir: Path) -> None:
+    """Train the runs without a record in two processes of one thread each; every record is saved at once."""
+    missing = Store(runs_dir).missing(specs)
+    with ProcessPoolExecutor(_PROCESSES, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        futures = [pool.submit(_train, spec, runs_dir) for spec in missing]
+        try:
+            for future in track(futures, "runs"):
+                future.result()
+        except BaseException:  # without this, the pool would go on with all others first
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _train(spec: RunSpec, runs_dir: Path) -> None:
+    Store(runs_dir).save(train(spec))
+
+
+def missing_features() -> list[str]:
+    """The data sets of the frozen tier whose features are not all on this machine."""
+    return [
+        name for name, cache in CACHES.items() if not all(path.is_file() for part in cache.counts for path in cache.files(part))
+    ]
+
+
+def make_all(paper: str, runs_dir: Path = Path("_build/runs"), results_dir: Path = Path("results")) -> None:
+    """Make the evidence of a paper, or of all (``""``), at both tiers, paper by paper; the frozen tier where its features are.
+
+    Raises:
+        ValueError: if there is no such paper.
+    """
+    if paper:
+        get_paper(paper)
+    for tier in ("quick", "frozen"):
+        if tier == "frozen" and (missing := missing_features()):
+            print(f"no frozen tier: the features of {', '.join(missing)} are missing; `lossbook features` computes them")
+            continue
+        if tier == "frozen":
+            for dataset in CACHES:
+                record(dataset, results_dir / tier / "features.csv")
+        for name in papers_at(tier):
+            if paper in ("", name):
+                print(f"{name}, {tier} tier", flush=True)
+                for path in make_evidence(name, tier, runs_dir / tier, results_dir):
+                    print(f"  wrote {path}", flush=True)
+    print("Now run `make notebooks`: the pages show these results once they are executed again.")
