@@ -10,7 +10,7 @@ from made_up import made_up
 from lossbook.papers.claims import Unit
 from lossbook.papers.uniform.claims import CLAIMS
 from lossbook.papers.uniform.read import EVIDENCE, bce_gains
-from lossbook.papers.uniform.tables import COSINE_LOSSES, KNOWN_CLASSES, SOFTMAX_LOSSES
+from lossbook.papers.uniform.tables import COSINE_LOSSES, SOFTMAX_LOSSES
 
 METRICS = (
     *("A_SW", "A_CW", "A_Uni", "A_Uni_free", "A_Uni_learned", "A_Uni_softmax"),
@@ -37,7 +37,7 @@ def as_the_paper_says(spec, name: str) -> float:
         return 0.01
     value = 0.7 + (0 if softmax else 0.03) + (0.02 if spec.objective == "bce-nu" else 0)
     if spec.classes:  # a draw of the known classes takes the place of a seed
-        value += 0.001 * KNOWN_CLASSES.index(spec.classes) * (1 if softmax else 1.1)
+        value += 0.001 * spec.seed * (1 if softmax else 1.1)
     scale = arguments.get("scale", 16.0)
     if spec.objective == "bce-nu" and scale < 4:
         value -= 0.3
