@@ -1,4 +1,4 @@
-"""Every claim of every paper at every tier that has results, and the runs behind each verdict.
+"""Every claim of every paper at every tier that has results, and what chance alone would do to it.
 
 Importing this does not load torch.
 """
@@ -6,92 +6,33 @@ Importing this does not load torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lossbook.book.show import spec_text
-from lossbook.papers.claims import Claim, NoResults, Verdict, tables_read
-from lossbook.papers.paper import Evidence
+from lossbook.papers.board import Entry, entries_of
 from lossbook.papers.registry import PAPERS
-from lossbook.papers.results import load_results
+from lossbook.papers.rules import ALPHA
 from lossbook.papers.statistics import holm
 from lossbook.paths import project_root
 from lossbook.runs.spec import is_spec_column
-from lossbook.runs.tables import TIERS
 
-VERDICTS = ("reproduced", "undecided", "not reproduced")
-# How often a decided verdict is wrong at most: the interval misses the true effect on one given side.
-ONE_SIDED = 0.025
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A claim at a tier.
-
-    Attributes:
-        paper: its name.
-        claim: the claim.
-        tier: the tier of the results.
-        verdict: what the check found.
-        tables: the tables that the check read; all of the paper for one that reads every run.
-        runs: how many runs these tables hold.
-    """
-
-    paper: str
-    claim: Claim
-    tier: str
-    verdict: Verdict
-    tables: tuple[str, ...]
-    runs: int
-
-    @property
-    def href(self) -> str:
-        """The page that discusses it, at its list of claims, seen from a page in another folder of ``notebooks``."""
-        place = "#claims" if "\n## Claims\n" in _source(self.paper, self.claim.page) else ""
-        return f"../{self.paper}/{self.claim.page}.html{place}"
-
-    @property
-    def p_value(self) -> float:
-        """Chance of an effect at least as far from the bound if the true effect were at the bound (two-sided)."""
-        margin, seeds = abs(self.verdict.margin), self.verdict.seeds
-        if seeds < 2 or not math.isfinite(margin):
-            return 0.0 if math.isinf(margin) else 1.0
-        return float(2 * stats.t.sf(margin * stats.t.ppf(0.975, seeds - 1), seeds - 1))
-
-
-def results_of(evidence: Evidence, tier: str, results_dir: str | Path = "results") -> pd.DataFrame | None:
-    """A tier's results from the folder, else the committed ones; None if the tier was not run."""
-    for folder in (results_dir, "results"):
-        try:
-            return load_results(folder, tier, evidence)
-        except FileNotFoundError:
-            continue
-    return None
+VERDICTS = ("reproduced", "undecided", "not reproduced", "by proof")
 
 
 def entries(results_dir: str | Path = "results") -> list[Entry]:
     """All claims, paper by paper, each at all tiers at which its tables were run."""
-    found = []
-    for paper in PAPERS.values():
-        frames = {tier: frame for tier in TIERS if (frame := results_of(paper.evidence, tier, results_dir)) is not None}
-        for claim in paper.claims:
-            for tier, frame in frames.items():
-                if claim not in paper.claims_at(tier):
-                    continue
-                with tables_read() as read:
-                    try:
-                        verdict = claim.check(frame)
-                    except NoResults:  # a table that the claim reads was not run at this tier
-                        continue
-                tables = tuple(read) or tuple(pd.unique(frame["table"]))
-                runs = frame.loc[frame["table"].isin(tables), "run_id"].nunique()
-                found.append(Entry(paper.name, claim, tier, verdict, tables, runs))
-    return found
+    return [entry for paper in PAPERS.values() for entry in entries_of(paper, results_dir)]
+
+
+def href(entry: Entry) -> str:
+    """The page that discusses a claim, at its list of claims, seen from a page in another folder of ``notebooks``."""
+    place = "#claims" if "\n## Claims\n" in _source(entry.paper, entry.claim.page) else ""
+    return f"../{entry.paper}/{entry.claim.page}.html{place}"
 
 
 def counts(board: Iterable[Entry]) -> pd.DataFrame:
@@ -124,7 +65,7 @@ class Chance:
 
 
 def chance(board: Iterable[Entry], level: float = 0.05) -> Chance:
-    """The part of chance in the verdicts that rest on an interval."""
+    """The part of chance in the verdicts that rest on an interval: those by proof do not."""
     tested = [e for e in board if math.isfinite(e.verdict.margin) and math.isfinite(e.verdict.high)]
     adjusted = holm(np.array([e.p_value for e in tested]))
     firm = [entry for entry, p in zip(tested, adjusted, strict=True) if p <= level]
@@ -132,17 +73,10 @@ def chance(board: Iterable[Entry], level: float = 0.05) -> Chance:
         claims=len(tested),
         reproduced=sum(e.verdict.reproduced is True for e in tested),
         decided=sum(e.verdict.reproduced is not None for e in tested),
-        wrong=ONE_SIDED * len(tested),
+        wrong=ALPHA * len(tested),
         firm=len(firm),
         firm_reproduced=sum(e.verdict.reproduced is True for e in firm),
     )
-
-
-def changed(board: Sequence[Entry], reference: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
-    """Where two boards differ in a verdict: (entry of the board, entry of the reference)."""
-    old = {(e.claim.id, e.tier): e for e in reference}
-    pairs = [(e, old[e.claim.id, e.tier]) for e in board if (e.claim.id, e.tier) in old]
-    return [(new, before) for new, before in pairs if new.verdict.word != before.verdict.word]
 
 
 def run_table(rows: pd.DataFrame) -> pd.DataFrame:
