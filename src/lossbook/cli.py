@@ -192,7 +192,7 @@ def claims(
 ) -> None:
     """Check every claim of a paper against the results; without a paper, the scoreboard of all."""
     from lossbook.book import scoreboard
-    from lossbook.book.show import effect_text
+    from lossbook.book.show import effect_text, printed_text, seeds_text
 
     if paper:
         _evidence(paper)
@@ -202,20 +202,15 @@ def claims(
             f"no results of {paper or 'any paper'} at {f'the tier {tier}' if tier else 'any tier'} in {results_dir}: "
             f"run `make book`, or `lossbook run {paper or 'PAPER'}{f' --tier {tier}' if tier else ''}`"
         )
-    rows = [
-        [
-            e.claim.id,
-            e.claim.source,
-            e.claim.statement,
-            e.tier,
-            e.verdict.word,
-            html.unescape(effect_text(e.verdict)),
-            str(e.verdict.seeds),
-        ]
-        for e in board
-    ]
-    title = f"{paper}, {tier or 'all tiers'}" if paper else "Every claim of every paper"
-    _print(title, ["claim", "source", "statement", "tier", "verdict", "effect [95 % interval]", "n"], rows)
+    tiers = [name for name in TIERS if any(e.tier == name for e in board)]
+    rows: dict[str, list[str]] = {}
+    for e in board:
+        printed = "\n".join(reversed(printed_text(e.claim))).strip()
+        start = [e.claim.id, f"{e.claim.statement} ({e.claim.source})", printed, *[""] * len(tiers)]
+        text = f"{e.verdict.word}\n{html.unescape(effect_text(e.verdict))}, {seeds_text(e.verdict)}"
+        rows.setdefault(e.claim.id, start)[3 + tiers.index(e.tier)] = text
+    title = f"{paper}, {tier or 'all tiers'}" if paper else "Every claim"
+    _print(title, ["claim", "statement", "published", *tiers], list(rows.values()))
     counts = scoreboard.counts(board)
     _print(
         "Claims",

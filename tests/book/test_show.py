@@ -120,8 +120,32 @@ def test_a_tier_that_was_not_built_shows_the_reference(tmp_path):
 
 
 def test_claims_of_an_unknown_page():
-    with pytest.raises(ValueError, match="no claim names the page '99-none'"):
-        show.claims(get_paper("uniform").claims, "99-none", load_results("results", "quick", UNIFORM))
+    with pytest.raises(ValueError, match=r"no claim of uniform names the page\(s\) 99-none"):
+        show.claims(get_paper("uniform"), "99-none")
+
+
+def test_the_claims_of_a_page_show_every_tier_and_the_printed_numbers():
+    text = show.claims(get_paper("uniform"), "05-imagenet", "08-bias-initialisation").text
+    heads = re.findall(r"<th>(.*?)</th>", text)
+    assert heads[:5] == ["claim", "source", "published", "quick", "frozen"]
+    rows = re.findall(r"<td>(.*?)</td>", text)
+    cells = dict(zip(rows[:: len(heads)], zip(*(rows[k :: len(heads)] for k in range(1, len(heads))), strict=True), strict=True))
+    assert len(cells) == len([c for c in get_paper("uniform").claims if c.page in ("05-imagenet", "08-bias-initialisation")])
+    best = cells["bce-nu has the highest A_Uni of the twelve losses."]
+    assert best[0] == "Table II"
+    assert "holds" in best[1] and "+0.36 points against bce-nd (33 cases)" in best[1]
+    assert all("n = " in cell for cell in best[2:4])
+    contradicted = cells["A normalised head makes BCE less sensitive to the start of its bias (bce-d against bce-nd)."]
+    assert "does not hold" in contradicted[1]
+    assert contradicted[3] == "–"  # no runs of Table X at this tier
+
+
+def test_a_cell_names_failed_seeds_and_proofs():
+    text = show.verdict_text(Verdict(True, 1.0, 0.5, 1.5, 19, failed=1))
+    assert "n = 19, 1 of 20 failed" in text
+    proof = show.verdict_text(Verdict(True, 0.0, 0.0, 0.0, 9, proof=True))
+    assert 'class="verdict-by-proof">by proof</span>' in proof and "9 runs" in proof
+    assert show.printed_cell(get_paper("bench").claims[0]) == '<span class="fine">not printed</span>'
 
 
 def test_columns_are_headed_as_the_paper_says():

@@ -58,15 +58,17 @@ def test_features_of_the_runs_are_described():
 def test_a_page_without_claims_here_is_named():
     assert "07-open-set" in {claim.page for claim in get_paper("onecold").claims_at("frozen")}
     with pytest.raises(ValueError, match=r"no claim of onecold at the frozen tier names the page\(s\) 09-representations"):
-        show.frozen_verdicts("results", get_paper("onecold"), "07-open-set", "09-representations")
+        show.claims(get_paper("onecold"), "07-open-set", "09-representations", tier="frozen")
 
 
 def test_verdicts_of_two_tiers_stand_side_by_side():
     paper = get_paper("uniform")
-    frames = {tier: load_results("results", tier, paper.evidence) for tier in ("quick", "frozen")}
-    text = show.verdicts(paper.claims_at("frozen"), frames["frozen"], frames["quick"]).text
-    assert "quick tier" in text
-    assert "frozen tier" in text
-    rows = figures.effects([paper], {tier: {"uniform": frame} for tier, frame in frames.items()})
+    text = show.claims(paper, "05-imagenet", tier="frozen").text
+    assert "<th>quick</th>" in text
+    assert "<th>frozen</th>" in text
+    rows = figures.verdicts([paper])
     assert set(rows["tier"]) == {"quick", "frozen"}
     assert (rows["low"] <= rows["effect"]).all()
+    assert set(rows["claim"]) == {claim.id for claim in paper.claims_at("frozen")}
+    both = rows.groupby("claim").size()
+    assert (both == 2).all()

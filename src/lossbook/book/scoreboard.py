@@ -1,4 +1,4 @@
-"""Every claim of every paper at every tier that has results, and the runs behind each verdict.
+"""Every claim of every paper at every tier that has results, and what chance alone would do to it.
 
 Importing this does not load torch.
 """
@@ -12,104 +12,29 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lossbook.book.show import spec_text
-from lossbook.papers.claims import Claim, NoResults, Verdict, tables_read
-from lossbook.papers.paper import Evidence
+from lossbook.papers.board import Entry, entries_of
 from lossbook.papers.registry import PAPERS, papers_at
-from lossbook.papers.results import Comparison, compare, load_pair, load_results
+from lossbook.papers.results import Comparison, compare, load_pair
+from lossbook.papers.rules import ALPHA
 from lossbook.papers.statistics import holm
-from lossbook.paths import in_project, project_root
+from lossbook.paths import project_root
 from lossbook.runs.results import KEYS, PROVENANCE
 from lossbook.runs.spec import is_spec_column
-from lossbook.runs.tables import TIERS
 
-VERDICTS = ("reproduced", "undecided", "not reproduced")
-# How often a decided verdict is wrong at most: the interval misses the true effect on one given side.
-ONE_SIDED = 0.025
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A claim at a tier.
-
-    Attributes:
-        paper: its name.
-        claim: the claim.
-        tier: the tier of the results.
-        verdict: what the check found.
-        tables: the tables that the check read; all of the paper for one that reads every run.
-        runs: how many runs these tables hold.
-    """
-
-    paper: str
-    claim: Claim
-    tier: str
-    verdict: Verdict
-    tables: tuple[str, ...]
-    runs: int
-
-    @property
-    def href(self) -> str:
-        """The page that discusses it, at its list of claims, seen from a page in another folder of ``notebooks``."""
-        place = "#claims" if "\n## Claims\n" in _source(self.paper, self.claim.page) else ""
-        return f"../{self.paper}/{self.claim.page}.html{place}"
-
-    @property
-    def p_value(self) -> float:
-        """Chance of an effect at least as far from the bound if the true effect were at the bound (two-sided)."""
-        margin, seeds = abs(self.verdict.margin), self.verdict.seeds
-        if seeds < 2 or not math.isfinite(margin):
-            return 0.0 if math.isinf(margin) else 1.0
-        return float(2 * stats.t.sf(margin * stats.t.ppf(0.975, seeds - 1), seeds - 1))
-
-
-def results_of(evidence: Evidence, tier: str, results_dir: str | Path = "results") -> pd.DataFrame | None:
-    """A tier's results from the folder, else the committed ones; None if the tier was not run."""
-    for folder in (results_dir, "results"):
-        try:
-            return load_results(folder, tier, evidence)
-        except FileNotFoundError:
-            continue
-    return None
+VERDICTS = ("reproduced", "undecided", "not reproduced", "by proof")
 
 
 def entries(results_dir: str | Path = "results") -> list[Entry]:
-    """All claims, paper by paper, each at all tiers at which its tables were run.
-
-    Raises:
-        ValueError: if another folder than that of the evidence has a sample of a table's runs: it decides no claim.
-    """
-    found = []
-    for paper in PAPERS.values():
-        frames = {tier: frame for tier in TIERS if (frame := results_of(paper.evidence, tier, results_dir)) is not None}
-        if in_project(results_dir) != in_project("results"):
-            for tier, frame in frames.items():
-                _check_whole(frame, paper.evidence, tier)
-        for claim in paper.claims:
-            for tier, frame in frames.items():
-                if claim not in paper.claims_at(tier):
-                    continue
-                with tables_read() as read:
-                    try:
-                        verdict = claim.check(frame)
-                    except NoResults:  # a table that the claim reads was not run at this tier
-                        continue
-                tables = tuple(read) or tuple(pd.unique(frame["table"]))
-                runs = frame.loc[frame["table"].isin(tables), "run_id"].nunique()
-                found.append(Entry(paper.name, claim, tier, verdict, tables, runs))
-    return found
+    """All claims, paper by paper, each at all tiers at which its tables were run."""
+    return [entry for paper in PAPERS.values() for entry in entries_of(paper, results_dir)]
 
 
-def _check_whole(frame: pd.DataFrame, evidence: Evidence, tier: str) -> None:
-    for table in evidence.tables:
-        runs, have = {run.run_id for run in table.runs(tier)}, set(frame.loc[frame["table"] == table.name, "run_id"])
-        if have and runs - have:
-            raise ValueError(
-                f"{len(runs - have)} of {len(runs)} {tier} runs of {evidence.name}, table {table.name}, are missing, and claims "
-                f"need all of them: `lossbook run {evidence.name} --tier {tier}` trains them"
-            )
+def href(entry: Entry) -> str:
+    """The page that discusses a claim, at its list of claims, seen from a page in another folder of ``notebooks``."""
+    place = "#claims" if "\n## Claims\n" in _source(entry.paper, entry.claim.page) else ""
+    return f"../{entry.paper}/{entry.claim.page}.html{place}"
 
 
 def counts(board: Iterable[Entry]) -> pd.DataFrame:
@@ -142,7 +67,7 @@ class Chance:
 
 
 def chance(board: Iterable[Entry], level: float = 0.05) -> Chance:
-    """The part of chance in the verdicts that rest on an interval."""
+    """The part of chance in the verdicts that rest on an interval: those by proof do not."""
     tested = [e for e in board if math.isfinite(e.verdict.margin) and math.isfinite(e.verdict.high)]
     adjusted = holm(np.array([e.p_value for e in tested]))
     firm = [entry for entry, p in zip(tested, adjusted, strict=True) if p <= level]
@@ -150,7 +75,7 @@ def chance(board: Iterable[Entry], level: float = 0.05) -> Chance:
         claims=len(tested),
         reproduced=sum(e.verdict.reproduced is True for e in tested),
         decided=sum(e.verdict.reproduced is not None for e in tested),
-        wrong=ONE_SIDED * len(tested),
+        wrong=ALPHA * len(tested),
         firm=len(firm),
         firm_reproduced=sum(e.verdict.reproduced is True for e in firm),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Sequence
 
@@ -11,19 +12,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lossbook.book.scoreboard import VERDICTS, Entry, counts, page_title, run_table
-from lossbook.book.show import Html, effect_text, outside_table, table
+from lossbook.book.scoreboard import VERDICTS, counts, href, page_title, run_table
+from lossbook.book.show import Html, outside_table, printed_cell, table, verdict_text
+from lossbook.papers.board import Entry
 from lossbook.papers.registry import PAPERS, get_paper
 from lossbook.papers.results import Comparison
 from lossbook.papers.style import PALETTE
+from lossbook.runs.tables import TIERS
 
-# Green, grey, vermilion: as the verdicts of the pages, told apart by place and shape too.
-COLORS = {"reproduced": PALETTE[2], "undecided": "0.6", "not reproduced": PALETTE[3]}
+# Green, grey, vermilion, blue: as the verdicts of the pages, told apart by place and shape too.
+COLORS = {"reproduced": PALETTE[2], "undecided": "0.6", "not reproduced": PALETTE[3], "by proof": PALETTE[0]}
 MARKERS = {"reproduced": "o", "undecided": "s", "not reproduced": "X"}
 
 
 def overview(board: Sequence[Entry]) -> Figure:
-    """Left: claims by verdict, one bar per paper and tier. Right: every claim's distance from its bound."""
+    """Left: claims by verdict, one bar per paper and tier. Right: every claim's distance from its bound; a proof has none."""
     table = counts(board)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 1.5 + 0.55 * len(table)), width_ratios=[1, 1.25], sharey=True)
     places = {key: len(table) - 1 - i for i, key in enumerate(table.index)}
@@ -37,7 +40,7 @@ def overview(board: Sequence[Entry]) -> Figure:
     left.set_yticks(list(places.values()), [f"{paper}\n{tier}" if several else paper for paper, tier in places])
     left.set(xlabel="claims", xlim=(0, start.max() * 1.02))
     left.grid(axis="y", visible=False)
-    for verdict in VERDICTS:
+    for verdict in MARKERS:
         for key, y in places.items():
             margins = sorted(e.verdict.margin for e in board if (e.paper, e.tier) == key and e.verdict.word == verdict)
             shift = np.resize([-0.2, 0.0, 0.2], len(margins))  # neighbours beside each other
@@ -49,8 +52,10 @@ def overview(board: Sequence[Entry]) -> Figure:
     right.set_xticks(ticks, [f"{t:+d}".replace("-", "−") for t in ticks], minor=False)
     right.set_xticks([], minor=True)
     right.set(xlabel="distance from the bound\n(half-widths of the 95 % interval)", xlim=(-110, 110))
-    handles = [plt.Line2D([], [], color=COLORS[v], marker=MARKERS[v], linestyle="", markersize=7, label=v) for v in VERDICTS]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3)
+    looks = [{"color": COLORS[v], "marker": MARKERS.get(v, "_"), "label": v} for v in VERDICTS]
+    figure.legend(
+        handles=[plt.Line2D([], [], linestyle="", markersize=7, **look) for look in looks], loc="outside upper center", ncols=4
+    )
     return figure
 
 
@@ -59,47 +64,61 @@ def anchor(paper: str, table: str, tier: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "-", f"runs-{paper}-{table}-{tier}")
 
 
-def _claim_row(entry: Entry, order: int, ledger: str) -> str:
-    verdict, claim = entry.verdict, entry.claim
+def _tier_cell(entry: Entry | None, ledger: str) -> str:
+    """What a tier says of a claim: verdict, effect, what was asked, and the runs behind it; a dash where it says nothing."""
+    if entry is None:
+        return '<td class="tier">–</td>'
+    verdict = entry.verdict
     links = [f'<a href="{ledger}#{anchor(entry.paper, t, entry.tier)}">{html.escape(t)}</a>' for t in entry.tables]
     whole = len(links) == sum(bool(t.runs(entry.tier)) for t in get_paper(entry.paper).evidence.tables) > 1
     every = f'<a href="{ledger}">all tables</a>' if whole else ""
-    sign = "above" if verdict.above else "below"
-    asked = f"asked: {sign} {verdict.bound:g}" if verdict.low < verdict.high else "no interval: every run is checked"
+    asked = f"asked: {'above' if verdict.above else 'below'} {verdict.bound:.3g}"
     if np.isinf(verdict.high):
-        asked += "; one run, no interval"
-    order_by = 0.0 if np.isnan(verdict.margin) else float(np.clip(verdict.margin, -1e6, 1e6))
-    slug = verdict.word.replace(" ", "-")
-    title = html.escape(page_title(entry.paper, claim.page))
+        asked += "; too many failed, no interval" if verdict.failed else "; one run, no interval"
+    fine = f"{asked}<br>{entry.runs} runs: {every or ', '.join(links)}"
+    return f'<td class="tier">{verdict_text(verdict)}<span class="fine">{fine}</span></td>'
+
+
+def _claim_row(found: dict[str, Entry], tiers: Sequence[str], order: int, ledger: str) -> str:
+    """One line of the board: a claim, tier -> its entry."""
+    first = next(iter(found.values()))
+    claim = first.claim
+    margins = {
+        tier: [entry.verdict.word.replace(" ", "-"), float(f"{np.clip(np.nan_to_num(entry.verdict.margin), -1e6, 1e6):.4g}")]
+        for tier, entry in found.items()
+    }
+    title = html.escape(page_title(first.paper, claim.page))
+    cells = "".join(_tier_cell(found.get(tier), ledger) for tier in tiers)
     return (
-        f'<tr id="{claim.id}-{entry.tier}" data-paper="{entry.paper}" data-verdict="{slug}" data-tier="{entry.tier}" '
-        f'data-margin="{order_by:.4g}" data-order="{order}">'
+        f'<tr id="{claim.id}" data-paper="{first.paper}" data-verdicts="{html.escape(json.dumps(margins))}" data-order="{order}">'
         f'<td class="claim"><span class="statement">{html.escape(claim.statement)}</span>'
-        f'<span class="fine"><b>{entry.paper}</b>, {html.escape(claim.source)} · <a href="{entry.href}">{title}</a> · '
-        f"<code>{claim.id}</code></span></td>"
-        f'<td class="verdict"><span class="verdict-{slug}">{verdict.word}</span><span class="fine">{entry.tier}</span></td>'
-        f'<td class="effect">{effect_text(verdict)}<span class="fine">{asked}; n = {verdict.seeds}</span></td>'
-        f'<td class="runs"><span class="fine">{entry.runs} runs<br> {every or ", ".join(links)}</span></td></tr>'
+        f'<span class="fine"><b>{first.paper}</b>, {html.escape(claim.source)} · <a href="{href(first)}">{title}</a> · '
+        f'<code>{claim.id}</code></span></td><td class="published">{printed_cell(claim)}</td>{cells}</tr>'
     )
 
 
 def board_table(board: Sequence[Entry], ledger: str = "02-runs.html") -> Html:
-    """Every claim, paper by paper; ``book/_static/scoreboard.js`` adds the filters.
+    """Every claim, paper by paper, one line each with all tiers; ``book/_static/scoreboard.js`` adds the filters.
 
     Args:
         board: the entries.
         ledger: address of the page with :func:`runs_table`, seen from the scoreboard.
     """
+    tiers = [tier for tier in TIERS if any(entry.tier == tier for entry in board)]
+    claims: dict[str, dict[str, Entry]] = {}
+    for entry in board:
+        claims.setdefault(entry.claim.id, {})[entry.tier] = entry
     bodies = []
     for name, paper in PAPERS.items():
-        own = [(order, entry) for order, entry in enumerate(board) if entry.paper == name]
+        own = [(k, found) for k, found in enumerate(claims.values()) if next(iter(found.values())).paper == name]
         if not own:
             continue
-        words = [f"{sum(e.verdict.word == v for _, e in own)} {v}" for v in VERDICTS]
-        title = f'{name}: {html.escape(paper.title)}<span class="fine">{", ".join(words)}</span>'
-        head = f'<tr class="paper"><th colspan="4" scope="rowgroup">{title}</th></tr>'
-        bodies.append(f'<tbody data-paper="{name}">{head}{"".join(_claim_row(e, o, ledger) for o, e in own)}</tbody>')
-    titles = "".join(f'<th scope="col">{t}</th>' for t in ("claim", "verdict, tier", "effect [95 % interval]", "runs behind it"))
+        words = [_words([found[tier] for _, found in own if tier in found], tier) for tier in tiers]
+        title = f'{name}: {html.escape(paper.title)}<span class="fine">{"<br>".join(filter(None, words))}</span>'
+        head = f'<tr class="paper"><th colspan="{2 + len(tiers)}" scope="rowgroup">{title}</th></tr>'
+        rows = "".join(_claim_row(found, tiers, order, ledger) for order, found in own)
+        bodies.append(f'<tbody data-paper="{name}">{head}{rows}</tbody>')
+    titles = "".join(f'<th scope="col">{title}</th>' for title in ("claim", "published", *tiers))
     return Html(f'<table class="lossbook scoreboard"><thead><tr>{titles}</tr></thead>{"".join(bodies)}</table>')
 
 
@@ -113,6 +132,12 @@ def compared_runs(found: dict[str, tuple[Comparison, int]]) -> Html:
     columns = ["paper", "runs of the reference", "retrained in this build", "equal", "within the spread", "outside"]
     text = table(pd.DataFrame(counted, columns=columns), "The runs of this build, compared in all their metrics").text
     return Html(text + "".join(f"<p>{name}</p>{outside_table(c).text}" for name, (c, _) in found.items() if c.differ))
+
+
+def _words(own: Sequence[Entry], tier: str) -> str:
+    """How many claims of a paper have which verdict at a tier, e.g. ``quick: 9 reproduced, 2 undecided``."""
+    counts = {verdict: sum(entry.verdict.word == verdict for entry in own) for verdict in VERDICTS}
+    return f"{tier}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) if own else ""
 
 
 def runs_table(paper: str, tier: str, frame: pd.DataFrame) -> Html:

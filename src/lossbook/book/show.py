@@ -13,11 +13,13 @@ from typing import Any
 
 import pandas as pd
 
+from lossbook.papers.board import entries_of
 from lossbook.papers.claims import Claim, Verdict
 from lossbook.papers.erratum import Erratum, get_erratum
 from lossbook.papers.paper import Evidence, Paper
-from lossbook.papers.results import Comparison, Results, compare, load_pair, mean_std
+from lossbook.papers.results import Comparison, Results, compare, mean_std
 from lossbook.papers.style import use_style
+from lossbook.runs.tables import TIERS
 
 __all__ = [
     "Html",
@@ -28,17 +30,19 @@ __all__ = [
     "effect_text",
     "erratum",
     "findings",
-    "frozen_verdicts",
     "groups",
     "heading",
     "interactive",
     "mean_text",
     "outside_table",
+    "printed_cell",
+    "printed_text",
+    "seeds_text",
     "side_by_side",
     "spec_text",
     "table",
     "use_style",
-    "verdicts",
+    "verdict_text",
 ]
 # Headings of the columns that the results of every paper have.
 _HEADINGS = {"objective": "loss"}
@@ -218,52 +222,66 @@ def outside_table(found: Comparison) -> Html:
     return table(rows, "Outside the spread of the seeds (prediction interval at 5 % for all numbers together)", digits=3)
 
 
-def claims(found: Sequence[Claim], page: str, frame: pd.DataFrame) -> Html:
-    """Those of a paper's claims that a page discusses: statement, source, verdict, effect with its 95 % interval, seeds."""
-    chosen = [claim for claim in found if claim.page == page]
-    if not chosen:
-        raise ValueError(f"no claim names the page {page!r}")
-    return verdicts(chosen, frame)
+def claims(paper: Paper, *pages: str, tier: str = "") -> Html:
+    """The claims that some pages of a paper discuss: statement, source, what the paper's own printed numbers say, and for
+    every tier with results the verdict, the effect with its 95 % interval, and the number of seeds.
+
+    They are decided on the committed results, whatever the page reads.
+
+    Args:
+        paper: the paper.
+        pages: the notebooks that the claims name.
+        tier: only the claims that this tier has a verdict on.
+    """
+    chosen = [entry for entry in entries_of(paper) if entry.claim.page in pages]
+    at_tier = {entry.claim.id for entry in chosen if entry.tier == (tier or entry.tier)}
+    chosen = [entry for entry in chosen if entry.claim.id in at_tier]
+    if missing := sorted(set(pages) - {entry.claim.page for entry in chosen}):
+        raise ValueError(f"no claim of {paper.name}{tier and f' at the {tier} tier'} names the page(s) {', '.join(missing)}")
+    rows: dict[str, dict[str, str]] = {}
+    for entry in chosen:
+        claim = entry.claim
+        texts = {"claim": html.escape(claim.statement), "source": html.escape(claim.source), "published": printed_cell(claim)}
+        rows.setdefault(claim.id, texts)[entry.tier] = verdict_text(entry.verdict)
+    columns = ["claim", "source", "published", *(name for name in TIERS if any(entry.tier == name for entry in chosen))]
+    frame = pd.DataFrame(rows.values(), columns=columns).fillna("–")
+    return Html(frame.to_html(index=False, escape=False, border=0, classes="lossbook claims"))
 
 
-def verdicts(found: Iterable[Claim], frame: pd.DataFrame, beside: pd.DataFrame | None = None) -> Html:
-    """Claims with what the results say of them; ``beside``: results of the quick tier, whose verdict stands next to it."""
-    rows = []
-    for claim in found:
-        verdict = claim.check(frame)
-        # One below the other: side by side they would push the effect off the page.
-        words = {"verdict": _verdict_text(verdict)}
-        if beside is not None:
-            words = {"quick tier<br>frozen tier": f"{_verdict_text(claim.check(beside))}<br>{_verdict_text(verdict)}"}
-        rows.append(
-            {
-                "claim": html.escape(claim.statement),
-                "source": html.escape(claim.source),
-                **words,
-                "effect": effect_text(verdict),
-                "n": str(verdict.seeds),
-            }
-        )
-    text = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="lossbook claims")
-    return Html(text)
+def printed_text(claim: Claim) -> tuple[str, str]:
+    """What a claim says of the paper's own printed numbers: the effect with the number of cases, and whether it holds there;
+    ``"not printed"`` and an empty word where there are none."""
+    if claim.printed is None:
+        return "not printed", ""
+    found = claim.printed()
+    what = " ".join(filter(None, (f"{found.effect:+.2f}", found.unit, found.note)))
+    return f"{what} ({found.cases} case{'s' * (found.cases > 1)})", "holds" if found.holds else "does not hold"
 
 
-def frozen_verdicts(results_dir: str, paper: Paper, *pages: str) -> Html:
-    """The claims that some pages of a paper discuss, with their verdicts on MNIST and on frozen features."""
-    found = [claim for claim in paper.claims_at("frozen") if claim.page in pages]
-    if missing := sorted(set(pages) - {claim.page for claim in found}):
-        raise ValueError(f"no claim of {paper.name} at the frozen tier names the page(s) {', '.join(missing)}")
-    return verdicts(found, *(load_pair(results_dir, tier, paper.evidence).reference for tier in ("frozen", "quick")))
+def printed_cell(claim: Claim) -> str:
+    """The same as HTML."""
+    text, word = printed_text(claim)
+    mark = f'<span class="verdict-{"met" if word == "holds" else "missed"}">{word}</span><br>' if word else ""
+    return f'{mark}<span class="fine">{html.escape(text)}</span>'
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """The word, and below it the effect and the seeds behind it, those that failed too."""
+    slug = verdict.word.replace(" ", "-")
+    fine = f'<span class="fine">{seeds_text(verdict)}</span>'
+    return f'<span class="verdict-{slug}">{verdict.word}</span><br>{effect_text(verdict)} {fine}'
+
+
+def seeds_text(verdict: Verdict) -> str:
+    """``n = 19, 1 of 20 failed``; a proof has runs."""
+    failed = f", {verdict.failed} of {verdict.seeds + verdict.failed} failed" if verdict.failed else ""
+    return f"{verdict.seeds} runs" if verdict.proof else f"n = {verdict.seeds}{failed}"
 
 
 def erratum(errata: Sequence[Erratum], id: str) -> Html:
     """Run the check of an erratum and show what it found; an ``AssertionError`` where it no longer holds."""
     one = get_erratum(errata, id)
     return Html(checks(one.check()).text.replace("<table ", f'<table id="erratum-{one.paper}-{one.id}" ', 1))
-
-
-def _verdict_text(verdict: Verdict) -> str:
-    return f'<span class="verdict-{verdict.word.replace(" ", "-")}">{verdict.word}</span>'
 
 
 def effect_text(verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""Figures of the frozen tier: published numbers and results in, the current matplotlib figure out."""
+"""Verdicts and figures of the frozen tier: published numbers and results in, the current matplotlib figure out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from lossbook.papers.board import entries_of
 from lossbook.papers.claims import Unit
 from lossbook.papers.paper import Paper
 from lossbook.papers.style import PALETTE
@@ -14,24 +15,23 @@ from lossbook.papers.uniform.figures import dumbbells
 TIERS = {"quick": ("MNIST, trained from scratch", PALETTE[7], "o"), "frozen": ("frozen features", PALETTE[1], "D")}
 
 
-def effects(papers: list[Paper], results: dict[str, dict[str, pd.DataFrame]]) -> pd.DataFrame:
-    """One row per tier and claim whose effect is in percentage points: the effect with its interval.
-
-    ``results``: tier -> paper -> results.
-    """
+def verdicts(papers: list[Paper]) -> pd.DataFrame:
+    """The claims that the frozen tier decides, one row per claim and tier: ``word``, ``effect``, ``low``, ``high``, ``unit``."""
     rows = []
     for paper in papers:
-        for claim in paper.claims_at("frozen"):
-            for tier, frames in results.items():
-                verdict = claim.check(frames[paper.name])
-                if verdict.unit is Unit.POINTS and np.isfinite(verdict.low):
-                    found = {"effect": verdict.effect, "low": verdict.low, "high": verdict.high}
-                    rows.append({"paper": paper.name, "claim": claim.id, "tier": tier, **found})
+        for entry in entries_of(paper):
+            if entry.tier in TIERS and "frozen" in entry.claim.tiers:
+                found = {name: getattr(entry.verdict, name) for name in ("word", "effect", "low", "high", "unit")}
+                rows.append({"paper": paper.name, "claim": entry.claim.id, "tier": entry.tier, **found})
     return pd.DataFrame(rows)
 
 
-def two_tiers(frame: pd.DataFrame) -> None:
-    """Effect and 95 % interval of every claim, one mark per tier; papers are set apart by lines."""
+def two_tiers(found: pd.DataFrame) -> None:
+    """Effect and 95 % interval of every claim in points that has one, one mark per tier; papers are set apart by lines.
+
+    ``found`` are the rows of :func:`verdicts`.
+    """
+    frame = found[(found["unit"] == Unit.POINTS) & np.isfinite(found["low"]) & (found["word"] != "by proof")]
     claims = frame[["paper", "claim"]].drop_duplicates()
     heights = {claim: -k for k, claim in enumerate(claims["claim"])}
     figure, axis = plt.subplots(figsize=(7.2, 0.21 * len(claims) + 1.3))

@@ -141,8 +141,8 @@ def rates(world: World, seeds: int, noise: str = "normal", draws: int = 4000) ->
     return {"reproduced": said, "not reproduced": denied, "wrong": wrong}
 
 
-def error_rates(noise: str = "normal", seeds: Sequence[int] = SEEDS, draws: int = 4000, what: str = "wrong") -> pd.DataFrame:
-    """One share of :func:`rates`, in per cent: one row per world (``rule``, ``truth``), one column per number of seeds."""
+def error_rates(noise: str = "normal", seeds: Sequence[int] = SEEDS, draws: int = 4000) -> pd.DataFrame:
+    """The shares of :func:`rates`, in per cent: one row per world (``rule``, ``truth``), columns (share, number of seeds)."""
     index = pd.MultiIndex.from_tuples([(world.rule, world.truth) for world in WORLDS], names=["rule", "truth"])
-    shares = [[100 * rates(world, count, noise, draws)[what] for count in seeds] for world in WORLDS]
-    return pd.DataFrame(shares, index, pd.Index(seeds, name="seeds"))
+    found = {count: pd.DataFrame([rates(world, count, noise, draws) for world in WORLDS], index) for count in seeds}
+    return 100 * pd.concat(found, axis=1).swaplevel(axis=1)

@@ -222,7 +222,7 @@ CLAIMS = (
     Claim(
         "uniform-bias-reachable",
         "Ours (Table X)",
-        "It does so over the starts at which no bias exceeds the scale.",
+        "A normalised head does so over the starts at which no bias exceeds the scale (bce-d against bce-nd).",
         "08-bias-initialisation",
         _mode_ranges("bce-d", "bce-nd", BEYOND_HERE),
         printed=partial(printed.mode_ranges, "bce-d", "bce-nd", BEYOND_PRINTED),
