@@ -42,6 +42,33 @@ def bce_minus_softmax(metric: str, heads: Sequence[str]) -> Printed:
     return printed(bce - softmax)
 
 
+def gains_are_ordered() -> Printed:
+    """Table II."""
+    auni, acw, asw = (_gain(metric) for metric in ("A_Uni", "A_CW", "A_SW"))
+    return printed_all(pd.DataFrame({"A_Uni less A_CW": auni - acw, "A_CW less A_SW": acw - asw}))
+
+
+def _gain(metric: str) -> pd.Series:
+    """BCE less softmax over all twelve losses of Table II: one value per backbone."""
+    table = _losses("II", metric)
+    bce, softmax = (table[loss_names([name])].mean(axis=1) for name in ("bce", "soft"))
+    return bce - softmax
+
+
+def narrower_overlap() -> Printed:
+    """Fig. 2: ResNet50."""
+    rows = published(EVIDENCE, "fig-2").pivot(index="loss", columns="metric", values="value")
+    width = rows["max_negative"] - rows["min_positive"]
+    falls = {f"bce-{head}": [100 * (1 - width[f"bce-{head}"] / width[f"soft-{head}"])] for head in ("u", "nu")}
+    return printed_all(pd.DataFrame(falls), unit=Unit.PERCENT, note="narrower ({})")
+
+
+def bce_nu_over_soft_nu(metric: str) -> Printed:
+    """Tables III and S.I, from 32 to 192."""
+    bce, softmax = (_column(table, metric, "gamma").loc[32:192] for table in ("III", "S.I"))
+    return printed_all((bce - softmax).to_frame().T, note="at the scale {:g}")
+
+
 def best_is_bce_nu() -> Printed:
     """Table II."""
     table = _losses("II", "A_Uni")

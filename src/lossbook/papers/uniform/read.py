@@ -29,6 +29,7 @@ EVIDENCE = Evidence(
         "overlap_negative_max_mean": "max −",
         "overlap_width": "width",
         "rejection_train": "t train",
+        "rejection_95": "t 95 %",
         "rejection_learned": "t learned",
         "rejection_best": "t best",
         "auroc": "AUROC",
