@@ -189,7 +189,7 @@ CLAIMS = (
     Claim(
         "uniform-overlap",
         "Fig. 2",
-        "With a unified bias, the ranges of positive and negative metrics overlap less with BCE than with softmax, for either head.",
+        "With a unified bias, positive and negative metrics overlap less with BCE than with softmax, for either head.",
         "05-imagenet",
         _narrower_overlap,
         tiers=TIERS,
