@@ -15,12 +15,13 @@ from lossbook.progress import track
 from lossbook.runs.collect import write_results
 from lossbook.runs.records import Store
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.tables import longer_tier
 from lossbook.runs.train import train
 
 _PROCESSES = 2
 
 
-def make_evidence(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> list[Path]:
+def make_evidence(paper: str, tier: str, runs_dir: Path, results_dir: Path, longer: bool = False) -> list[Path]:
     """Train the runs of a paper that have no record, and write its results when all of them have one.
 
     Args:
@@ -28,13 +29,18 @@ def make_evidence(paper: str, tier: str, runs_dir: Path, results_dir: Path) -> l
         tier: the tier.
         runs_dir: folder of the records.
         results_dir: folder of the results, in which every tier has its own.
+        longer: train what claims read for twice the epochs, into a folder beside that of the tier.
 
     Returns:
-        the files written.
+        the files written; none where there are no runs.
     """
     evidence = get_paper(paper).evidence
-    train_in_processes(evidence.runs(tier), runs_dir)
-    return write_results(paper, evidence.tables, tier, runs_dir, results_dir)
+    evidence = evidence.twice_as_long() if longer else evidence
+    runs = evidence.runs(tier)
+    if not runs:
+        return []
+    train_in_processes(runs, runs_dir)
+    return write_results(paper, evidence.tables, tier, runs_dir, results_dir, folder=longer_tier(tier) if longer else tier)
 
 
 def train_in_processes(specs: Iterable[RunSpec], runs_dir: Path) -> None:
@@ -79,6 +85,7 @@ def make_all(paper: str, runs_dir: Path = Path("_build/runs"), results_dir: Path
         for name in papers_at(tier):
             if paper in ("", name):
                 print(f"{name}, {tier} tier", flush=True)
-                for path in make_evidence(name, tier, runs_dir / tier, results_dir):
-                    print(f"  wrote {path}", flush=True)
+                for longer in (False, True):
+                    for path in make_evidence(name, tier, runs_dir / tier, results_dir, longer):
+                        print(f"  wrote {path}", flush=True)
     print("Now run `make notebooks`: the pages show these results once they are executed again.")

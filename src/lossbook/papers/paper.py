@@ -6,12 +6,12 @@ Importing this does not load torch.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lossbook.papers.claims import Claim
 from lossbook.papers.tuning import Search
 from lossbook.runs.spec import RunSpec, spec_columns
-from lossbook.runs.tables import TIERS, Table, distinct_runs
+from lossbook.runs.tables import EVIDENCE, TIERS, Table, distinct_runs, twice_as_long
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Evidence:
     def runs(self, tier: str, sample: str = "all") -> list[RunSpec]:
         """The distinct runs of all tables at a tier, or of a sample of each table (:meth:`Table.sample`)."""
         return distinct_runs(self.tables, tier, sample)
+
+    def twice_as_long(self) -> Evidence:
+        """The tables that claims read (those with the seeds of evidence), trained for twice the epochs."""
+        return replace(self, tables=tuple(twice_as_long(table) for table in self.tables if table.seeds == EVIDENCE))
 
     @functools.cached_property
     def spec_columns(self) -> tuple[str, ...]:

@@ -22,11 +22,13 @@ def write_results(
     results_dir: Path,
     partial: bool = False,
     sample: str = "all",
+    folder: str = "",
 ) -> list[Path]:
     """Collect the records of a paper's tables into ``<results_dir>/<tier>/<paper>.csv`` and its small tables.
 
     Args:
         sample: which runs of each table (:meth:`Table.sample`).
+        folder: where in ``results_dir`` they go; the tier's name by default.
         partial: leave out the tables of which a run is missing.
 
     Raises:
@@ -35,7 +37,7 @@ def write_results(
     """
     if not any(table.runs(tier) for table in tables):
         raise ValueError(f"no table of {paper} has runs at the tier {tier}")
-    store, folder = Store(runs_dir), results_dir / tier
+    store, target = Store(runs_dir), results_dir / (folder or tier)
     metrics = metrics_of(suites_of(tables))
     runs: list[pd.DataFrame] = []
     small: dict[str, list[pd.DataFrame]] = {name: [] for name in small_tables(tables)}
@@ -53,10 +55,10 @@ def write_results(
         first_seed = [record for spec, record in zip(specs, records, strict=True) if spec.seed == 0]
         for name in table.small_tables:
             small[name].append(small_frame(first_seed, table.name, name))
-    written = [_write(results_path(folder, paper), runs)]
+    written = [_write(results_path(target, paper), runs)]
     # A tier may leave out the suite that makes a small table.
     measured = {name: parts for name, parts in small.items() if not all(part.empty for part in parts)}
-    return written + [_write(results_path(folder, paper, name), parts) for name, parts in measured.items()]
+    return written + [_write(results_path(target, paper, name), parts) for name, parts in measured.items()]
 
 
 def _write(path: Path, parts: list[pd.DataFrame]) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lossbook.data.registry import DATASETS
 from lossbook.runs.spec import RunSpec
@@ -107,6 +107,32 @@ def draw_classes(classes: int, known: int, seed: int) -> tuple[int, ...]:
         (0, 4, 6, 9)
     """
     return tuple(sorted(random.Random(seed).sample(range(classes), known)))
+
+
+def twice_as_long(table: Table) -> Table:
+    """The table with twice the epochs of everything, five seeds and no small tables: what a longer training would change."""
+    specs = {tier: tuple(_twice_as_long(spec) for spec in of_tier) for tier, of_tier in table.specs.items()}
+    return replace(table, specs=specs, seeds=dict.fromkeys(TIERS, 5), small_tables=())
+
+
+def _twice_as_long(spec: RunSpec) -> RunSpec:
+    second = spec.second_phase
+    longer = {name: _twice(second[name]) for name in ("epochs", "warmup_epochs", "lr_steps") if name in second}
+    return spec.replace(
+        epochs=2 * spec.epochs,
+        warmup_epochs=2 * spec.warmup_epochs,
+        lr_steps=_twice(spec.lr_steps),
+        second_phase=second | longer,
+    )
+
+
+def _twice(value: float | tuple[int, ...]) -> float | tuple[int, ...]:
+    return tuple(2 * one for one in value) if isinstance(value, tuple) else 2 * value
+
+
+def longer_tier(tier: str) -> str:
+    """The folder of the results of twice the epochs."""
+    return f"{tier}-longer"
 
 
 def distinct_runs(tables: Iterable[Table], tier: str, sample: str = "all") -> list[RunSpec]:
