@@ -225,7 +225,6 @@ TABLES = (
             "standard": _gammas(_STANDARD, every=5),
             "paper": _gammas(_CIFAR100, every=5),
         },
-        seeds={"quick": 1, "standard": 1, "paper": 1},
         small_tables=("curves",),
     ),
     Table(
