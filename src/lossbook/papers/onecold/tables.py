@@ -2,8 +2,8 @@
 
 Quick tier: 2,000 training images of MNIST at 14 x 14 pixels (or 900 of the 8 x 8 digits), 20 epochs from scratch; for
 transfer, a linear classifier on frozen ImageNet features of patches of twelve photographs.  Frozen tier: 10 epochs.  Twice
-the epochs change no error of a loss with a cross entropy by more than half a point, but RCE goes on learning: table "rce" has
-four times the epochs as well.
+the epochs at the same rate, over two seeds, change the error by less than half a point on images and by up to 0.7 points (of
+45 %) on features, where a smaller rate undoes it; but RCE goes on learning, and table "rce" has four times the epochs as well.
 
 At these two tiers every loss has its own tuned learning rate on every network and data set; transfer has the printed one.
 Where the weight of OCCE is varied to see what it does to the features (tables "gamma", "course", "layers"), the rate is that of
