@@ -86,14 +86,17 @@ class Draws(Table):
 
     Attributes:
         first: the first seed.
+        all_classes: data set that the registry lacks -> its number of classes.
     """
 
     first: int = 0
+    all_classes: dict[str, int] = field(default_factory=dict)
 
     def runs(self, tier: str) -> list[RunSpec]:
         seeds = range(self.first, self.first + self.seeds.get(tier, 3))
+        counts = {name: dataset.num_classes for name, dataset in DATASETS.items()} | self.all_classes
         return [
-            spec.replace(seed=seed, classes=draw_classes(DATASETS[spec.dataset].num_classes, len(spec.classes), seed))
+            spec.replace(seed=seed, classes=draw_classes(counts[spec.dataset], len(spec.classes), seed))
             for spec in self.specs.get(tier, ())
             for seed in seeds
         ]

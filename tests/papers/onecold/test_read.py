@@ -26,9 +26,9 @@ def test_open_set_rows_read_three_predictions_off_a_dual_run(results):
     rows = results.query("table == '3'")
     found = open_set_rows(rows)
     assert len(found) == len(rows) + 2 * (rows["objective"] == "ce+occe-dual").sum()
-    assert (found.groupby(["method", "known"])["draw"].nunique() == 5).all()
+    assert (found.groupby(["method", "known"])["seed"].nunique() == 20).all()
     # A draw is one choice of classes, the same for every method: differences are paired.
-    assert (found.groupby(["known", "draw"])["classes"].nunique() == 1).all()
+    assert (found.groupby(["known", "seed"])["classes"].nunique() == 1).all()
     dual = rows[rows["objective"] == "ce+occe-dual"].iloc[0]
     own = found[(found["run_id"] == dual["run_id"]) & (found["prediction"] == "occe")].iloc[0]
     assert own["oscr"] == dual["oscr_occe"]
@@ -40,7 +40,7 @@ def test_open_set_gains_are_those_of_the_same_draws(results):
     four = rows["classes"].map(len) == 4
     areas = {loss: rows.loc[rows["objective"] == loss] for loss in ("soft-d", "ce+occe-dual")}
     gains = open_set_gains(results, "oscr", "ce+occe-dual", "occe")
-    for draw in range(5):
+    for draw in range(20):
         both = [
             areas["ce+occe-dual"].loc[half, "oscr_occe"].iloc[draw] - areas["soft-d"].loc[half, "oscr"].iloc[draw]
             for half in (four, ~four)

@@ -6,7 +6,7 @@ import pytest
 
 from lossbook.data.other_sets import OTHER_SETS
 from lossbook.papers.onecold.read import EVIDENCE, OOD_SCORES
-from lossbook.papers.onecold.tables import GAMMAS, PAIRS, known_classes
+from lossbook.papers.onecold.tables import GAMMAS, OPEN_SET_LOSSES, PAIRS, SEARCHES
 from lossbook.papers.results import published
 
 
@@ -56,7 +56,7 @@ def test_named_entities_and_swin_are_listed_at_the_paper_tier():
 
 def test_the_course_of_training_is_measured():
     """As in Fig. 4; the paper's own sets are the unknown ones at the paper tier."""
-    assert all(spec.evaluate_every for tier in ("quick", "standard", "paper") for spec in EVIDENCE.table("gamma").runs(tier))
+    assert all(spec.evaluate_every for tier in ("quick", "standard", "paper") for spec in EVIDENCE.table("course").runs(tier))
     assert {spec.suites for spec in EVIDENCE.table("4").runs("paper")} == {("ood_printed",)}
     assert {spec.dataset for spec in EVIDENCE.table("4").runs("paper")} == set(OTHER_SETS["ood_printed"])
 
@@ -70,8 +70,39 @@ def test_pairs_are_those_of_table_1_and_bce():
     assert set(OOD_SCORES) == set(published(EVIDENCE, "7")["method"]) - {"average"}
 
 
-def test_draws_of_known_classes():
-    draws = known_classes(100, 20)
-    assert len(set(draws)) == 5
-    assert all(len(set(draw)) == 20 and draw == tuple(sorted(draw)) for draw in draws)
-    assert draws == known_classes(100, 20)
+@pytest.mark.parametrize(("tier", "sizes"), [("quick", {4, 6}), ("frozen", {4, 20}), ("paper", {4, 20, 40})])
+def test_every_loss_sees_the_same_draws_of_known_classes(tier, sizes):
+    """A seed is a draw, so that a difference between two losses on a seed is one on the same classes."""
+    table = EVIDENCE.table("3")
+    draws = {}
+    for spec in table.runs(tier):
+        draws.setdefault((spec.dataset, len(spec.classes), spec.seed), {})[spec.objective] = spec.classes
+    assert {known for _, known, _ in draws} == sizes
+    assert {seed for _, _, seed in draws} == set(range(table.seeds[tier]))
+    assert all(set(found) == set(OPEN_SET_LOSSES) and len(set(found.values())) == 1 for found in draws.values())
+    assert len({found["soft-d"] for found in draws.values()}) > 0.9 * len(draws)
+
+
+def test_the_course_of_training_is_that_of_the_sweep():
+    """Only what is measured on the way differs."""
+    for tier in ("quick", "standard", "paper"):
+        sweep = {spec.replace(evaluate_every=0) for spec in EVIDENCE.table("gamma").runs(tier)}
+        assert {spec.replace(evaluate_every=0) for spec in EVIDENCE.table("course").runs(tier)} <= sweep
+
+
+def test_a_sweep_for_the_features_has_one_rate():
+    for table in ("gamma", "course"):
+        for tier in ("quick", "frozen"):
+            runs = EVIDENCE.table(table).runs(tier)
+            assert all(len({spec.lr for spec in runs if spec.model == model}) == 1 for model in {spec.model for spec in runs})
+
+
+def test_every_loss_is_searched_for_on_every_network_and_data_set():
+    """Of the runs that claims read; transfer has the printed rate."""
+    for tier in ("quick", "frozen"):
+        families = {search.family for search in SEARCHES[tier]}
+        cases = {(s.spec.dataset, s.spec.model, s.spec.objective, str(s.spec.objective_args)) for s in SEARCHES[tier]}
+        for name in ("1", "4", "5", "rce", "gamma", "gamma-tuned", "3", "layers"):
+            for spec in EVIDENCE.table(name).specs.get(tier, ()):
+                assert (spec.dataset, spec.model, spec.objective, str(spec.objective_args)) in cases
+        assert len(families) == len(SEARCHES[tier])

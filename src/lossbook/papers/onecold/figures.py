@@ -158,15 +158,15 @@ def gains(published: pd.DataFrame, results: pd.DataFrame, ours: str = "mlp on MN
 def open_set(published: pd.DataFrame, results: pd.DataFrame, metrics: Mapping[str, str]) -> None:
     """Table 3 as differences to CE in points: one row per method, one column per metric; published above, ours below.
 
-    Both frames have the columns ``case``, ``method`` and the metrics; ours has one row per draw, and the column ``draw``.  RCE
-    alone is left out: it lies so far behind that the others could not be told apart.
+    Both frames have the columns ``case``, ``method`` and the metrics; ours has one row per draw of the known classes, and the
+    column ``seed``, its number.  RCE alone is left out: it lies so far behind that the others could not be told apart.
     """
     methods = [name for name in dict.fromkeys(results["method"]) if name not in ("soft-d", "occe")]
     rows = np.arange(len(methods))[::-1]
     figure, axes = plt.subplots(2, len(metrics), figsize=(7.2, 6.0), sharey=True, sharex="col")
     for column, (metric, title) in enumerate(metrics.items()):
         first = 0
-        for axis, frame, keys in ((axes[0, column], published, ["case"]), (axes[1, column], results, ["case", "draw"])):
+        for axis, frame, keys in ((axes[0, column], published, ["case"]), (axes[1, column], results, ["case", "seed"])):
             wide = frame.pivot(index=keys, columns="method", values=metric)
             wide = wide.sub(wide["soft-d"], axis=0)[methods]
             for k, case in enumerate(dict.fromkeys(frame["case"])):

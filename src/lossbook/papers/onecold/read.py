@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from lossbook.papers.claims import by_seed, failed, means_by, rows_of
-from lossbook.papers.onecold.tables import PAIRS, PRINTED, TABLES
+from lossbook.papers.onecold.tables import PAIRS, PRINTED, SEARCHES, TABLES
 from lossbook.papers.paper import Evidence
 
 EVIDENCE = Evidence(
     name="onecold",
     tables=TABLES,
+    searches=SEARCHES,
     shares=("error", "generalisation_gap", "oscr", "auroc", "ood"),
     headings={
         "arg_occe_weight": "γ",
@@ -91,10 +92,9 @@ def open_set_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Results of Table 3, one row per prediction: a run with two heads has three.
 
     Further columns: ``prediction`` (``"ce"``, ``"occe"``, ``"combined"``; empty for one head), ``known`` (how many classes),
-    ``draw`` (0, 1, ... of the known classes, the same for every loss), ``method`` (the loss, with its prediction).
+    ``method`` (the loss, with its prediction).
     """
     rows = rows.assign(known=rows["classes"].map(len))
-    rows["draw"] = rows.groupby(["objective", "known"]).cumcount()
     dual = rows["objective"] == "ce+occe-dual"
     parts = [rows[~dual].assign(prediction="")]
     for head in ("ce", "occe", "combined"):
@@ -105,9 +105,9 @@ def open_set_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def open_set_gains(results: pd.DataFrame, metric: str, loss: str, prediction: str = "") -> pd.Series:
-    """A metric of Table 3 less that of CE: one value per draw of the known classes."""
+    """A metric of Table 3 less that of CE: one value per seed, each another draw of the known classes."""
     rows = open_set_rows(rows_of(results, "3"))
-    means = means_by(rows, ["objective", "prediction", "draw"], metric)
+    means = means_by(rows, ["objective", "prediction", "seed"], metric)
     return means[loss, prediction] - means["soft-d", ""]
 
 
