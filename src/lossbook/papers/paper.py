@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from lossbook.papers.claims import Claim
 from lossbook.papers.tuning import Search
 from lossbook.runs.spec import RunSpec, spec_columns
-from lossbook.runs.tables import EVIDENCE, TIERS, Table, distinct_runs, twice_as_long
+from lossbook.runs.tables import TIERS, Table, distinct_runs, twice_as_long
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Evidence:
 
     def twice_as_long(self) -> Evidence:
         """The tables that claims read (those with the seeds of evidence), trained for twice the epochs."""
-        return replace(self, tables=tuple(twice_as_long(table) for table in self.tables if table.seeds == EVIDENCE))
+        return replace(self, tables=tuple(twice_as_long(table) for table in self.tables if table.is_evidence))
 
     @functools.cached_property
     def spec_columns(self) -> tuple[str, ...]:

@@ -73,6 +73,11 @@ class Table:
             return first
         return [first[round(k * (len(first) - 1) / (_SOME - 1))] for k in range(_SOME)]
 
+    @property
+    def is_evidence(self) -> bool:
+        """Has the table the seeds that a claim needs?"""
+        return self.seeds.get("quick") == EVIDENCE["quick"]
+
     def count(self, tier: str) -> int:
         """The number of runs of a tier, without making them."""
         return len(self.specs.get(tier, ())) * self.seeds.get(tier, 3)
