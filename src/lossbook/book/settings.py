@@ -14,12 +14,15 @@ from lossbook.runs.spec import RunSpec, is_spec_column, spec_columns
 
 
 def _labels(specs: list[RunSpec]) -> list[str]:
-    """What sets each of some specs apart: its objective, and the columns in which they differ."""
+    """What sets each of some specs apart: its objective, and the columns that are not the same wherever those before are."""
     columns = pd.DataFrame([spec_columns(spec) for spec in specs]).astype(object)
     text = columns.map(lambda value: "" if value is None or value != value else spec_text(value))
-    vary = [c for c in text if c != "objective" and is_spec_column(c) and text[c].nunique() > 1]
-    rows = (([row["objective"]], [f"{c.removeprefix('arg_')} {row[c]}" for c in vary if row[c]]) for _, row in text.iterrows())
-    return [", ".join([*name, *parts]) for name, parts in rows]
+    kept = ["objective"]
+    for column in text:
+        if is_spec_column(column) and text.groupby(kept)[column].nunique().gt(1).any():
+            kept.append(column)
+    named = text[kept[1:]].apply(lambda values: values.where(values == "", f"{values.name.removeprefix('arg_')} " + values))
+    return [", ".join(filter(None, row)) for row in pd.concat([text["objective"], named], axis=1).itertuples(index=False)]
 
 
 def _words(setting: dict[str, float]) -> str:
