@@ -2,7 +2,7 @@
 
 A pretrained backbone's features of CIFAR-100, FashionMNIST and Omniglot were computed once; a run trains what comes after
 them, a linear map to 128 dimensions and the objective.  So losses, heads and their comparison are real, but no loss shapes
-the backbone.  Nothing was tuned: the learning rate is the quick tier's.
+the backbone.  The learning rate of these specs is that of the runs that are not tuned; a paper with searches takes over its own.
 """
 
 from __future__ import annotations
