@@ -2,10 +2,9 @@
 
 import pytest
 
-from lossbook.papers.bench.tables import Draws
 from lossbook.papers.registry import PAPERS
 from lossbook.runs.spec import RunSpec
-from lossbook.runs.tables import Table, distinct_runs
+from lossbook.runs.tables import Draws, Table, distinct_runs, draw_classes
 
 
 def table(count: int, seeds: int = 3, kind=Table, **more) -> Table:
@@ -49,10 +48,17 @@ def test_more_seeds_change_no_sample():
 
 
 def test_of_draws_it_is_the_first():
-    runs = table(8, kind=Draws, known={"quick": (10, 6)}, first=100).sample("quick")
+    specs = tuple(RunSpec(lr=0.01 * (k + 1), classes=tuple(range(6))) for k in range(8))
+    runs = Draws("x", "x", {"quick": specs}, first=100).sample("quick")
     assert {run.seed for run in runs} == {100}
-    assert len({run.classes for run in runs}) == 1
+    assert {run.classes for run in runs} == {draw_classes(10, 6, 100)}
     assert len(runs) == 6
+
+
+def test_draws_are_of_the_classes_of_a_set_that_the_registry_lacks():
+    specs = (RunSpec(dataset="elsewhere", classes=(0, 1)),)
+    (run,) = Draws("x", "x", {"quick": specs}, seeds={"quick": 1}, all_classes={"elsewhere": 500}).runs("quick")
+    assert run.classes == draw_classes(500, 2, 0)
 
 
 def test_every_table_of_the_papers_has_a_sample_of_its_own_runs():

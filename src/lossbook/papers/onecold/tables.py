@@ -102,9 +102,9 @@ def _sweep(base: RunSpec) -> tuple[RunSpec, ...]:
 
 def _reverse(base: RunSpec) -> tuple[RunSpec, ...]:
     """Both for as long as usual and longer, with all classes and with three."""
-    bases = (base, base.replace(classes=(0, 1, 2)))
-    bases = (*bases, *(one.replace(epochs=LONGER * one.epochs) for one in bases))
-    return tuple(_loss(one, loss) for one in bases for loss in ("soft-d", "occe"))
+    lengths = (base, base.replace(epochs=LONGER * base.epochs))
+    cases = [case for one in lengths for case in (one, one.replace(classes=(0, 1, 2)))]
+    return tuple(_loss(case, loss) for case in cases for loss in ("soft-d", "occe"))
 
 
 def _open_set(base: RunSpec, known: int) -> tuple[RunSpec, ...]:

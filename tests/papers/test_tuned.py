@@ -1,0 +1,26 @@
+"""What claims read at the quick and the frozen tier was trained with settings that were searched for."""
+
+from __future__ import annotations
+
+import pytest
+
+from lossbook.papers.registry import PAPERS
+from lossbook.papers.tuning import chosen
+
+CASES = [(name, tier) for name, paper in PAPERS.items() for tier in paper.evidence.searches]
+# Table 2 of `onecold` prints the optimiser with its rate.
+PRINTED = {("onecold", "2")}
+
+
+@pytest.mark.parametrize(("paper", "tier"), CASES)
+def test_every_run_that_a_claim_reads_has_a_chosen_rate(paper, tier):
+    """That of its loss, network and data set; where an argument is varied, of one of its values."""
+    evidence = PAPERS[paper].evidence
+    rates = {}
+    for search in evidence.searches[tier]:
+        spec = search.spec
+        rates.setdefault((spec.dataset, spec.model, spec.objective), set()).add((chosen(paper, search) or {}).get("lr"))
+    for table in evidence.tables:
+        if table.is_evidence and (paper, table.name) not in PRINTED:
+            for spec in table.specs.get(tier, ()):
+                assert spec.lr in rates[spec.dataset, spec.model, spec.objective], (table.name, spec.canonical_json())
