@@ -44,20 +44,32 @@ def test_what_is_missing_is_trained_and_a_paper_is_written_when_it_is_whole(pape
     assert set(rows["threads"][1:]) == {1}
 
 
+@pytest.mark.slow
+def test_twice_the_epochs_go_into_a_folder_of_their_own(paper, tmp_path):
+    assert module.make_evidence("made-up", "quick", tmp_path / "runs", tmp_path, longer=True) == [], "no claim reads it"
+    read = Table("c", "c", {"quick": (SPEC,)}, seeds={"quick": 20})
+    paper.evidence = Evidence("made-up", (TABLE, read))
+    (path,) = module.make_evidence("made-up", "quick", tmp_path / "runs", tmp_path, longer=True)
+    assert path == tmp_path / "quick-longer" / "made-up.csv"
+    rows = pd.read_csv(path)
+    assert rows["table"].tolist() == ["c"] * 5
+    assert rows["spec"].str.contains('"epochs":2').all()
+
+
 def test_each_tier_is_made_paper_by_paper_and_the_frozen_one_where_its_features_are(monkeypatch, tmp_path, capsys):
     made, recorded = [], []
-    monkeypatch.setattr(module, "make_evidence", lambda *arguments: made.append(arguments[:2]) or [])
+    monkeypatch.setattr(module, "make_evidence", lambda *arguments: made.append((*arguments[:2], arguments[-1])) or [])
     monkeypatch.setattr(module, "record", lambda dataset, path: recorded.append(path))
     monkeypatch.setattr(module, "missing_features", lambda: ["omniglot"])
     module.make_all("", tmp_path, tmp_path)
-    assert made == [(name, "quick") for name in module.papers_at("quick")]
+    assert made == [(name, "quick", longer) for name in module.papers_at("quick") for longer in (False, True)]
     printed = capsys.readouterr().out
     assert "the features of omniglot are missing; `lossbook features`" in printed
     assert printed.splitlines()[-1].startswith("Now run `make notebooks`")
     made.clear()
     monkeypatch.setattr(module, "missing_features", list)
     module.make_all("uniform", tmp_path, tmp_path)
-    assert made == [("uniform", "quick"), ("uniform", "frozen")]
+    assert made == [("uniform", tier, longer) for tier in ("quick", "frozen") for longer in (False, True)]
     assert set(recorded) == {tmp_path / "frozen/features.csv"}
 
 
