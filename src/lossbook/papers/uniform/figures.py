@@ -105,11 +105,8 @@ def _histogram(axis: Axes, counts: pd.DataFrame) -> None:
     axis.set(xlabel="images")
 
 
-def starts(results: pd.DataFrame, reach: tuple[float, float]) -> None:
-    """Starts of a unified bias: learned and best threshold over the start (above), accuracies over it (below).
-
-    ``reach``: the thresholds that a cosine head can put between its negative and positive similarities.
-    """
+def starts(results: pd.DataFrame) -> None:
+    """Starts of a unified bias: learned and best threshold over the start (above), accuracies over it (below)."""
     _, axes = plt.subplots(2, 2, figsize=(7.2, 5.6), sharex=True, sharey="row")
     for (above, below), (loss, part) in zip(axes.T, results.groupby("objective", sort=False), strict=True):
         cosine = loss in COSINE_LOSSES
@@ -129,9 +126,6 @@ def starts(results: pd.DataFrame, reach: tuple[float, float]) -> None:
             mean = 100 * part.groupby("start")[metric].mean()
             marker, color = {"A_SW": ("o", "0.35"), "A_Uni": ("D", BCE), "A_Uni_learned": ("x", "black")}[metric]
             below.plot(mean.index, mean, marker=marker, color=color, linestyle="-", linewidth=1, label=label)
-        if cosine:
-            above.axhspan(*reach, color="0.5", alpha=0.15, linewidth=0, label="reach of the head")
-            below.axvspan(reach[0], min(reach[1], ends[1]), color="0.5", alpha=0.15, linewidth=0)
         above.set_title(f"{loss} ({'cosine' if cosine else 'linear'} head)")
         below.set(xlabel=f"threshold at the start ({'+' if sign > 0 else '−'}b)", xticks=sorted(part["start"].unique()))
     axes[0, 0].set_ylabel("threshold after training")
@@ -289,7 +283,7 @@ def rejection(results: pd.DataFrame) -> None:
         "auroc": "all thresholds (AUROC)",
     }
     columns = ["A_Uni", *measures]
-    centred = 100 * (results[columns] - results.groupby("classes")[columns].transform("mean"))
+    centred = 100 * (results[columns] - results.groupby("seed")[columns].transform("mean"))
     _, axes = plt.subplots(1, 3, figsize=(7.2, 3.5), sharey=True)
     for axis, (metric, title) in zip(axes, measures.items(), strict=True):
         for loss in dict.fromkeys(results["objective"]):
