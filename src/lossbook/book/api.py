@@ -16,7 +16,7 @@ from lossbook.objectives.objective import Objective
 from lossbook.objectives.registry import OBJECTIVES
 
 _OF_EVERY_OBJECTIVE = ("self", "in_features", "num_classes", "head", "loss", "fused_loss")
-_BIAS_START = {"zero": {}, "diverse": {"bias_mode": 0}, "unified": {"bias_start": 0.0}}
+_BIAS_START = {"zero": {}, "diverse": {"bias_mode": 0, "bias_start": None}, "unified": {"bias_start": None}}
 # Builders that pass their other keywords on: to what, and with which defaults of their own.
 _PASSES_ON: dict[Callable[..., Any], tuple[Callable[..., Any], dict[str, Any]]] = {
     multicenter: (MultiCenterObjective, {}),

@@ -37,11 +37,13 @@ def first_threshold(num_classes: int) -> float:
 
 
 def _start(loss: Loss, kind: type[Head], bias: Bias, num_classes: int, given: dict[str, Any], *others: str) -> dict[str, Any]:
-    """The arguments of a head that say where its bias starts; that of a softmax, which is no threshold, starts at 0."""
+    """The arguments of a head that say where its bias starts: by default a BCE's threshold at :func:`first_threshold`, and the
+    bias of a softmax, which is no threshold, at 0."""
     known = _START_ARGUMENTS[bias]
     for argument in given:
         if argument not in known:
             raise TypeError(f"expected {' or '.join((*others, *known)) or 'none'}, got {argument}")
+    given = {argument: value for argument, value in given.items() if value is not None}
     if loss is uniform.cross_entropy or bias == "zero" or given.get("bias_mode", 0):
         return given
     return {"bias_start": -kind.bias_sign * first_threshold(num_classes)} | given
