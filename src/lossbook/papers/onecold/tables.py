@@ -9,8 +9,8 @@ At these two tiers every loss has its own tuned learning rate on every network a
 Where the weight of OCCE is varied to see what it does to the features (tables "gamma", "course", "layers"), the rate is that of
 weight 1, as in the paper: the accuracy hardly depends on the rate, while the measures of collapse do, so that rates of their
 own would show which one chance has chosen.  In table "gamma-tuned", for the errors, every weight has its own.  At the quick tier
-these four tables take the next lower rate of the ladder (the last one for weight 10 only): at the chosen one, three of twenty
-perceptrons with weight 10 diverged, which the three trainings of the search had not shown.
+these four tables take the next lower rate of the ladder ("gamma-tuned" for the perceptron with weight 10 only): at the chosen
+one, three of twenty perceptrons with weight 10 diverged, which the three trainings of the search had not shown.
 Paper tier: as printed, with two substitutes: ``resnet18-cifar`` is ResNet-18 and not its pre-activation form, and the
 random crop is a random shift.  The gammas of the paper's figures are on the axes only; text and captions name 0, 1, 10.
 """
@@ -201,8 +201,8 @@ def _one_step_lower(specs: Sequence[RunSpec]) -> tuple[RunSpec, ...]:
 
 
 def _tuned_each(specs: Sequence[RunSpec]) -> tuple[RunSpec, ...]:
-    """The runs at rates of their own; that of weight 10 is one step lower at the quick tier, as is said above."""
-    heavy = [spec for spec in specs if spec.objective_args["occe_weight"] == 10.0]
+    """The runs at rates of their own; that of the perceptron with weight 10 is one step lower, as is said above."""
+    heavy = [spec for spec in specs if (spec.model, spec.objective_args["occe_weight"]) == ("mlp", 10.0)]
     return (*_tuned([spec for spec in specs if spec not in heavy]), *_one_step_lower(_tuned(heavy)))
 
 
