@@ -17,7 +17,7 @@ test: $(READY)  ## lint, types, unit and property tests, notebooks against their
 	ruff check src tests benchmarks
 	ruff format --check src tests benchmarks
 	$(MAKE) types
-	pytest -n 2 -m "not browser"
+	pytest -n 2 --dist worksteal -m "not browser"
 	pytest -n 2 --dist loadfile --nbval --override-ini addopts= --override-ini testpaths= --override-ini filterwarnings= notebooks
 
 types: $(READY)  ## mypy and basedpyright over the public API
