@@ -22,6 +22,7 @@ from lossbook.data.dataset import DataError, without_downloads
 from lossbook.data.load import load
 from lossbook.models import create_model
 from lossbook.runs import train as training
+from lossbook.runs.optimizer import create_optimizer
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.subsets import subset
 
@@ -84,7 +85,7 @@ def _loader(meter: AbstractContextManager, spec: RunSpec) -> Values:
     shuffled = RandomSampler(dataset, generator=torch.Generator().manual_seed(spec.seed))
     helpers = {"num_workers": 4, "pin_memory": True, "persistent_workers": True} if ON_GPU else {}
     loader = DataLoader(dataset, spec.batch_size, sampler=shuffled, drop_last=True, **helpers)
-    optimizer, scheduler = training._optimizer(model, spec, len(loader))
+    optimizer, scheduler = create_optimizer(model.backbone, model.objective, spec, len(loader))
     losses, correct = [], 0
     with meter:
         for _ in range(spec.epochs):
@@ -109,7 +110,7 @@ def _from_memory(meter: AbstractContextManager, spec: RunSpec) -> Values:
     model = model.to(memory_format=torch.channels_last)
     images, labels = images.to(DEVICE), labels.to(DEVICE)
     steps = len(labels) // spec.batch_size
-    optimizer, scheduler = training._optimizer(model, spec, steps)
+    optimizer, scheduler = create_optimizer(model.backbone, model.objective, spec, steps)
     generator = torch.Generator().manual_seed(spec.seed)
     losses = []
     with meter:

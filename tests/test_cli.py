@@ -65,7 +65,7 @@ def test_claims_prints_a_verdict_for_each():
 
 
 def test_status_counts_runs():
-    assert "108" in _run("status")
+    assert "720" in _run("status")
 
 
 def test_doctor_says_versions_device_and_data():

@@ -106,7 +106,7 @@ def with_replicates(frame: pd.DataFrame) -> pd.DataFrame:
     spec = [c for c in frame if is_spec_column(c) and c != "seed"]
     keys = ["table", *spec]
     size = frame.groupby(keys, sort=False, dropna=False)["run_id"].transform("size")
-    by_draw = size.groupby(frame["table"]).transform("max") == 1
+    by_draw = size.groupby(frame["table"]).transform("median") == 1  # two draws can be the same
     classes = frame["classes"].where(~by_draw, frame["classes"].map(len))
     return frame.assign(replicates=frame.assign(classes=classes).groupby(keys, sort=False, dropna=False).ngroup())
 

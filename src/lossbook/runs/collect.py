@@ -9,7 +9,7 @@ import pandas as pd
 
 from lossbook.files import write_atomically
 from lossbook.runs.records import Store
-from lossbook.runs.results import results_path, runs_frame, small_frame
+from lossbook.runs.results import in_order, results_path, runs_frame, small_frame
 from lossbook.runs.suites.lookup import metrics_of
 from lossbook.runs.tables import Table, small_tables, suites_of
 
@@ -55,14 +55,18 @@ def write_results(
         first_seed = [record for spec, record in zip(specs, records, strict=True) if spec.seed == 0]
         for name in table.small_tables:
             small[name].append(small_frame(first_seed, table.name, name))
-    written = [_write(results_path(target, paper), runs)]
+    # Tables have metrics that others lack, so their common columns are put in order once more.
+    written = [_write(results_path(target, paper), [in_order(_concat(runs), metrics)])]
     # A tier may leave out the suite that makes a small table.
     measured = {name: parts for name, parts in small.items() if not all(part.empty for part in parts)}
     return written + [_write(results_path(target, paper, name), parts) for name, parts in measured.items()]
 
 
 def _write(path: Path, parts: list[pd.DataFrame]) -> Path:
-    # A metric that some runs do not have is a column of objects, whose digits would all be written.
-    frame = pd.concat([part for part in parts if not part.empty], ignore_index=True).infer_objects()
-    write_atomically(path, frame.to_csv(index=False, float_format="%.6g"))
+    write_atomically(path, _concat(parts).to_csv(index=False, float_format="%.6g"))
     return path
+
+
+def _concat(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    # A metric that some runs do not have is a column of objects, whose digits would all be written.
+    return pd.concat([part for part in parts if not part.empty], ignore_index=True).infer_objects()

@@ -44,7 +44,11 @@ def runs_frame(records: Iterable[dict[str, Any]], table: str, metrics: Sequence[
             "spec": json.dumps(record["spec"], sort_keys=True, separators=(",", ":")),
         }
         rows.append(names | record["metrics"] | ran)
-    frame = pd.DataFrame(rows)
+    return in_order(pd.DataFrame(rows), metrics)
+
+
+def in_order(frame: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """The columns of results in their order: keys, spec, training metrics, ``metrics``, others by name, provenance."""
     fixed = (*KEYS, "spec", *TRAINING_METRICS, *metrics)
     others = sorted(set(frame) - set(fixed) - set(PROVENANCE))
     return frame.reindex(columns=[*fixed, *others, *PROVENANCE])
