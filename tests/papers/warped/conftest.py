@@ -11,8 +11,12 @@ from lossbook.runs.spec import spec_columns
 @pytest.fixture
 def made() -> pd.DataFrame:
     """Every run of the quick tier: its recall is decided by its loss alone, its reality check by method, setting and split."""
-    runs = [{"table": table.name} | spec_columns(spec) for table in EVIDENCE.tables for spec in table.runs("quick")]
-    frame = pd.DataFrame(runs).reindex(columns=["table", *EVIDENCE.spec_columns])
+    runs = [
+        {"table": table.name, "run_id": spec.run_id} | spec_columns(spec)
+        for table in EVIDENCE.tables
+        for spec in table.runs("quick")
+    ]
+    frame = pd.DataFrame(runs).reindex(columns=["table", "run_id", *EVIDENCE.spec_columns])
     for metric in RETRIEVAL:
         frame[f"unknown_{metric}"] = np.where(frame["objective"] == "warped-softmax", 0.9, 0.8) + 0.001 * frame["seed"]
         frame[f"unknown_{metric}_cosine"] = 0.7
