@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-
-import torch
 
 from lossbook.data.extract import CACHES, record
 from lossbook.papers.registry import get_paper, papers_at
-from lossbook.progress import track
 from lossbook.runs.collect import write_results
+from lossbook.runs.processes import in_processes
 from lossbook.runs.records import Store
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import longer_tier
@@ -45,15 +41,9 @@ def make_evidence(paper: str, tier: str, runs_dir: Path, results_dir: Path, long
 
 def train_in_processes(specs: Iterable[RunSpec], runs_dir: Path) -> None:
     """Train the runs without a record in two processes of one thread each; every record is saved at once."""
-    missing = Store(runs_dir).missing(specs)
-    with ProcessPoolExecutor(_PROCESSES, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        futures = [pool.submit(_train, spec, runs_dir) for spec in missing]
-        try:
-            for future in track(futures, "runs"):
-                future.result()
-        except BaseException:  # without this, the pool would go on with all others first
-            pool.shutdown(cancel_futures=True)
-            raise
+    calls = [(spec, runs_dir) for spec in Store(runs_dir).missing(specs)]
+    for _ in in_processes(_train, calls, _PROCESSES, "runs"):
+        pass
 
 
 def _train(spec: RunSpec, runs_dir: Path) -> None:

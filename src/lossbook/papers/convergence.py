@@ -44,11 +44,12 @@ def after_twice_the_epochs(paper: Paper) -> list[Longer]:
 
     Left out are proofs, and claims that read a table without such runs or a certain number of epochs.
     """
-    found = []
+    found, frames = [], {}
     for entry in entries_of(paper):
         try:
-            frame = load_results("results", longer_tier(entry.tier), paper.evidence)
-            verdict = entry.claim.check(frame)
+            if entry.tier not in frames:
+                frames[entry.tier] = load_results("results", longer_tier(entry.tier), paper.evidence)
+            verdict = entry.claim.check(frames[entry.tier])
         except (FileNotFoundError, NoResults):
             continue
         if not verdict.proof:

@@ -6,17 +6,15 @@ import csv
 import io
 import json
 import math
-import multiprocessing
 import statistics
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from lossbook.files import write_atomically
 from lossbook.papers.tuning import COLUMNS, Cell, Search, best_cell, climb, read_tuned, tuned_file
 from lossbook.paths import in_project
-from lossbook.progress import track
+from lossbook.runs.processes import in_processes
 from lossbook.runs.tables import TIERS
 
 
@@ -35,13 +33,12 @@ def tune(paper: str, searches: Sequence[Search], tier: str, runs_dir: Path, proc
         raise ValueError(f"two searches of {paper} at the tier {tier} are of the same spec: {twice}")
     others = [row for row in read_tuned(paper) if row["tier"] != tier]
     kept = {f: [row for row in read_tuned(paper) if row["tier"] == tier and row["spec"] == f] for f in families}
-    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        work = [pool.submit(search_rows, search, tier, runs_dir) for search in searches]
-        for family, future in track([*zip(families, work, strict=True)], f"searches of {paper}"):
-            kept[family] = future.result()
-            rows = others + [row for family_rows in kept.values() for row in family_rows]
-            _write(paper, sorted(rows, key=lambda row: TIERS.index(row["tier"])))
+    calls = [(search, tier, runs_dir) for search in searches]
+    done = in_processes(search_rows, calls, processes, f"searches of {paper}")
+    for family, family_rows in zip(families, done, strict=True):
+        kept[family] = family_rows
+        rows = others + [row for rows_of_one in kept.values() for row in rows_of_one]
+        _write(paper, sorted(rows, key=lambda row: TIERS.index(row["tier"])))
 
 
 def search_rows(search: Search, tier: str, runs_dir: Path) -> list[dict[str, Any]]:
