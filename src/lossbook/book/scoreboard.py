@@ -19,7 +19,7 @@ from lossbook.papers.registry import PAPERS, papers_at
 from lossbook.papers.results import Comparison, compare, load_pair
 from lossbook.papers.rules import ALPHA
 from lossbook.papers.statistics import holm
-from lossbook.paths import project_root
+from lossbook.paths import in_project, project_root
 from lossbook.runs.results import KEYS, PROVENANCE
 from lossbook.runs.spec import is_spec_column
 
@@ -29,6 +29,18 @@ VERDICTS = ("reproduced", "undecided", "not reproduced", "by proof")
 def entries(results_dir: str | Path = "results") -> list[Entry]:
     """All claims, paper by paper, each at all tiers at which its tables were run."""
     return [entry for paper in PAPERS.values() for entry in entries_of(paper, results_dir)]
+
+
+def changed(board: Iterable[Entry], before_file: str | Path) -> set[tuple[str, str]]:
+    """Claim and tier of every verdict that is another than in the first edition.
+
+    Args:
+        board: the entries.
+        before_file: the verdicts of the first edition, ``data/verdicts/before.csv``.
+    """
+    before = pd.read_csv(in_project(before_file)).set_index(["claim", "tier"])["verdict"]
+    keyed = {(entry.claim.id, entry.tier): entry.verdict.word for entry in board}
+    return {key for key, word in keyed.items() if key in before.index and before[key] != word}
 
 
 def href(entry: Entry) -> str:

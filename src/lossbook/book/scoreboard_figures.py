@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,6 +23,7 @@ from lossbook.runs.tables import TIERS
 # Green, grey, vermilion, blue: as the verdicts of the pages, told apart by place and shape too.
 COLORS = {"reproduced": PALETTE[2], "undecided": "0.6", "not reproduced": PALETTE[3], "by proof": PALETTE[0]}
 MARKERS = {"reproduced": "o", "undecided": "s", "not reproduced": "X"}
+SIZES = {"o": 32, "s": 24, "X": 38, "D": 26}  # in points squared, so that the marks look equally large
 
 
 def overview(board: Sequence[Entry]) -> Figure:
@@ -55,6 +56,45 @@ def overview(board: Sequence[Entry]) -> Figure:
     looks = [{"color": COLORS[v], "marker": MARKERS.get(v, "_"), "label": v} for v in VERDICTS]
     figure.legend(
         handles=[plt.Line2D([], [], linestyle="", markersize=7, **look) for look in looks], loc="outside upper center", ncols=4
+    )
+    return figure
+
+
+def verdict_grid(board: Sequence[Entry], changed: Collection[tuple[str, str]]) -> Figure:
+    """One mark per claim: a row per paper, a panel per tier, sorted by verdict; a black edge around those whose verdict has changed.
+
+    Args:
+        board: the entries.
+        changed: claim and tier of every verdict that is another than in the first edition.
+    """
+    tiers = [tier for tier in TIERS if any(entry.tier == tier for entry in board)]
+    papers = list(dict.fromkeys(entry.paper for entry in board))
+    rows = {
+        (paper, tier): sorted(
+            (e for e in board if (e.paper, e.tier) == (paper, tier)),
+            key=lambda e: (VERDICTS.index(e.verdict.word), (e.claim.id, e.tier) not in changed),
+        )
+        for paper in papers
+        for tier in tiers
+    }
+    longest = {tier: max(len(rows[paper, tier]) for paper in papers) for tier in tiers}
+    figure, axes = plt.subplots(
+        1, len(tiers), figsize=(7.2, 0.9 + 0.36 * len(papers)), width_ratios=list(longest.values()), sharey=True, squeeze=False
+    )
+    for axis, tier in zip(axes[0], tiers, strict=True):
+        for y, paper in enumerate(reversed(papers)):
+            for verdict in VERDICTS:
+                x = [k for k, entry in enumerate(rows[paper, tier]) if entry.verdict.word == verdict]
+                edges = ["black" if (rows[paper, tier][k].claim.id, tier) in changed else "white" for k in x]
+                marker = MARKERS.get(verdict, "D")
+                axis.scatter(x, [y] * len(x), marker=marker, s=SIZES[marker], color=COLORS[verdict], edgecolor=edges, linewidth=0.9)
+        axis.set(title=tier, xticks=[], xlim=(-1, longest[tier]), ylim=(-0.6, len(papers) - 0.4))
+        axis.set_yticks(range(len(papers)), papers[::-1])
+        axis.grid(visible=False)
+        axis.spines["bottom"].set_visible(False)
+    looks = [{"color": COLORS[v], "marker": MARKERS.get(v, "D"), "label": v} for v in VERDICTS]
+    figure.legend(
+        handles=[plt.Line2D([], [], linestyle="", markersize=6, **look) for look in looks], loc="outside upper center", ncols=4
     )
     return figure
 

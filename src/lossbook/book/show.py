@@ -233,7 +233,7 @@ def claims(paper: Paper, *pages: str, tier: str = "") -> Html:
         pages: the notebooks that the claims name.
         tier: only the claims that this tier has a verdict on.
     """
-    chosen = [entry for entry in entries_of(paper) if entry.claim.page in pages]
+    chosen = entries_of(paper, pages=pages)
     at_tier = {entry.claim.id for entry in chosen if entry.tier == (tier or entry.tier)}
     chosen = [entry for entry in chosen if entry.claim.id in at_tier]
     if missing := sorted(set(pages) - {entry.claim.page for entry in chosen}):

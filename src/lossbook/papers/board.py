@@ -6,6 +6,7 @@ Importing this does not load torch.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,8 +73,13 @@ def _check_whole(frame: pd.DataFrame, evidence: Evidence, tier: str) -> None:
             )
 
 
-def entries_of(paper: Paper, results_dir: str | Path = "results") -> list[Entry]:
+def entries_of(paper: Paper, results_dir: str | Path = "results", pages: Collection[str] = ()) -> list[Entry]:
     """The claims of a paper, each at all tiers at which its tables were run.
+
+    Args:
+        paper: the paper.
+        results_dir: folder of the results.
+        pages: check only the claims that these notebooks discuss; all of them by default.
 
     Raises:
         ValueError: if another folder than that of the evidence has a sample of a table's runs: it decides no claim.
@@ -84,6 +90,8 @@ def entries_of(paper: Paper, results_dir: str | Path = "results") -> list[Entry]
             _check_whole(frame, paper.evidence, tier)
     found = []
     for claim in paper.claims:
+        if pages and claim.page not in pages:
+            continue
         for tier, frame in frames.items():
             if claim not in paper.claims_at(tier):
                 continue
