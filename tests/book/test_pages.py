@@ -15,17 +15,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
-import yaml
+from contents import ROOT, toc_pages
 
-ROOT = Path(__file__).parents[2]
 HTML = Path(os.environ.get("LOSSBOOK_HTML", ROOT / "_build" / "html")).resolve()
 SCREENSHOTS = HTML.parent / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-def toc_pages() -> list[str]:
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
 
 
 def figure_pages() -> list[str]:

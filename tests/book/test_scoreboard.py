@@ -13,7 +13,18 @@ import pytest
 import yaml
 
 from lossbook.book import scoreboard_figures as figures
-from lossbook.book.scoreboard import VERDICTS, chance, compared, counts, entries, href, run_table, with_replicates
+from lossbook.book.scoreboard import (
+    VERDICTS,
+    chance,
+    changed,
+    compared,
+    counts,
+    effect,
+    entries,
+    href,
+    run_table,
+    with_replicates,
+)
 from lossbook.papers.board import Entry, entries_of, results_of
 from lossbook.papers.claims import Claim, Verdict
 from lossbook.papers.registry import PAPERS
@@ -288,3 +299,32 @@ def test_overview_draws_a_bar_a_paper_and_a_mark_a_claim_that_has_an_interval(bo
     assert widths == len(board)
     assert marks == sum(not e.verdict.proof for e in board)
     assert pd.Series([text.get_text() for text in left.get_yticklabels()]).str.len().gt(0).all()
+
+
+def test_the_grid_has_a_mark_per_claim_and_an_edge_around_those_that_changed(board):
+    some = {(entry.claim.id, entry.tier) for entry in board[::7]}
+    panels = figures.verdict_grid(board, some).axes
+    marks = [collection for panel in panels for collection in panel.collections]
+    assert sum(len(mark.get_offsets()) for mark in marks) == len(board)
+    edges = np.concatenate([mark.get_edgecolors()[:, :3] for mark in marks if len(mark.get_offsets())])
+    assert (edges.sum(1) == 0).sum() == len(some)
+
+
+def test_a_verdict_has_changed_if_the_file_has_another_word_for_it(board, tmp_path):
+    first, second, third = board[:3]
+    rows = [(first, "another"), (second, second.verdict.word)]  # the third is new
+    lines = [f"{entry.claim.id},{entry.tier},{word}" for entry, word in rows]
+    (tmp_path / "before.csv").write_text("\n".join(["claim,tier,verdict", *lines]))
+    assert changed([first, second, third], tmp_path / "before.csv") == {(first.claim.id, first.tier)}
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [([-3.0, -3.2, -3.4], "3.2 [2.7, 3.7]"), ([3.0, 3.2, 3.4], "3.2 [2.7, 3.7]"), ([-1.0, 0.5, 1.1], "0.2 [-2.5, 2.9]")],
+)
+def test_an_effect_is_a_size_for_a_sentence_that_says_its_direction(board, values, text):
+    entry = replace(board[0], verdict=decide(np.array(values)))
+    found = [entry]
+    assert effect(found, entry.claim.id, entry.tier, entry.verdict.word) == text
+    with pytest.raises(ValueError, match=f"{entry.claim.id} is {entry.verdict.word} at the {entry.tier} tier"):
+        effect(found, entry.claim.id, entry.tier, "by proof")

@@ -43,6 +43,28 @@ def changed(board: Iterable[Entry], before_file: str | Path) -> set[tuple[str, s
     return {key for key, word in keyed.items() if key in before.index and before[key] != word}
 
 
+def effect(board: Iterable[Entry], claim: str, tier: str, word: str) -> str:
+    """The size of a claim's effect with its interval, for a sentence that is written for this verdict: ``10.1 [9.6, 10.5]``.
+
+    Args:
+        board: the entries.
+        claim: its id.
+        tier: the tier.
+        word: the verdict that the sentence says.
+
+    Raises:
+        ValueError: if the verdict is another one: the sentence must be written anew.
+    """
+    entry = next(entry for entry in board if (entry.claim.id, entry.tier) == (claim, tier))
+    verdict = entry.verdict
+    if verdict.word != word:
+        raise ValueError(f"{claim} is {verdict.word} at the {tier} tier, and a sentence says that it is {word}")
+    low, high = sorted((verdict.low, verdict.high), key=abs)
+    if verdict.low < 0 < verdict.high:
+        return f"{verdict.effect:.1f} [{verdict.low:.1f}, {verdict.high:.1f}]"
+    return f"{abs(verdict.effect):.1f} [{abs(low):.1f}, {abs(high):.1f}]"
+
+
 def href(entry: Entry) -> str:
     """The page that discusses a claim, at its list of claims, seen from a page in another folder of ``notebooks``."""
     place = "#claims" if "\n## Claims\n" in _source(entry.paper, entry.claim.page) else ""

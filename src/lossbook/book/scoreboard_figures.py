@@ -61,7 +61,7 @@ def overview(board: Sequence[Entry]) -> Figure:
 
 
 def verdict_grid(board: Sequence[Entry], changed: Collection[tuple[str, str]]) -> Figure:
-    """One mark per claim: a row per paper, a panel per tier, sorted by verdict; a black edge around those whose verdict has changed.
+    """One mark per claim, a row per paper, a panel per tier, sorted by verdict; those that have changed have a black edge.
 
     Args:
         board: the entries.
@@ -87,7 +87,9 @@ def verdict_grid(board: Sequence[Entry], changed: Collection[tuple[str, str]]) -
                 x = [k for k, entry in enumerate(rows[paper, tier]) if entry.verdict.word == verdict]
                 edges = ["black" if (rows[paper, tier][k].claim.id, tier) in changed else "white" for k in x]
                 marker = MARKERS.get(verdict, "D")
-                axis.scatter(x, [y] * len(x), marker=marker, s=SIZES[marker], color=COLORS[verdict], edgecolor=edges, linewidth=0.9)
+                axis.scatter(
+                    x, [y] * len(x), marker=marker, s=SIZES[marker], color=COLORS[verdict], edgecolor=edges, linewidth=0.9
+                )
         axis.set(title=tier, xticks=[], xlim=(-1, longest[tier]), ylim=(-0.6, len(papers) - 0.4))
         axis.set_yticks(range(len(papers)), papers[::-1])
         axis.grid(visible=False)
