@@ -7,6 +7,8 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
+# Two targets would build, and fill one environment, at once.
+.NOTPARALLEL:
 .PHONY: book test types package-check pages-check slurm-check reliability benchmarks evidence notebooks lint clean help
 
 book: $(READY)  ## retrain a sample of the quick runs (ALL=1: all of the first seed), execute every notebook, build _build/html
@@ -58,7 +60,9 @@ help:
 $(READY): requirements.lock pyproject.toml
 	@echo "Creating the environment in .venv (once, some minutes)"
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed, this is " + sys.version' 
-	@test -d .venv || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	  test ! -e .venv || echo ".venv has no working python with pip: it is made anew"; \
+	  $(PYTHON) -m venv --clear .venv; }
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)

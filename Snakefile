@@ -4,6 +4,7 @@
 # step run again is a hash (parameters), never a file's time: notebooks are `ancient`, and code, specs, published
 # tables and committed results enter as fingerprints.  No rule assumes one machine: rules exchange nothing but files below _build/.
 
+import shlex
 import sys
 
 sys.path.insert(0, "src")
@@ -22,8 +23,9 @@ THREADS = int(config.get("threads_per_job", 1))
 JOBS = {job.name: job for job in jobs(TIER, RUNS_PER_JOB, SAMPLE)}
 WITH_RUNS = list(papers_at(TIER))
 PAGES = {str(page.relative_to("notebooks").with_suffix("")): page for page in book.pages()}
-STEP = f"{sys.executable} -m lossbook.book"
-JUPYTER_BOOK = str(Path(sys.executable).with_name("jupyter-book"))
+PYTHON = shlex.quote(sys.executable)
+STEP = f"{PYTHON} -m lossbook.book"
+JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 # Parts of the package whose docstrings are pages of the book.
 DOCUMENTED = ("losses", "heads", "objectives", "metrics", "data", "models.py", "book/api.py")
 # What a step prints goes to its log; a step that fails shows the end of it.
@@ -97,7 +99,7 @@ rule page:
     output:
         "_build/executed/{page}.ipynb",
     wildcard_constraints:
-        page="[^/]+/[^/]+",
+        page="(?!run$).+",  # which has a rule of its own
     params:
         state=lambda wildcards: book.page_state(PAGES[wildcards.page]),
     log:

@@ -1,5 +1,9 @@
 """The command line."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -12,6 +16,22 @@ def _run(*arguments: str) -> str:
     result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"}, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def test_the_version():
+    assert _run("--version").strip() == f"lossbook {cli.__version__}"
+
+
+def test_a_folder_of_results_that_does_not_exist_is_an_error():
+    with pytest.raises(FileNotFoundError, match=r"no folder of results .*nope"):
+        _run("claims", "uniform", "--results-dir", "nope")
+
+
+def test_a_terminal_without_the_characters_shows_question_marks():
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "lossbook", "claims", "uniform", "--tier", "frozen"]
+    shown = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode("latin-1")
+    assert "A_Uni ? A_CW ? A_SW" in shown
 
 
 def test_list_names_objectives_data_sets_and_tables():

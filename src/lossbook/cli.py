@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import io
 import os
 import platform
 import shutil
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +25,7 @@ from lossbook.runs.tables import TIERS, check_tier
 if TYPE_CHECKING:
     from lossbook.papers.paper import Evidence
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(width=None if os.isatty(1) else 140)
 
 
@@ -58,6 +60,19 @@ def _evidence(paper: str) -> Evidence:
     from lossbook.papers.registry import get_paper
 
     return get_paper(paper).evidence
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        console.print(f"lossbook {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")] = False,
+) -> None:
+    """What goes before a command."""
 
 
 @app.command("list")
@@ -285,7 +300,13 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """The console script: an error that a user can cause is printed as one line, without a traceback."""
+    """The console script: an error that a user can cause is printed as one line, without a traceback.
+
+    A character that the terminal's encoding lacks is printed as a question mark.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except Exception as error:

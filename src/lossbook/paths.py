@@ -19,6 +19,6 @@ def project_root(start: str | Path = ".") -> Path:
 
 
 def in_project(path: str | Path) -> Path:
-    """An absolute path as it is, a relative one from the project's root."""
-    path = Path(path)
+    """An absolute path, or one in the home folder (``~``), as it is; a relative one from the project's root."""
+    path = Path(path).expanduser()
     return path if path.is_absolute() else project_root() / path

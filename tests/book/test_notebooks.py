@@ -6,10 +6,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from contents import toc_pages
 
 from lossbook.book.build import merge
-from lossbook.book.pages import pages
+from lossbook.book.pages import RUN, contents, pages
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*.md"))
@@ -61,6 +60,7 @@ def test_metadata_suits_papermill(source):
     assert len(tagged) == 1, "exactly one cell is tagged `parameters`"
 
 
-def test_every_page_is_in_the_table_of_contents(monkeypatch):
+def test_every_notebook_is_in_the_table_of_contents(monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert {str(page.with_suffix("")) for page in pages()} <= set(toc_pages())
+    assert {str(source.with_suffix("")) for source in SOURCES} <= set(contents())
+    assert set(pages()) == {*SOURCES} - {RUN}

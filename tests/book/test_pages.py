@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
-from contents import ROOT, toc_pages
 
+from lossbook.book.pages import contents
+
+ROOT = Path(__file__).parents[2]
 HTML = Path(os.environ.get("LOSSBOOK_HTML", ROOT / "_build" / "html")).resolve()
 SCREENSHOTS = HTML.parent / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -27,7 +29,7 @@ def figure_pages() -> list[str]:
         path = HTML / f"{page}.html"
         return path.read_text() if path.exists() else ""
 
-    return [page for page in toc_pages() if 'class="lossbook-interactive"' in text(page)]
+    return [page for page in contents() if 'class="lossbook-interactive"' in text(page)]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ class Visit:
         self.page.wait_for_timeout(300)
 
 
-@pytest.fixture(scope="module", params=toc_pages())
+@pytest.fixture(scope="module", params=contents())
 def visit(browser, request):
     """Each page of the table of contents, opened once for all the tests on it."""
     visit = Visit(browser, request.param)
@@ -89,7 +91,7 @@ def test_front_page_leads_to_the_book(browser):
     context = browser.new_context()
     page = context.new_page()
     page.goto((HTML / "index.html").as_uri())
-    page.wait_for_url(f"**/{toc_pages()[0]}.html")
+    page.wait_for_url(f"**/{contents()[0]}.html")
     context.close()
 
 
@@ -202,7 +204,7 @@ def test_text_is_legible(visit, theme):
             assert ratio >= 4.5, f"{text!r} has contrast {ratio:.1f}: {colour} on {background}"
 
 
-PICTURED = {toc_pages()[0], "book/notation", "notebooks/uniform/04-twelve-losses", "notebooks/run", *figure_pages()}
+PICTURED = {contents()[0], "book/notation", "notebooks/uniform/04-twelve-losses", "notebooks/run", *figure_pages()}
 
 
 @pytest.mark.browser
@@ -349,5 +351,5 @@ def test_the_code_of_how_to_use_runs(capsys):
 
 
 def test_the_toc_names_each_page_once():
-    pages = toc_pages()
+    pages = contents()
     assert len(pages) == len(set(pages))

@@ -37,6 +37,23 @@ def test_a_record_comes_back(tmp_path, result):
     assert [p.name for p in tmp_path.iterdir()] == [path.name], "no temporary file is left"
 
 
+def test_the_commit_is_that_of_the_project_and_of_nothing_else(tmp_path, monkeypatch):
+    """The project unpacked inside another repository, or installed into an environment there, has no commit; nor without git."""
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-C", str(tmp_path)]
+    package = tmp_path / "project" / "src" / "lossbook"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(records_module, "PACKAGE_DIR", package)
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "of something else"]):
+        subprocess.run([*git, *command], check=True)
+    assert records_module.commit() == "unknown"
+    (tmp_path / ".git").rename(tmp_path / "project" / ".git")
+    commit = records_module.commit()
+    assert len(commit) == 12
+    assert int(commit, 16)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert records_module.commit() == "unknown"
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"spec": {}}', b"null", b"[]", b"\xff\xfe"])
 def test_a_damaged_record_counts_as_missing(tmp_path, result, damage):
     store = Store(tmp_path)

@@ -22,6 +22,7 @@ import nbformat
 import typer
 
 from lossbook.book.kernels import warm_kernels
+from lossbook.book.only_staged import MARK
 from lossbook.book.pages import RESULTS_DIR, RUN, page_state, pages, parameters
 from lossbook.book.snakemake_output import show_progress
 from lossbook.papers.registry import get_paper, jobs
@@ -130,6 +131,7 @@ def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) 
         kept.add(target)
         _write_if_changed(target, data)
 
+    put(destination / MARK, b"")
     for name in ("_config.yml", "_toc.yml"):
         put(destination / name, Path(name).read_bytes())
     for path in Path("book").rglob("*"):
@@ -176,6 +178,12 @@ def sync(
         _write_if_changed(source.with_suffix(".ipynb"), nbformat.writes(notebook).encode() + b"\n")
 
 
+def _home() -> dict[str, str]:
+    """A home folder for Snakemake's, Jupyter's and matplotlib's caches where the user has none that can be written to."""
+    home = Path(os.path.expanduser("~"))
+    return {} if home.is_dir() and os.access(home, os.W_OK) else {"HOME": str(Path("_build/.home").resolve())}
+
+
 @app.command()
 def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on to snakemake")] = None) -> None:
     """Run snakemake and say in one line what runs and what is left; its errors pass as they are.
@@ -185,7 +193,7 @@ def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on 
     import fcntl
 
     Path("_build").mkdir(exist_ok=True)
-    with Path("_build/.lock").open("w") as lock:
+    with Path("_build/.lock").open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -197,7 +205,7 @@ def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on 
         with warm_kernels(Path("_build/.kernels")) as variables:
             process = subprocess.Popen(
                 command,
-                env=os.environ | variables,
+                env=os.environ | variables | _home(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

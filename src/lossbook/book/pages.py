@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+import yaml
 
 from lossbook.papers.registry import PAPERS
+from lossbook.paths import in_project
 from lossbook.runs.fingerprint import fingerprint, imported, reachable
 
 RUN = Path("notebooks/run.md")
@@ -31,9 +33,21 @@ class CodeCell:
     tags: tuple[str, ...]
 
 
+def contents() -> list[str]:
+    """Everything in the table of contents, in its order, without suffixes: the front page first."""
+    return _files(yaml.safe_load(in_project("_toc.yml").read_text(encoding="utf-8")))
+
+
+def _files(entry: dict[str, Any]) -> list[str]:
+    """The front page or file of an entry, then those of its chapters or sections."""
+    own = [entry[key] for key in ("root", "file") if key in entry]
+    return own + [name for key in ("parts", "chapters", "sections") for part in entry.get(key, ()) for name in _files(part)]
+
+
 def pages() -> list[Path]:
-    """All notebooks that are pages, as their MyST sources."""
-    return sorted(path for path in Path("notebooks").rglob("*.md") if path != RUN and ".ipynb_checkpoints" not in path.parts)
+    """All notebooks of the table of contents, as their MyST sources; a file beside them is no page."""
+    sources = [Path(name).with_suffix(".md") for name in contents() if name.startswith("notebooks/")]
+    return [source for source in sources if source != RUN]
 
 
 def code_cells(source: Path) -> list[CodeCell]:

@@ -161,7 +161,7 @@ def run_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _source(paper: str, page: str) -> str:
-    return (project_root() / "notebooks" / paper / f"{page}.md").read_text()
+    return (project_root() / "notebooks" / paper / f"{page}.md").read_text(encoding="utf-8")
 
 
 def page_title(paper: str, page: str) -> str:

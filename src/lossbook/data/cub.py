@@ -13,7 +13,7 @@ from lossbook.data.photographs import BY_HAND, read_photographs, whole
 def _read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """``images.txt`` and ``image_class_labels.txt`` beside ``images/``."""
     names, classes = (
-        dict(line.split() for line in (folder / f"{name}.txt").read_text().splitlines())
+        dict(line.split() for line in (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines())
         for name in ("images", "image_class_labels")
     )
     return read_photographs([folder / "images" / name for name in names.values()], [int(classes[k]) - 1 for k in names])

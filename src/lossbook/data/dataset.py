@@ -88,7 +88,7 @@ class ImageData:
 
 def data_dir() -> Path:
     """Where downloaded data lies: ``LOSSBOOK_DATA``, else ``~/.cache/lossbook``."""
-    return Path(os.environ.get("LOSSBOOK_DATA") or Path.home() / ".cache" / "lossbook")
+    return Path(os.environ.get("LOSSBOOK_DATA") or "~/.cache/lossbook").expanduser()
 
 
 _downloads = ContextVar("downloads", default=True)

@@ -60,7 +60,7 @@ def read_pairs(folder: str | Path, size: int, gray: bool = False) -> ImagePairs:
         raise DataError(f"no {listing.name} in {folder}: expected a file with the columns {', '.join(COLUMNS)}")
     pictures: dict[str, Tensor] = {}
     rows = []
-    with listing.open(newline="") as file:
+    with listing.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise DataError(f"{listing}: expected the columns {', '.join(COLUMNS)}, got {', '.join(reader.fieldnames or ())}")

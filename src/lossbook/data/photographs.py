@@ -44,7 +44,7 @@ def read_list(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
     A list has one image per line, its path below the list's folder and its class: ``train/n01440764/x.JPEG 0``.
     """
-    lines = [line.rsplit(maxsplit=1) for line in path.read_text().splitlines() if line.strip()]
+    lines = [line.rsplit(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     return read_photographs([path.parent / name for name, _ in lines], [int(label) for _, label in lines])
 
 

@@ -12,7 +12,8 @@ from lossbook.data.photographs import BY_HAND, read_photographs, whole
 
 def _read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """``Ebay_train.txt`` and ``Ebay_test.txt`` beside the twelve folders."""
-    lines = [line.split() for part in ("train", "test") for line in (folder / f"Ebay_{part}.txt").read_text().splitlines()[1:]]
+    texts = [(folder / f"Ebay_{part}.txt").read_text(encoding="utf-8") for part in ("train", "test")]
+    lines = [line.split() for text in texts for line in text.splitlines()[1:]]
     return read_photographs([folder / path for *_, path in lines], [int(product) - 1 for _, product, *_ in lines])
 
 

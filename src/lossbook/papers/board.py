@@ -82,8 +82,11 @@ def entries_of(paper: Paper, results_dir: str | Path = "results", pages: Collect
         pages: check only the claims that these notebooks discuss; all of them by default.
 
     Raises:
+        FileNotFoundError: if there is no such folder.
         ValueError: if another folder than that of the evidence has a sample of a table's runs: it decides no claim.
     """
+    if not in_project(results_dir).is_dir():
+        raise FileNotFoundError(f"no folder of results {in_project(results_dir)}")
     frames = {tier: frame for tier in TIERS if (frame := results_of(paper.evidence, tier, results_dir)) is not None}
     if in_project(results_dir) != in_project("results"):
         for tier, frame in frames.items():

@@ -27,13 +27,22 @@ if TYPE_CHECKING:
     from lossbook.runs.train import RunResult
 
 
+def commit() -> str:
+    """The commit of the project's repository; "unknown" without git, without a repository, or inside that of something else."""
+    root = PACKAGE_DIR.resolve().parents[1]
+    try:
+        command = ["git", "-C", str(root), "rev-parse", "--show-toplevel", "--short=12", "HEAD"]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "unknown"
+    return lines[1] if Path(lines[0]).resolve() == root else "unknown"
+
+
 @functools.cache
 def provenance() -> dict[str, Any]:
     """Where a run was made: commit, versions, threads, processor."""
-    command = ["git", "-C", str(PACKAGE_DIR), "rev-parse", "--short=12", "HEAD"]
-    git = subprocess.run(command, capture_output=True, text=True, check=False)
     return {
-        "commit": git.stdout.strip() or "unknown",
+        "commit": commit(),
         "python": platform.python_version(),
         "torch": version("torch"),
         "lossbook": version("lossbook"),
@@ -96,7 +105,7 @@ class Store:
     def load(self, spec: RunSpec) -> dict[str, Any] | None:
         """The record of a spec made by the present code, or None."""
         try:
-            text = self.path(spec).read_text()
+            text = self.path(spec).read_text(encoding="utf-8")
             record = json.loads(text)
         except (FileNotFoundError, ValueError):  # not JSON, or not even text
             return None

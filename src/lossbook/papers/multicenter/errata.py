@@ -72,7 +72,7 @@ def eq10() -> Rows:
 def mixup() -> Rows:
     # Read, not imported: timm takes seconds to load.
     package = Path(importlib.util.find_spec("timm").origin).parent
-    tree = ast.parse((package / "data" / "mixup.py").read_text())
+    tree = ast.parse((package / "data" / "mixup.py").read_text(encoding="utf-8"))
     classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     start = next(node for node in classes["Mixup"].body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
     options = {argument.arg for argument in start.args.args}
