@@ -180,8 +180,11 @@ def sync(
 
 def _home() -> dict[str, str]:
     """A home folder for Snakemake's, Jupyter's and matplotlib's caches where the user has none that can be written to."""
-    home = Path(os.path.expanduser("~"))
-    return {} if home.is_dir() and os.access(home, os.W_OK) else {"HOME": str(Path("_build/.home").resolve())}
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without one
+        home = Path()
+    return {} if home.is_absolute() and os.access(home, os.W_OK) else {"HOME": str(Path("_build/.home").resolve())}
 
 
 @app.command()
