@@ -38,6 +38,30 @@ def _family_legend(axis: Axes, **arguments: object) -> None:
     axis.figure.legend(**({"loc": "outside lower center", "ncols": 4} | arguments))
 
 
+def idea(classes: pd.DataFrame, histogram: pd.DataFrame, losses: tuple[str, str]) -> None:
+    """Drawn: the interval of thresholds of six images, and one threshold for all.  Measured, for two losses: how many images have
+    this positive metric and this largest negative one, with the learned threshold."""
+    figure, (drawn, *measured) = plt.subplots(1, 3, figsize=(7.2, 2.5))
+    negative, positive = np.array([0.5, -0.8, 0.1, 1.3, -0.4, 0.9]), np.array([2.3, 0.7, 2.8, 3.4, 1.9, 2.0])
+    rows = np.arange(len(negative))
+    drawn.hlines(rows, negative, positive, color="0.6", linewidth=2)
+    drawn.plot(negative, rows, "o", color=NEGATIVE, markersize=5)
+    drawn.plot(positive, rows, "o", color=POSITIVE, markersize=5)
+    drawn.plot((negative + positive) / 2, rows, "|", color="black", markersize=9)
+    drawn.axvline(1.1, color="black", linestyle="--", linewidth=1.3)
+    drawn.set(title="six images, one threshold", xlabel="metric", yticks=[], xticks=[])
+    for axis, loss in zip(measured, losses, strict=True):
+        counts = histogram[histogram["objective"] == loss]
+        width = counts["right"] - counts["left"]
+        for column, color, label in (("negative", NEGATIVE, "largest negative"), ("positive", POSITIVE, "positive")):
+            axis.bar(counts["left"], counts[column], width, align="edge", color=color, alpha=0.55, linewidth=0, label=label)
+        threshold = float(classes.loc[classes["objective"] == loss, "bias_threshold"].iloc[0])
+        axis.axvline(threshold, color="black", linestyle="--", linewidth=1.3, label="threshold")
+        axis.set(title=f"measured: {loss}", xlabel="metric without bias", yticks=[])
+    measured[0].set_ylabel("images")
+    figure.legend(*measured[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+
+
 def gaps(published: pd.DataFrame, results: pd.DataFrame) -> None:
     """From A_Uni (square) to A_SW (ring) of every loss: one column of panels per backbone, published above, ours below."""
     losses = list(dict.fromkeys(results["objective"]))
