@@ -63,10 +63,27 @@ def narrower_overlap() -> Printed:
     return printed_all(pd.DataFrame(falls), unit=Unit.PERCENT, note="narrower ({})")
 
 
-def bce_nu_over_soft_nu(metric: str) -> Printed:
+def lower_deviations() -> Printed:
+    """Fig. 2: the deviations over the classes, ResNet50."""
+    rows = published(EVIDENCE, "fig-2").pivot(index="loss", columns="metric", values="std")
+    falls = {
+        f"{end.replace('_', ' ')}, bce-{head}": [100 * (1 - rows.loc[f"bce-{head}", end] / rows.loc[f"soft-{head}", end])]
+        for head in ("u", "nu")
+        for end in ("min_positive", "max_negative")
+    }
+    return printed_all(pd.DataFrame(falls), unit=Unit.PERCENT, note="less ({})")
+
+
+def bce_nu_over_soft_nu(metric: str, bound: float = 0.0) -> Printed:
     """Tables III and S.I, from 32 to 192."""
     bce, softmax = (_column(table, metric, "gamma").loc[32:192] for table in ("III", "S.I"))
-    return printed_all((bce - softmax).to_frame().T, note="at the scale {:g}")
+    return printed_all((bce - softmax).to_frame().T, bound, note="at the scale {:g}")
+
+
+def softmax_is_steadier() -> Printed:
+    """Tables III and S.I: the range of A_SW over all 25 scales."""
+    bce, softmax = (np.ptp(_column(table, "A_SW", "gamma")) for table in ("III", "S.I"))
+    return printed(np.array([bce - softmax]))
 
 
 def best_is_bce_nu() -> Printed:
@@ -92,9 +109,9 @@ def softmax_prefers_small_scale() -> Printed:
     return printed(np.array([scales[[4, 8]].mean() - scales[[64, 128]].mean()]))
 
 
-def softmaxed_gain() -> Printed:
+def softmaxed_gain(metric: str) -> Printed:
     """Tables S.II-S.VII against II and V-IX."""
-    gains = [_losses(after, "A_Uni") - _losses(before, "A_Uni") for before, after in _WITH_SOFTMAX.items()]
+    gains = [_losses(after, metric) - _losses(before, metric) for before, after in _WITH_SOFTMAX.items()]
     return printed(pd.concat(gains).mean(axis=1))
 
 

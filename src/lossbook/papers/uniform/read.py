@@ -28,6 +28,8 @@ EVIDENCE = Evidence(
         "overlap_positive_min_mean": "min +",
         "overlap_negative_max_mean": "max −",
         "overlap_width": "width",
+        "overlap_positive_min_std": "min +",
+        "overlap_negative_max_std": "max −",
         "rejection_train": "t train",
         "rejection_95": "t 95 %",
         "rejection_learned": "t learned",
