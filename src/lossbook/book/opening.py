@@ -29,7 +29,7 @@ class Sentence:
         text: the sentence, in our words.
         source: section, table, figure or proposition.
         claims: the claims that decide it: what sets each apart from the others (empty for a single one) -> its id.
-        proof: page and anchor of a proof of the sentence, ``"03-corollary-1.html#uniform-cor-threshold"``; empty without one.
+        proof: page and anchor of a proof of the sentence, ``"03-corollary-1.html#uniform-cor-1"``; empty without one.
     """
 
     text: str
