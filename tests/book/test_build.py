@@ -38,6 +38,7 @@ def page(tmp_path, monkeypatch):
     path = Path("notebooks/paper/01-page.md")
     path.parent.mkdir(parents=True)
     path.write_text(PAGE)
+    Path("_toc.yml").write_text("root: notebooks/paper/01-page\n")
     return path
 
 
@@ -93,6 +94,60 @@ def test_sync_refuses_a_place_without_a_page(page):
     for place in ("notebooks/papre", page.with_suffix(".ipynb")):
         with pytest.raises(typer.BadParameter, match=f"no page in {place}; expected a folder"):
             book.sync([page, Path(place)])
+
+
+@pytest.fixture
+def synced(page, monkeypatch):
+    """A page and its notebook in step; every execution prints the factor's triple."""
+
+    def run(source, output, parameters):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        notebook = jupytext.read(source)
+        notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text="6\n")]
+        nbformat.write(notebook, output)
+
+    monkeypatch.setattr(book, "execute", run)
+    monkeypatch.setattr(book, "page_state", lambda source: "same")
+    book.sync([page])
+    return page
+
+
+def _edit(path, **sources):
+    notebook = nbformat.read(path, 4)
+    for number, text in sources.items():
+        notebook.cells[int(number[1:])].source = text
+    nbformat.write(notebook, path)
+
+
+def test_an_edit_of_the_notebook_alone_is_taken_over(synced):
+    notebook = synced.with_suffix(".ipynb")
+    _edit(notebook, c2="Prose from the notebook.")
+    book.sync([synced])
+    assert "Prose from the notebook." in synced.read_text()
+    assert "Prose from the notebook." in notebook.read_text()
+    assert jupytext.read(synced).cells[1].metadata["tags"] == ["parameters"]
+    before = synced.read_bytes(), notebook.read_bytes()
+    book.sync([synced])
+    assert (synced.read_bytes(), notebook.read_bytes()) == before
+
+
+def test_edits_of_both_files_are_refused(synced):
+    notebook = synced.with_suffix(".ipynb")
+    _edit(notebook, c2="Prose from the notebook.")
+    synced.write_text(PAGE.replace("Prose.", "Prose from the source."))
+    with pytest.raises(RuntimeError, match="were both edited"):
+        book.sync([synced])
+    assert "Prose from the notebook." in notebook.read_text()
+    assert "Prose from the source." in synced.read_text()
+
+
+def test_cleared_outputs_come_back(synced):
+    path = synced.with_suffix(".ipynb")
+    notebook = nbformat.read(path, 4)
+    notebook.cells[-1].outputs = []
+    nbformat.write(notebook, path)
+    book.sync([synced])
+    assert nbformat.read(path, 4).cells[-1].outputs[0].text == "6\n"
 
 
 def test_sync_executes_a_page_again_only_when_its_state_changes(page, monkeypatch):

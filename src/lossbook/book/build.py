@@ -24,6 +24,7 @@ import typer
 from lossbook.book.kernels import warm_kernels
 from lossbook.book.only_staged import MARK
 from lossbook.book.pages import RESULTS_DIR, RUN, page_state, pages, parameters
+from lossbook.book.pairs import outputs_of, take_over, text_of
 from lossbook.book.snakemake_output import show_progress
 from lossbook.papers.registry import get_paper, jobs
 
@@ -155,26 +156,29 @@ def sync(
     places: Annotated[list[Path] | None, typer.Argument(help="pages (.md) or folders of them; all by default")] = None,
     force: Annotated[bool, typer.Option(help="execute them all, as where another version of a library prints otherwise")] = False,
 ) -> None:
-    """Bring every .ipynb in step with its .md source: text always, outputs where anything changed that they depend on.
+    """Bring every .ipynb in step with its .md source: text always, outputs where anything changed that they depend on, or where
+    they were cleared.
 
-    Pages are executed against the committed reference results, so that nbval compares like with like.
+    What was edited in the .ipynb alone is taken over into the .md.  Pages are executed against the committed reference results,
+    so that nbval compares like with like.
     """
     places, sources = places or [Path("notebooks")], [RUN, *pages()]
     for place in places:
         if not any(source.is_relative_to(place) for source in sources):
             raise typer.BadParameter(f"no page in {place}; expected a folder below notebooks, or the .md file of a page")
     for source in (source for source in sources if any(source.is_relative_to(place) for place in places)):
-        target, executed = (
-            source.with_suffix(".ipynb"),
-            Path("_build/sync") / source.relative_to("notebooks").with_suffix(".ipynb"),
-        )
-        state = {"state": page_state(source)}
-        if force or not target.is_file() or _read(target).metadata.get(_STATE) != state:
+        target = source.with_suffix(".ipynb")
+        committed = _read(target) if target.is_file() else None
+        left = committed.metadata.get(_STATE, {}) if committed else {}
+        if committed and take_over(source, committed, left.get("text", "")):
+            print(f"{target} was edited: {source} has its text now", flush=True)
+        state = page_state(source)
+        if force or not committed or left.get("state") != state or left.get("outputs") != outputs_of(committed):
             print(f"execute {source}", flush=True)
-            execute(source, executed, {})
-            target = executed
+            target = Path("_build/sync") / source.relative_to("notebooks").with_suffix(".ipynb")
+            execute(source, target, {})
         notebook = merge(source, target)
-        notebook.metadata[_STATE] = state
+        notebook.metadata[_STATE] = {"state": state, "text": text_of(notebook), "outputs": outputs_of(notebook)}
         _write_if_changed(source.with_suffix(".ipynb"), nbformat.writes(notebook).encode() + b"\n")
 
 

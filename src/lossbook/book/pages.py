@@ -17,7 +17,6 @@ import jupytext
 import yaml
 
 from lossbook.papers.registry import PAPERS
-from lossbook.paths import in_project
 from lossbook.runs.fingerprint import fingerprint, imported, reachable
 
 RUN = Path("notebooks/run.md")
@@ -35,7 +34,7 @@ class CodeCell:
 
 def contents() -> list[str]:
     """Everything in the table of contents, in its order, without suffixes: the front page first."""
-    return _files(yaml.safe_load(in_project("_toc.yml").read_text(encoding="utf-8")))
+    return _files(yaml.safe_load(Path("_toc.yml").read_text(encoding="utf-8")))
 
 
 def _files(entry: dict[str, Any]) -> list[str]:
