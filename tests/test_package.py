@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -167,6 +168,7 @@ def test_all_holds_every_extra():
 
 def test_the_version_is_the_same_everywhere():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == lossbook.__version__
+    assert json.loads((ROOT / ".zenodo.json").read_text())["version"] == lossbook.__version__
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == lossbook.__version__
 

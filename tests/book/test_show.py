@@ -1,5 +1,6 @@
 """Tables and checks of the pages."""
 
+import math
 import re
 from dataclasses import replace
 from itertools import product
@@ -138,6 +139,23 @@ def test_the_claims_of_a_page_show_every_tier_and_the_printed_numbers():
     contradicted = cells["A normalised head makes BCE less sensitive to the start of its bias (bce-d against bce-nd)."]
     assert "does not hold" in contradicted[1]
     assert contradicted[3] == "–"  # no runs of Table X at this tier
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        (Verdict(None, 0.5, -0.5, 1.5, 20), "0.50 points short, about 80 seeds"),
+        (Verdict(None, -0.5, -1.5, 0.5, 20), "0.50 points short, about 80 seeds"),
+        (Verdict(None, 2.1, 1.5, 2.7, 20, bound=2.0), "0.50 points short, about 720 seeds"),
+        (Verdict(None, 1.9, 0.9, 2.9, 20, bound=2.0, above=False), "0.90 points short, more than 1000 seeds"),
+        (Verdict(None, 0.0, -0.5, 0.5, 20), ""),  # no direction yet
+        (Verdict(None, 0.5, -math.inf, math.inf, 16, failed=4), ""),
+        (Verdict(True, 1.0, 0.5, 1.5, 20), ""),
+    ],
+)
+def test_an_undecided_verdict_says_what_it_lacks(verdict, text):
+    assert show.missing_text(verdict) == text
+    assert text in show.verdict_text(verdict)
 
 
 def test_a_cell_names_failed_seeds_and_proofs():

@@ -266,10 +266,26 @@ def printed_cell(claim: Claim) -> str:
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """The word, and below it the effect and the seeds behind it, those that failed too."""
+    """The word, and below it the effect, the seeds behind it, those that failed too, and what an undecided one lacks."""
     slug = verdict.word.replace(" ", "-")
-    fine = f'<span class="fine">{seeds_text(verdict)}</span>'
+    fine = f'<span class="fine">{"; ".join(filter(None, (seeds_text(verdict), missing_text(verdict))))}</span>'
     return f'<span class="verdict-{slug}">{verdict.word}</span><br>{effect_text(verdict)} {fine}'
+
+
+def missing_text(verdict: Verdict) -> str:
+    """How far an undecided verdict's interval is from deciding, and how many seeds would decide an effect of this size, as the
+    interval shrinks with the root of their number; empty for a decided one and for one that failed runs leave open.
+
+    Example:
+        >>> missing_text(Verdict(None, effect=0.5, low=-0.5, high=1.5, seeds=20))
+        '0.50 points short, about 80 seeds'
+    """
+    if verdict.reproduced is not None or math.isinf(verdict.high) or not verdict.margin:
+        return ""
+    beyond = abs(verdict.effect - verdict.bound)
+    short = f"{beyond / abs(verdict.margin) - beyond:.2f} {verdict.unit} short"
+    needed = int(float(f"{verdict.seeds / verdict.margin**2:.2g}"))
+    return f"{short}, about {needed} seeds" if needed <= 1000 else f"{short}, more than 1000 seeds"
 
 
 def seeds_text(verdict: Verdict) -> str:
