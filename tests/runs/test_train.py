@@ -71,6 +71,14 @@ def test_a_run_that_explodes_says_so_and_is_measured():
     assert [exploded(0.5, 9.0), exploded(0.5, 11.0), exploded(3.0, 11.0), exploded(1.0, math.inf)] == [False, True, False, False]
 
 
+def test_a_bounded_term_that_joins_later_is_no_explosion():
+    strong = TINY.replace(objective="bce3s", objective_args={"lambda_ss": 10.0})
+    result = train(strong)
+    assert result.curves["train_loss"][1] > 10 * result.curves["train_loss"][0]
+    assert result.metrics["exploded"] == 0
+    assert train(strong.replace(optimizer="adam", lr=30.0)).metrics["exploded"] == 1
+
+
 def test_some_classes_and_the_unknown_rest():
     result = train(TINY.replace(classes=(1, 3, 5), suites=("uniformity", "rejection")))
     assert 0 <= result.metrics["rejection_train"] <= 1

@@ -12,7 +12,7 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -61,6 +61,12 @@ def exploded(first: float, last: float) -> bool:
     """Is the mean loss of the last epoch more than ten times the loss of the first batch, before any step (or than 1, where
     that is less)?"""
     return math.isfinite(last) and last > 10 * max(first, 1.0)
+
+
+def _compared(losses: Mapping[str, Any]) -> str:
+    """The name of the loss that tells whether a run has exploded: the joint term of an objective that measures one, because
+    its other terms are bounded and need not be there from the first batch."""
+    return "joint_loss" if "joint_loss" in losses else "train_loss"
 
 
 class Classifier(nn.Module):
@@ -186,7 +192,7 @@ def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]])
             _append(curves, found)
             last_loss = curves["train_loss"][-1]
             diverged = not (math.isfinite(last_loss) and _finite(backbone, objective, data.train.images, spec, fabric.device))
-            grown = exploded(first_loss, last_loss)
+            grown = exploded(first_loss, found[_compared(found)][-1])
             if diverged:
                 break
         metrics = {"diverged": float(diverged), "exploded": float(grown)}
@@ -214,8 +220,8 @@ def _fit(
     spec: RunSpec,
     measure: Callable[[], dict[str, float]],
 ) -> tuple[float, dict[str, list[float]]]:
-    """The epochs of a phase: loss of the first batch, and curves.  Stops at the end of the first epoch whose mean loss is not
-    finite.
+    """The epochs of a phase: loss of the first batch (:func:`_compared`), and curves.  Stops at the end of the first epoch
+    whose mean loss is not finite.
 
     ``measure()`` is called every ``spec.evaluate_every`` epochs.  Of several processes only the first calls it, and the
     others wait for it at the next batch.
@@ -249,11 +255,13 @@ def _fit(
                 objective.after_step()
             scheduler.step()
             values = torch.stack([loss, correct, *objective.measured.values()]).detach().float()
-            first = values[0] if first is None else first
+            first = values if first is None else first
             sums = values if sums is None else sums + values
             seen, steps = seen + len(labels), steps + 1
         loss_sum, correct_sum, *measured = sums.tolist()
-        first_loss = first.item() if epoch == 0 else first_loss
+        if epoch == 0:
+            began = dict(zip(("train_loss", "right", *objective.measured), first.tolist(), strict=True))
+            first_loss = began[_compared(began)]
         curves["train_loss"].append(loss_sum / steps)
         curves["train_accuracy"].append(correct_sum / seen)
         for name, total in zip(objective.measured, measured, strict=True):
