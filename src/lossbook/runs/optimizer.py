@@ -26,8 +26,12 @@ def create_optimizer(
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     if spec.optimizer not in kinds:
         raise ValueError(f"unknown optimizer {spec.optimizer!r}; expected one of {', '.join(kinds)}")
-    momentum = {"momentum": spec.momentum, "nesterov": spec.momentum > 0} if spec.optimizer == "sgd" else {}
-    optimizer = kinds[spec.optimizer](groups, lr=spec.lr, foreach=True, **momentum, **spec.optimizer_args)
+    # A fused step takes a tenth less of a small run; SGD keeps the arithmetic that the committed evidence was made with.
+    if spec.optimizer == "sgd":
+        kind_args = {"foreach": True, "momentum": spec.momentum, "nesterov": spec.momentum > 0}
+    else:
+        kind_args = {"fused": True}
+    optimizer = kinds[spec.optimizer](groups, lr=spec.lr, **kind_args, **spec.optimizer_args)
     warmup = spec.warmup_epochs * steps_per_epoch
     total = spec.epochs * steps_per_epoch
 
