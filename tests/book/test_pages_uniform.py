@@ -9,7 +9,13 @@ import pytest
 from lossbook.paths import project_root
 
 PAGES = [
-    *("uniform/05-imagenet", "uniform/06-scale", "uniform/07-fine-grained", "uniform/08-bias-initialisation"),
+    *(
+        "uniform/04-twelve-losses",
+        "uniform/05-imagenet",
+        "uniform/06-scale",
+        "uniform/07-fine-grained",
+        "uniform/08-bias-initialisation",
+    ),
     *("uniform/09-open-set", "standard/02-five-papers", "standard/03-unknown"),
 ]
 

@@ -104,12 +104,13 @@ def test_effects_say_of_what_they_are():
     [
         ("uniform-scale-far", 69.84 - 49.49),
         ("uniform-softmax-steadier", (77.61 - 0.10) - (77.40 - 49.00)),
+        ("uniform-small-data", 8.02),  # linear heads; cosine heads have 8.41
         ("uniform-concentrated", 100 * (1 - 1.11 / 1.96)),
     ],
 )
 def test_the_paper_prints_what_it_says(claim, effect):
     found = BY_ID[claim].printed()
-    assert found.effect == pytest.approx(effect)
+    assert found.effect == pytest.approx(effect, abs=0.005)
     assert found.holds
 
 
