@@ -10,6 +10,7 @@ from lossbook.paths import project_root
 
 PAGES = [
     *(
+        "uniform/00-in-short",
         "uniform/04-twelve-losses",
         "uniform/05-imagenet",
         "uniform/06-scale",
