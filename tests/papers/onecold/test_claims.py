@@ -32,6 +32,7 @@ def shifted(metric, objective, amount, table):
         ("onecold-oscr", "oscr", "ce+occe", "3"),
         ("onecold-auroc", "auroc_msp", "ce+occe", "3"),
         ("onecold-open-error", "error", "soft-d", "3"),
+        ("onecold-dual-occe-error", "error", "soft-d", "3"),
         ("onecold-dual-occe", "oscr_occe", "ce+occe-dual", "3"),
         ("onecold-dual-occe-auroc", "auroc_msp_occe", "ce+occe-dual", "3"),
         ("onecold-dual-ce", "oscr_ce", "ce+occe-dual", "3"),
@@ -76,6 +77,36 @@ def test_almost_all_bears_one_baseline_that_loses_and_not_two():
     for losing, word in ((1, "reproduced"), (2, "not reproduced")):
         frame.loc[table & (frame["objective"] == gaining[losing]), "error"] += 0.3
         assert claim.check(frame).word == word
+
+
+@pytest.mark.parametrize(
+    ("better", "word", "rival"), [("label-smoothing", "not reproduced", "label smoothing"), ("", "reproduced", "RCE")]
+)
+def test_rivals_are_rce_and_label_smoothing(better, word, rival):
+    """One rival with less error is enough to say no; otherwise the nearer one is named."""
+    frame = reference()
+    table = frame["table"] == "1"
+    frame.loc[table, "error"] = 0.05 + 1e-4 * frame.loc[table, "seed"]
+    for loss, more in (("occe", 0.01), ("label-smoothing", 0.02), (better, -0.03)):
+        frame.loc[table & (frame["objective"] == loss), "error"] += more + 1e-5 * frame["seed"]
+    found = CLAIMS["onecold-rivals"].check(frame)
+    assert found.word == word
+    assert found.note == f"less error than {rival}"
+    assert found.effect == pytest.approx(-1 if better else 1, abs=0.05)
+
+
+def test_every_data_set_by_itself_is_more_than_their_mean():
+    frame = reference()
+    rows = (frame["table"] == "5") & frame["objective"].isin(["soft-d", "ce+occe"])
+    frame.loc[rows, "error"] = 0.05 + 1e-5 * frame.loc[rows, "seed"]
+    for name, gain in (("mnist5k", -0.01), ("digits", 0.03)):
+        gaining = rows & (frame["objective"] == "ce+occe") & (frame["dataset"] == name)
+        frame.loc[gaining, "error"] -= gain + 1e-5 * frame["seed"]
+    mean, every = (CLAIMS[f"onecold-uniform{end}"].check(frame) for end in ("", "-all"))
+    assert (mean.word, every.word) == ("reproduced", "not reproduced")
+    assert mean.effect == pytest.approx(1, abs=0.05)
+    assert every.effect == pytest.approx(-1, abs=0.05)
+    assert every.note.endswith("mnist5k")
 
 
 def test_gamma_claims_compare_zero_with_ten():
@@ -179,3 +210,22 @@ def test_claims_about_rce_read_their_own_case(claim, classes, longer, effect, wo
 
 def test_every_claim_says_another_thing():
     assert len(CLAIMS) == len(claims.CLAIMS) == len({claim.statement for claim in claims.CLAIMS})
+
+
+@pytest.mark.parametrize(
+    ("claim", "effect", "cases"),
+    [
+        (
+            "onecold-rivals",
+            (23.26 + 29.26 + 23.59 + 36.98 + 39.10 + 38.06 - 23.92 - 28.83 - 24.19 - 35.61 - 38.79 - 36.49) / 6,
+            12,
+        ),
+        ("onecold-uniform-all", 0.40 - 0.38, 4),
+        ("onecold-dual-occe-error", (8.04 - 7.11 + 14.41 - 13.61 + 28.41 - 27.88) / 3, 3),
+        ("onecold-ood-accuracy", (77.48 - 76.83 + 85.05 - 84.28) / 2, 2),
+    ],
+)
+def test_printed_effects_longhand(claim, effect, cases):
+    found = CLAIMS[claim].printed()
+    assert found.effect == pytest.approx(effect, abs=1e-9)
+    assert found.cases == cases and found.holds

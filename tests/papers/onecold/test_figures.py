@@ -12,7 +12,7 @@ import torch
 from matplotlib.colors import to_rgb
 from scipy import stats
 
-from lossbook.papers.onecold import figures
+from lossbook.papers.onecold import figures, pipeline
 from lossbook.papers.onecold import theory_figures as theory
 from lossbook.papers.onecold.read import EVIDENCE, baseline_errors, ood_changes
 from lossbook.papers.results import load_results
@@ -30,6 +30,17 @@ def lines(axis):
 
 
 # Theory ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_picture_has_both_distributions_and_their_targets():
+    pipeline.unified([2.0, 0.0, -1.0], ["cat", "dog", "car"], label=0)
+    logits, ce, occe = plt.gcf().axes
+    e = math.e
+    np.testing.assert_allclose([bar.get_height() for bar in logits.patches], [2, 0, -1])
+    np.testing.assert_allclose([bar.get_height() for bar in ce.patches], np.array([e**2, 1, 1 / e]) / (e**2 + 1 + 1 / e))
+    np.testing.assert_allclose([bar.get_height() for bar in occe.patches], np.array([e**-2, 1, e]) / (e**-2 + 1 + e))
+    np.testing.assert_allclose(lines(ce)["target"].get_ydata(), [1, 0, 0])
+    np.testing.assert_allclose(lines(occe)["target"].get_ydata(), [0, 0.5, 0.5])
 
 
 def test_a_place_has_the_colours_of_its_anti_classes():

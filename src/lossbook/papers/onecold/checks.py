@@ -23,6 +23,8 @@ COMPETITIVE = 1.0
 ALMOST_ALL, MOST = 8, 6
 ALMOST_ALL_NOTE, MOST_NOTE = "less error, the eighth of nine: {}", "of AUROC, the sixth of ten scores: {}"
 ALL_SETS_NOTE = "of AUROC, mean of ten scores, against {}"
+RIVALS = {"RCE": "occe", "label smoothing": "label-smoothing"}
+RIVALS_NOTE, EVERYWHERE_NOTE = "less error than {}", "less error, {}"
 _TEN, _THREE = (), (0, 1, 2)
 
 
@@ -42,6 +44,12 @@ def lower_train_accuracy(results: pd.DataFrame) -> Verdict:
     }
     mean = pd.DataFrame(losses).mean(axis=1, skipna=False)
     return decide(mean, note="less training accuracy, mean of nine baselines")
+
+
+def lower_than_rivals(results: pd.DataFrame) -> Verdict:
+    """CE + OCCE against the losses that its section on related work names."""
+    errors = {name: -of_loss(results, "1", loss, "error") for name, loss in RIVALS.items()}
+    return decide_best(-of_loss(results, "1", "ce+occe", "error"), errors, note=RIVALS_NOTE)
 
 
 def rce_behind(results: pd.DataFrame) -> Verdict:
@@ -152,6 +160,16 @@ def less_error(table: str, loss: str, control: str, **columns: float) -> Check:
         return decide(gain, note="less error")
 
     return check
+
+
+def less_error_everywhere(results: pd.DataFrame) -> Verdict:
+    """Table 5: the uniform target on every data set by itself."""
+    sets = rows_of(results, "5")["dataset"].unique()
+    gains = {
+        name: of_loss(results, "5", "soft-d", "error", dataset=name) - of_loss(results, "5", "ce+occe", "error", dataset=name)
+        for name in sets
+    }
+    return decide_all(pd.DataFrame(gains), note=EVERYWHERE_NOTE)
 
 
 def open_set_gain(metric: str, loss: str, prediction: str) -> Check:

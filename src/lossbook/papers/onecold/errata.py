@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch.nn.functional import cross_entropy
 
-from lossbook.losses.onecold import anti_class_probabilities, one_cold_cross_entropy
-from lossbook.metrics.collapse import fisher_ratio
+from lossbook.losses.onecold import anti_class_probabilities, class_weights, one_cold_cross_entropy
+from lossbook.metrics.collapse import fisher_ratio, nc1
 from lossbook.papers.erratum import Erratum, Rows, holds
+from lossbook.papers.onecold.codes import poles_right, simplex_right
 from lossbook.papers.onecold.read import EVIDENCE
 from lossbook.papers.results import load_results, published
 
@@ -29,6 +32,80 @@ def fisher() -> Rows:
         optimizer.step()
     end = fisher_ratio(x.detach(), labels)
     return [holds("free features under uniform OCCE: tr(S_B) / tr(S_W) grows at least tenfold", end > 10 * start)]
+
+
+def best_code() -> Rows:
+    rows = []
+    for classes, energy, simplex, poles in ((10, 0.01, 0.1172, 0.1178), (100, 0.1, 0.0213, 0.0247), (10, 1.0, 0.3583, 0.2473)):
+        case = f"{classes} classes, E = {energy:g}: decided right with the probability"
+        rows += [
+            (f"{case} {simplex} with a simplex", abs(simplex_right(classes, energy) - simplex), 5e-5),
+            (f"{case} {poles} with two poles", abs(poles_right(classes, energy) - poles), 5e-5),
+        ]
+    little = {n: poles_right(n, 1e-4) - simplex_right(n, 1e-4) for n in (6, 7)}
+    return [*rows, holds("E = 0.0001: the simplex is better with six classes, the poles with seven", little[6] < 0 < little[7])]
+
+
+def similarity() -> Rows:
+    """A cat whose second largest logit is that of the dog."""
+    logits = torch.tensor([[3.0, 1.0, -1.0]], dtype=torch.float64)
+    averages = torch.cat([anti_class_probabilities(logits), torch.ones(2, 3, dtype=torch.float64)])
+    cat = class_weights(averages)[0]
+    longhand = [0.0, math.exp(-1) / (math.exp(-1) + math.exp(1)), math.exp(1) / (math.exp(-1) + math.exp(1))]
+    return [
+        (
+            "logits 3, 1, −1 of cat, dog, car: the row of C longhand",
+            float((cat - torch.tensor(longhand, dtype=torch.float64)).abs().max()),
+            1e-12,
+        ),
+        holds("the dog, which the cat is likelier to be, has the smaller entry", bool(cat[1] < cat[2])),
+    ]
+
+
+def equal_activations() -> Rows:
+    """Features along their class vector, of different lengths, with any part that the classifier does not see."""
+    n, rng = 4, torch.Generator().manual_seed(0)
+    W = torch.cat([torch.eye(n, dtype=torch.float64) - 1 / n, torch.zeros(n, 3, dtype=torch.float64)], 1)
+    labels = torch.arange(80) % n
+    lengths = 20 + 40 * torch.rand(80, 1, generator=rng, dtype=torch.float64)
+    unseen = torch.cat([torch.zeros(80, n), 30 * torch.randn(80, 3, generator=rng)], 1).double()
+    x = lengths * W[labels] + unseen
+    logits = x @ W.T
+    others = logits.masked_fill(torch.nn.functional.one_hot(labels).bool(), math.nan)
+    spread = max(float(row[~row.isnan()].std()) for row in others)
+    return [
+        ("every sample's complementary activations are equal", spread, 1e-12),
+        ("one-cold cross entropy at its bound log 3", float(one_cold_cross_entropy(logits, labels)) - math.log(3), 1e-7),
+        holds("and the features have not collapsed: NC1 above 0.1", nc1(x, labels) > 0.1),
+    ]
+
+
+def rivals() -> Rows:
+    errors = published(EVIDENCE, "1").pivot(index=["dataset", "model"], columns="loss", values="value")
+    worse = errors.index[errors["ce+occe"] > errors["label-smoothing"]].tolist()
+    return [
+        holds(
+            "Table 1: CE + OCCE has a lower error than RCE in all six columns", bool((errors["ce+occe"] < errors["occe"]).all())
+        ),
+        holds(
+            "but a higher one than LSCE in two: ResNet-18 and DenseNet-121 on CIFAR-100",
+            worse == [("cifar100", "densenet121"), ("cifar100", "resnet18v2")],
+        ),
+        holds(
+            "LSCE + OCCE is lower than both in all six",
+            bool((errors["label-smoothing+occe"] < errors[["occe", "label-smoothing"]].min(axis=1)).all()),
+        ),
+    ]
+
+
+def competitive() -> Rows:
+    rows = published(EVIDENCE, "1").query("dataset == 'cifar100' and model == 'resnet18v2'").set_index("loss")["value"]
+    digits = published(EVIDENCE, "5").query("dataset == 'mnist'").set_index("loss")["value"]
+    return [
+        ("Table 1, first column: RCE is 0.21 points behind CE", abs(rows["occe"] - rows["soft-d"] - 0.21), 1e-9),
+        holds("and ahead of CCE and FL", bool(rows["occe"] < rows[["cce", "focal"]].min())),
+        ("Table 5, MNIST: RCE and CE have the same error", abs(digits["occe"] - digits["soft-d"]), 0.0),
+    ]
 
 
 def bars() -> Rows:
@@ -139,6 +216,11 @@ ERRATA = (
     Erratum("onecold", "learning-rate", "Sec. 3.2", "misprint", learning_rate),
     Erratum("onecold", "shares", "Sec. 3.1, caption of Fig. 5", "misprint", shares),
     Erratum("onecold", "limits", "Secs. 2.3 and A.2", "statement", limits),
+    Erratum("onecold", "best-code", "Appendix A.1.2", "statement", best_code),
+    Erratum("onecold", "similarity", "Appendix A.1.1", "statement", similarity),
+    Erratum("onecold", "equal-activations", "Appendix A.3", "statement", equal_activations),
+    Erratum("onecold", "competitive", "Sec. 3.2, Table 1", "statement", competitive),
+    Erratum("onecold", "rivals", "Sec. 4, Table 1", "statement", rivals),
     Erratum("onecold", "ce-spread", "Tables 1 and 5", "misprint", ce_spread),
     Erratum("onecold", "rank", "Appendix A.5", "reading", rank),
 )
