@@ -31,7 +31,7 @@ def unified(logits: Sequence[float], names: Sequence[str], label: int) -> None:
     z, own = np.asarray(logits, dtype=float), np.arange(len(names)) == label
     colors = [PALETTE[1] if mine else PALETTE[0] for mine in own]
     places, layout = [["z", "ce"], ["z", "occe"]], ConstrainedLayoutEngine(wspace=0.14)
-    figure, axes = plt.subplot_mosaic(places, figsize=(7.2, 4.2), width_ratios=[1, 1.3], layout=layout)
+    figure, axes = plt.subplot_mosaic(places, figsize=(7.2, 3.3), width_ratios=[1, 1.3], layout=layout)
     axes["z"].bar(names, z, color=colors)
     axes["z"].axhline(0, color="0.3", linewidth=0.8)
     axes["z"].set_title("logits z of one sample")
@@ -43,8 +43,17 @@ def unified(logits: Sequence[float], names: Sequence[str], label: int) -> None:
         axes[key].bar(names, softmax(activations), color=colors)
         axes[key].plot(range(len(names)), target, "o", color="0.15", markerfacecolor="none", markersize=9, label="target")
         axes[key].set(title=title, ylim=(-0.06, 1.1))
-        ends = {"xyA": (1.02, height), "axesA": axes["z"], "xyB": (-0.14, 0.5), "axesB": axes[key]}
-        figure.add_artist(ConnectionPatch(coordsA="axes fraction", coordsB="axes fraction", arrowstyle="->", color="0.3", **ends))
+        arrow = ConnectionPatch(
+            xyA=(1.02, height),
+            xyB=(-0.14, 0.5),
+            coordsA="axes fraction",
+            coordsB="axes fraction",
+            axesA=axes["z"],
+            axesB=axes[key],
+            arrowstyle="->",
+            color="0.3",
+        )
+        figure.add_artist(arrow)
     axes["ce"].legend(loc="upper right")
     for axis in axes.values():
         axis.grid(visible=False, axis="x")
