@@ -42,7 +42,7 @@ def unified(logits: Sequence[float], names: Sequence[str], label: int) -> None:
     for key, (activations, target, height, title) in panels.items():
         axes[key].bar(names, softmax(activations), color=colors)
         axes[key].plot(range(len(names)), target, "o", color="0.15", markerfacecolor="none", markersize=9, label="target")
-        axes[key].set(title=title, ylim=(-0.06, 1.1))
+        axes[key].set(title=title, ylim=(-0.13, 1.15))
         arrow = ConnectionPatch(
             xyA=(1.02, height),
             xyB=(-0.14, 0.5),
