@@ -1,7 +1,7 @@
 r"""Class means as a code: how often a class is decided right.
 
-A sample is :math:`h = \mu_c + z` with normal noise :math:`z` of variance 1, all N classes are equally likely, and the nearest
-mean decides.  :math:`E` is the mean of the squared lengths of the class means.
+A sample is :math:`h = \mu_y + \zeta` with normal noise :math:`\zeta` of variance 1, all N classes are equally likely, and the
+nearest mean decides.  :math:`E` is the mean of the squared lengths of the class means.
 """
 
 from __future__ import annotations
