@@ -25,7 +25,7 @@ def test_features_pass_through_as_they_are():
 
 
 def test_small_backbones_take_eight_by_eight_images():
-    for name in ("mlp", "cnn", "resnet8"):
+    for name in ("mlp", "cnn", "resnet8", "resnet10"):
         model, num_features = create_model(name, 1)
         assert model(torch.randn(2, 1, 8, 8)).shape == (2, num_features)
 

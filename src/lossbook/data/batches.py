@@ -69,7 +69,21 @@ def _flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
 
-AUGMENTATIONS = {"shift": _shift, "flip": _flip}
+def _cutout(images: Tensor, generator: torch.Generator) -> Tensor:
+    """In each image a square with a quarter of its size becomes grey; its centre lies anywhere, so the border may cut it.
+
+    DeVries and Taylor (2017), whose squares on CIFAR-100 are of 8 pixels.
+    """
+    batch, _, height, width = images.shape
+    side = height // 4
+    drawn = torch.rand(2, batch, generator=generator) * torch.tensor([[height], [width]])
+    top, left = (_sent(drawn.long(), images.device) - side // 2)[:, :, None]
+    row, column = (torch.arange(size, device=images.device) for size in (height, width))
+    in_rows, in_columns = (top <= row) & (row < top + side), (left <= column) & (column < left + side)
+    return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0.0)
+
+
+AUGMENTATIONS = {"shift": _shift, "flip": _flip, "cutout": _cutout}
 
 
 def augment_batch(images: Tensor, names: tuple[str, ...], generator: torch.Generator) -> Tensor:
@@ -77,8 +91,8 @@ def augment_batch(images: Tensor, names: tuple[str, ...], generator: torch.Gener
 
     Args:
         images: (B, C, H, W).
-        names: some of ``"shift"`` (each image by its own offset of up to an eighth of its size) and ``"flip"`` (left to
-            right, half of them).
+        names: some of ``"shift"`` (each image by its own offset of up to an eighth of its size, reflected at the border),
+            ``"flip"`` (left to right, half of them) and ``"cutout"`` (a grey square with a quarter of its size).
         generator: on the CPU.
 
     Returns:
