@@ -87,7 +87,7 @@ def test_only_what_is_missing_is_trained(tmp_path, result, monkeypatch):
     store = Store(tmp_path)
     store.save(result)
     trained = []
-    monkeypatch.setattr(training, "train", lambda spec, devices: trained.append(spec) or train(spec, devices))
+    monkeypatch.setattr(training, "train", lambda spec, *more: trained.append(spec) or train(spec, *more))
     records = train_missing([TINY, TINY.replace(seed=1)], store)
     assert [spec.seed for spec in trained] == [1]
     assert [RunSpec.from_mapping(record["spec"]).seed for record in records] == [0, 1]

@@ -16,6 +16,7 @@ from lossbook.models import create_model
 from lossbook.objectives import Objective, create_objective, list_objectives
 from lossbook.papers.registry import get_paper
 from lossbook.papers.results import load_results
+from lossbook.runs import distributed
 from lossbook.runs import train as training
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.train import exploded, train
@@ -33,6 +34,21 @@ def test_same_spec_same_result_and_callers_random_state_untouched():
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_mixed_precision_is_the_same_training_but_for_rounding(monkeypatch):
+    """In bfloat16 where the CPU has matrix units for it, in float32 elsewhere; the optimizer's step is fused in both."""
+    spec = TINY.replace(model="cnn", image_size=14, objective="soft-d", train_per_class=50)
+    plain, found = train(spec), []
+    for units in (False, True):
+        monkeypatch.setattr(distributed, "bfloat16_units", lambda units=units: units)
+        assert train(spec).curves == plain.curves, "only the spec asks for it"
+        found.append(train(spec.replace(mixed_precision=True)))
+    in_float32, in_bfloat16 = found
+    assert [plain.device, in_float32.device, in_bfloat16.device] == ["cpu", "cpu", "cpu, bfloat16"]
+    assert in_float32.curves["train_loss"] == pytest.approx(plain.curves["train_loss"], rel=1e-4)
+    assert in_bfloat16.curves["train_loss"] == pytest.approx(plain.curves["train_loss"], rel=0.02)
+    assert in_bfloat16.curves["train_loss"] != in_float32.curves["train_loss"]
+
+
 def test_another_seed_another_result():
     assert train(TINY).metrics != train(TINY.replace(seed=1)).metrics
 
@@ -44,7 +60,7 @@ def test_loss_falls_and_accuracies_are_ordered():
     assert len(result.curves["train_loss"]) == 4
 
 
-@pytest.mark.parametrize("augment", [("shift",), ("flip",), ("shift", "flip")])
+@pytest.mark.parametrize("augment", [("shift",), ("flip",), ("shift", "flip"), ("cutout",)])
 def test_augmented_runs_train(augment):
     assert train(TINY.replace(augment=augment, image_size=14)).metrics["diverged"] == 0
 
@@ -238,7 +254,7 @@ def steps_without_a_look(change):
     "change",
     [
         *({"objective": name} for name in list_objectives() if name not in WAITING),
-        {"augment": ("shift", "flip")},
+        {"augment": ("shift", "flip", "cutout")},
         {"views": ("plain", "mixup", "cutmix")},
         {"gradient_clip": 0.1},
         {"optimizer": "adamw"},

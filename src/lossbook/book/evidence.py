@@ -8,11 +8,11 @@ from pathlib import Path
 from lossbook.data.extract import CACHES, record
 from lossbook.papers.registry import get_paper, papers_at
 from lossbook.runs.collect import write_results
+from lossbook.runs.missing import train_into
 from lossbook.runs.processes import in_processes
 from lossbook.runs.records import Store
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import longer_tier
-from lossbook.runs.train import train
 
 _PROCESSES = 2
 
@@ -47,7 +47,7 @@ def train_in_processes(specs: Iterable[RunSpec], runs_dir: Path) -> None:
 
 
 def _train(spec: RunSpec, runs_dir: Path) -> None:
-    Store(runs_dir).save(train(spec))
+    train_into(Store(runs_dir), spec)
 
 
 def missing_features() -> list[str]:

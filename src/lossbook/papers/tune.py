@@ -43,15 +43,15 @@ def tune(paper: str, searches: Sequence[Search], tier: str, runs_dir: Path, proc
 
 def search_rows(search: Search, tier: str, runs_dir: Path) -> list[dict[str, Any]]:
     """Run a search: one row per setting that was tried, the best one marked as chosen unless all failed."""
+    from lossbook.runs.missing import train_into
     from lossbook.runs.records import Store
-    from lossbook.runs.train import train
 
     store, found = Store(runs_dir), {}
 
     def score(cell: Cell) -> float:
         runs = search.runs(cell)
         for spec in store.missing(runs):
-            store.save(train(spec))
+            train_into(store, spec)
         metrics = [record["metrics"] for spec in runs if (record := store.load(spec)) is not None]
         values = [m[search.metric] for m in metrics if not (m["diverged"] or m["exploded"])]
         failed = len(metrics) - len(values)

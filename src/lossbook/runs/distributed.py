@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lossbook.optional import extra
+from lossbook.precision import bfloat16_units
 from lossbook.runs.spec import RunSpec
 
 with extra("run"):
@@ -23,8 +24,14 @@ with extra("run"):
     from lightning_fabric.strategies import DDPStrategy
 
 
-def create_fabric(devices: int) -> Fabric:
-    """A Fabric on CUDA with bfloat16 autocast, or on the CPU where there is no GPU; several devices are joined by DDP.
+def in_bfloat16(mixed_precision: bool) -> bool:
+    """Whether runs train in bfloat16 autocast here: on CUDA always, and with ``mixed_precision`` on a CPU with matrix units for
+    it."""
+    return torch.cuda.is_available() or (mixed_precision and bfloat16_units())
+
+
+def create_fabric(devices: int, mixed_precision: bool = False) -> Fabric:
+    """A Fabric on CUDA, or on the CPU where there is no GPU; several devices are joined by DDP.
 
     The environment is named, so that Fabric does not look for a cluster: inside a SLURM job it would wait for other
     processes, and where ``srun`` is merely installed it would warn.
@@ -34,7 +41,7 @@ def create_fabric(devices: int) -> Fabric:
         accelerator="cuda" if on_cuda else "cpu",
         strategy=DDPStrategy(start_method="spawn", find_unused_parameters=True) if devices > 1 else "auto",
         devices=devices,
-        precision="bf16-mixed" if on_cuda else "32-true",
+        precision="bf16-mixed" if in_bfloat16(mixed_precision) else "32-true",
         plugins=[LightningEnvironment()],
     )
 

@@ -26,9 +26,10 @@ def create_optimizer(
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     if spec.optimizer not in kinds:
         raise ValueError(f"unknown optimizer {spec.optimizer!r}; expected one of {', '.join(kinds)}")
-    # A fused step takes a tenth less of a small run; SGD keeps the arithmetic that the committed evidence was made with.
+    # A fused step is one pass over memory.  SGD in float32 keeps the arithmetic that the committed evidence was made with.
     if spec.optimizer == "sgd":
-        kind_args = {"foreach": True, "momentum": spec.momentum, "nesterov": spec.momentum > 0}
+        kernel = "fused" if spec.mixed_precision else "foreach"
+        kind_args = {kernel: True, "momentum": spec.momentum, "nesterov": spec.momentum > 0}
     else:
         kind_args = {"fused": True}
     optimizer = kinds[spec.optimizer](groups, lr=spec.lr, **kind_args, **spec.optimizer_args)

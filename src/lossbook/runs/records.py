@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lossbook.files import write_atomically
+from lossbook.runs.checkpoint import Checkpoints
 from lossbook.runs.fingerprint import PACKAGE_DIR, code_of
 from lossbook.runs.spec import RunSpec
 
@@ -83,8 +85,12 @@ class Store:
     def path(self, spec: RunSpec) -> Path:
         return self.root / f"{spec.run_id}.json"
 
+    def checkpoints(self, spec: RunSpec) -> Checkpoints:
+        """Where a run that was killed goes on from."""
+        return Checkpoints(self.root / "unfinished" / spec.run_id, code_of(spec))
+
     def save(self, result: RunResult) -> Path:
-        """Write a record; returns its path."""
+        """Write a record, and delete the run's checkpoints; returns the record's path."""
         record = {
             "run_id": result.spec.run_id,
             "spec": json.loads(result.spec.canonical_json()),
@@ -100,6 +106,7 @@ class Store:
         record["checksum"] = _checksum(record)
         path = self.path(result.spec)
         write_atomically(path, _text(record))
+        shutil.rmtree(self.checkpoints(result.spec).folder, ignore_errors=True)
         return path
 
     def load(self, spec: RunSpec) -> dict[str, Any] | None:

@@ -59,7 +59,7 @@ class RunSpec:
         pretrained: start from the backbone's published weights.
         embedding_size: put a layer norm and a linear layer with so many outputs on the backbone; 0 = none.
         image_size: images are resized to this height and width in pixels; 0 = as stored.
-        augment: names of batch augmentations applied in order: ``"shift"``, ``"flip"``.
+        augment: names of batch augmentations applied in order: ``"shift"``, ``"flip"``, ``"cutout"``.
         views: every batch goes through the model once per view, and the losses are averaged: ``"plain"``, ``"mixup"``,
             ``"cutmix"``, ``"mixup|cutmix"`` (one of the two at random).
         mix_alpha: the share of an image in a mixed one is Beta(mix_alpha, mix_alpha) distributed.
@@ -78,6 +78,8 @@ class RunSpec:
         gradient_clip: clip every entry of the gradient to this absolute value; 0 = never.
         second_phase: training goes on with the same weights; these are the fields that change, e.g.
             ``{"epochs": 5, "lr": 1e-3, "frozen": True, "objective_args": {"alpha": 2.0}}`` (arguments are merged).
+        mixed_precision: train in bfloat16 autocast on a CPU, too, if it has matrix units for bfloat16 (another CPU always
+            trains in float32, a GPU always in bfloat16 autocast), and with the optimizer's fused step.
         suites: what is measured on the test images, names in :mod:`lossbook.runs.suites.registry`.
         evaluate_every: also run the suites every so many epochs, so that each metric becomes a curve; 0 = only at the end.
         seed: seeds initialisation, order and augmentation.
@@ -112,6 +114,7 @@ class RunSpec:
     warmup_epochs: float = 1.0
     gradient_clip: float = 0.0
     second_phase: dict[str, Any] = field(default_factory=dict)
+    mixed_precision: bool = False
     suites: tuple[str, ...] = ("uniformity",)
     evaluate_every: int = 0
     seed: int = 0

@@ -1,8 +1,9 @@
 """The only training loop: ``train(spec) -> RunResult``, a pure function of the spec.
 
-One device through Lightning Fabric, or several through its DDP (:mod:`lossbook.runs.distributed`): float32 on the CPU,
-bfloat16 autocast on CUDA.  The data set is one uint8 tensor on the device; images become floats, are resized and
-augmented batch by batch.  No step waits for the device: the losses are summed there and read once per epoch.
+One device through Lightning Fabric, or several through its DDP (:mod:`lossbook.runs.distributed`): bfloat16 autocast on CUDA,
+and on a CPU with matrix units for it where the spec asks for mixed precision; float32 elsewhere.  The data set is one uint8
+tensor on the device; images become floats, are resized and augmented batch by batch.  No step waits for the device: the losses
+are summed there and read once per epoch.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,7 +29,15 @@ from lossbook.objectives.create import create_objective
 from lossbook.objectives.objective import Objective
 from lossbook.optional import extra
 from lossbook.progress import track
-from lossbook.runs.distributed import all_gather, check_divisible, create_fabric, local_shard, norms_over_whole_batch
+from lossbook.runs.checkpoint import Checkpoint, Checkpoints, State, restore, save_weights, state_of
+from lossbook.runs.distributed import (
+    all_gather,
+    check_divisible,
+    create_fabric,
+    in_bfloat16,
+    local_shard,
+    norms_over_whole_batch,
+)
 from lossbook.runs.optimizer import create_optimizer
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.subsets import held_out_classes, subset
@@ -46,7 +56,7 @@ class RunResult:
     the suites measured; ``curves`` one value per epoch (NaN where nothing was measured); ``small_tables`` the suites' small
     tables.  A run whose loss or logits stop being finite has diverged.  It ends there: that is a result, not an error, and its
     other metrics are missing.  A run has exploded if its loss is finite, but ended far above where it began
-    (:func:`exploded`).
+    (:func:`exploded`).  ``device`` names the device, and the precision of the training unless it is float32.
     """
 
     spec: RunSpec
@@ -147,34 +157,49 @@ def _objective(spec: RunSpec, num_features: int, class_counts: Tensor, earlier: 
     return objective
 
 
-def train(spec: RunSpec, devices: int = 1) -> RunResult:
+def train(spec: RunSpec, devices: int = 1, checkpoints: Checkpoints | None = None, weights: Path | None = None) -> RunResult:
     """Train and evaluate one run.
 
     Args:
         spec: the run.
         devices: GPUs (or, without one, processes) that share the work of every batch.  The result is that of one
             device up to rounding; see :mod:`lossbook.runs.distributed`.
+        checkpoints: where a run of minutes stores its state, and goes on from if it was killed.  The result is the same to
+            the last bit.  The caller deletes them when the result is safe.
+        weights: file for the trained weights (:func:`lossbook.runs.checkpoint.save_weights`).
 
     Raises:
         ValueError: for an unknown name in the spec, or batches that the devices cannot share.
         DataError: for a missing or damaged data set.
     """
-    fabric = create_fabric(devices)
+    fabric = create_fabric(devices, spec.mixed_precision)
     if devices == 1:
-        return _train(fabric, spec, _evaluate)
+        return _train_and_evaluate(fabric, spec, checkpoints, weights)
     check_divisible(spec, devices, len(subset(spec).train))
-    return RunResult(spec, **fabric.launch(partial(_train_fields, spec=spec)))
+    return RunResult(spec, **fabric.launch(partial(_train_fields, spec=spec, checkpoints=checkpoints, weights=weights)))
 
 
-def _train_fields(fabric: Fabric, spec: RunSpec) -> dict[str, Any]:
+def _train_fields(fabric: Fabric, spec: RunSpec, checkpoints: Checkpoints | None, weights: Path | None) -> dict[str, Any]:
     """The result without its spec, as a dict: Fabric hands no frozen dataclass from process to process."""
-    fields = vars(_train(fabric, spec, _evaluate))
+    fields = vars(_train_and_evaluate(fabric, spec, checkpoints, weights))
     return {name: value for name, value in fields.items() if name != "spec"}
 
 
-def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]]) -> RunResult:
+def _train_and_evaluate(fabric: Fabric, spec: RunSpec, checkpoints: Checkpoints | None, weights: Path | None) -> RunResult:
+    def finish(*trained: Any) -> list[Measured]:
+        if weights is not None:
+            _, backbone, objective, *_ = trained
+            save_weights(weights, backbone, objective, spec)
+        return _evaluate(*trained, checkpoints=checkpoints)
+
+    return _train(fabric, spec, finish, checkpoints)
+
+
+def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]], checkpoints: Checkpoints | None) -> RunResult:
     """Train one run; ``finish`` measures what came out, unless it diverged."""
     start = time.perf_counter()
+    checkpoint = Checkpoint(checkpoints, spec, in_bfloat16(spec.mixed_precision))
+    stored = checkpoint.load()
     data = subset(spec)
     class_counts = torch.bincount(data.train.labels, minlength=data.num_classes)
     with _deterministic(spec.seed):
@@ -183,12 +208,19 @@ def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]])
         backbone = norms_over_whole_batch(fabric, backbone)
         objective = initial_bias = None
         curves: dict[str, list[float]] = {}
-        for phase in spec.phases():
+        for number, phase in enumerate(spec.phases()):
             objective = _objective(phase, num_features, class_counts, objective)
             if initial_bias is None and getattr(objective.head, "bias", None) is not None:
                 initial_bias = objective.head.bias.detach().clone()
+            if stored is not None and number < stored["phase"]:
+                continue
+            if stored is not None:
+                curves, initial_bias = stored["curves"], stored["initial_bias"]
+            before = {"phase": number, "curves": curves, "initial_bias": initial_bias}
             measure = partial(_measure, fabric, backbone, objective, initial_bias, data, spec)
-            first_loss, found = _fit(fabric, backbone, objective, split, phase, measure)
+            keep = partial(_keep, fabric, checkpoint, before)
+            first_loss, found = _fit(fabric, backbone, objective, split, phase, measure, stored, keep)
+            stored = None
             _append(curves, found)
             last_loss = curves["train_loss"][-1]
             diverged = not (math.isfinite(last_loss) and _finite(backbone, objective, data.train.images, spec, fabric.device))
@@ -202,7 +234,13 @@ def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]])
             for measured in finish(fabric, backbone, objective, initial_bias, data, spec):
                 metrics |= measured.metrics
                 small_tables |= measured.small_tables
-    return RunResult(spec, metrics, curves, small_tables, time.perf_counter() - start, _device_name(fabric))
+    return RunResult(spec, metrics, curves, small_tables, time.perf_counter() - start, _device_name(fabric, spec))
+
+
+def _keep(fabric: Fabric, checkpoint: Checkpoint, before: State, now: Callable[[], State]) -> None:
+    """Store what came before the phase and where it is now; of several processes the first does it."""
+    if fabric.is_global_zero:
+        checkpoint.save(lambda: before | now())
 
 
 def _append(curves: dict[str, list[float]], more: dict[str, list[float]]) -> None:
@@ -219,13 +257,18 @@ def _fit(
     split: Split,
     spec: RunSpec,
     measure: Callable[[], dict[str, float]],
+    stored: State | None = None,
+    keep: Callable[[Callable[[], State]], None] = lambda now: None,
 ) -> tuple[float, dict[str, list[float]]]:
     """The epochs of a phase: loss of the first batch (:func:`_compared`), and curves.  Stops at the end of the first epoch
     whose mean loss is not finite.
 
     ``measure()`` is called every ``spec.evaluate_every`` epochs.  Of several processes only the first calls it, and the
-    others wait for it at the next batch.
+    others wait for it at the next batch.  ``keep`` is called after every epoch with a function that returns the state, and
+    the phase goes on from such a state if it gets one as ``stored``.
     """
+    if stored is not None:  # all else is restored when there is an optimizer, but the features may be cached before
+        backbone.load_state_dict(stored["backbone"])
     cached = spec.frozen and not spec.augment and spec.views == ("plain",)
     if cached:
         split = Split(_features(backbone.to(fabric.device), split.images, spec, fabric.device), split.labels)
@@ -236,7 +279,15 @@ def _fit(
     order = torch.Generator().manual_seed(spec.seed)
     first_loss = math.nan
     curves: dict[str, list[float]] = {"train_loss": [], "train_accuracy": []}
-    epochs = range(spec.epochs)
+    parts = {"backbone": backbone, "objective": objective, "optimizer": optimizer, "scheduler": scheduler}
+    if stored is not None:
+        restore(stored, parts, order, fabric.device)
+        first_loss, curves = stored["first_loss"], stored["phase_curves"]
+
+    def now() -> State:
+        return state_of(parts, order, fabric.device) | {"first_loss": first_loss, "phase_curves": curves}
+
+    epochs = range(len(curves["train_loss"]), spec.epochs)
     for epoch in track(epochs, f"{spec.objective} seed {spec.seed}, epochs") if fabric.is_global_zero else epochs:
         model.train()
         if spec.frozen:
@@ -271,6 +322,7 @@ def _fit(
         if spec.evaluate_every and (epoch + 1) % spec.evaluate_every == 0 and fabric.is_global_zero:
             for name, value in measure().items():
                 curves.setdefault(name, []).extend([math.nan] * (epoch - len(curves.get(name, []))) + [value])
+        keep(now)
     done = len(curves["train_loss"])
     return first_loss, {name: values + [math.nan] * (done - len(values)) for name, values in curves.items()}
 
@@ -292,18 +344,21 @@ def _measure(*trained: Any) -> dict[str, float]:
         return {name: value for found in _evaluate(*trained) for name, value in found.metrics.items()}
 
 
-def _evaluate(*trained: Any) -> list[Measured]:
+def _evaluate(*trained: Any, checkpoints: Checkpoints | None = None) -> list[Measured]:
+    *_, spec = trained
+    suites = [get_suite(name) for name in spec.suites]
+    if not suites:
+        return []
     outputs = _outputs(*trained)
-    suites = [get_suite(name) for name in outputs.spec.suites]
-    return [suite.measure(outputs, *_further_outputs(suite, outputs.spec)) for suite in suites]
+    return [suite.measure(outputs, *_further_outputs(suite, spec, checkpoints)) for suite in suites]
 
 
-def _further_outputs(suite: Suite, spec: RunSpec) -> list[Outputs | None]:
+def _further_outputs(suite: Suite, spec: RunSpec, checkpoints: Checkpoints | None) -> list[Outputs | None]:
     """The outputs of the further runs that a suite compares the run with."""
-    return [] if suite.further_runs is None else [_outputs_of(further) for further in suite.further_runs(spec)]
+    return [] if suite.further_runs is None else [_outputs_of(further, checkpoints) for further in suite.further_runs(spec)]
 
 
-def _outputs_of(spec: RunSpec) -> Outputs | None:
+def _outputs_of(spec: RunSpec, checkpoints: Checkpoints | None) -> Outputs | None:
     """Train one more run and keep what its model makes of the images; None if it diverged."""
     kept: list[Outputs] = []
 
@@ -311,7 +366,7 @@ def _outputs_of(spec: RunSpec) -> Outputs | None:
         kept.append(_outputs(*trained))
         return []
 
-    _train(create_fabric(devices=1), spec, keep)
+    _train(create_fabric(1, spec.mixed_precision), spec, keep, checkpoints)
     return kept[0] if kept else None
 
 
@@ -345,6 +400,7 @@ def _outputs(
     )
 
 
-def _device_name(fabric: Fabric) -> str:
+def _device_name(fabric: Fabric, spec: RunSpec) -> str:
     name = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu"
+    name += ", bfloat16" if in_bfloat16(spec.mixed_precision) else ""
     return name if fabric.world_size == 1 else f"{fabric.world_size} x {name}"
