@@ -39,6 +39,18 @@ def test_the_large_training_at_a_tiny_size(monkeypatch):
     assert all(row["value_error"] < LARGEST_ERROR for row in rows), rows
 
 
+def test_the_standard_training_at_a_tiny_size(monkeypatch):
+    """The bare loop does the same to the last digits; torchvision's transforms draw other crops and flips."""
+    monkeypatch.setattr(training, "compare", _agreement)
+    size = {"dataset": "digits", "train_per_class": 2, "batch_size": 10}
+    loader, bare = training.PEERS
+    (row,) = training.beside_peers(training.STANDARD.replace(**size), (bare,))
+    assert row["value_error"] < LARGEST_ERROR
+    (row,) = training.beside_peers(training.AUGMENTED.replace(**size), (loader,))
+    assert row["items"] == 20
+    assert row["value_error"] < 0.1
+
+
 def test_seconds_to_an_accuracy_at_a_tiny_size():
     rows = accuracy.measure(RunSpec(dataset="digits", model="mlp", epochs=2, lr=0.03), runs=2, accuracy=50.0)
     assert [row["seed"] for row in rows] == [0, 1]
@@ -51,8 +63,9 @@ def test_the_printed_accuracy_is_found():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_what_needs_a_gpu_says_so(capsys, monkeypatch):
-    monkeypatch.setattr(training, "beside_peers", lambda spec: [spec.model])
-    assert training.run() == ["cnn"]
+    monkeypatch.setattr(training, "beside_peers", lambda spec, *_: [spec.model])
+    monkeypatch.setattr(training, "load", lambda name: None)
+    assert training.run() == ["cnn", "resnet10", "resnet10"]
     assert "resnet18-cifar on cifar100 is left out: it needs a GPU" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["accuracy"])
     with pytest.raises(SystemExit, match="cannot be measured here: it needs a GPU"):
