@@ -20,6 +20,8 @@ OTHER_SETS: dict[str, dict[str, tuple[str, ...]]] = {
         "cifar100": ("cifar10", "tinyimagenet", "svhn"),
         "imagenet200": ("ssb-hard", "ninco", "inaturalist"),
     },
+    # The paper draws unknown faces; here the unknown images are of another data set with everyday objects.
+    "rejection_others": {"cifar100": ("cifar10",)},
     # Chosen before the first run of the bench.
     "bench": {
         "mnist5k": ("digits", "photographs"),

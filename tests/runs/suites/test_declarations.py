@@ -35,6 +35,7 @@ RUNS: dict[str, tuple[RunSpec, ...]] = {
     "plane": (TINY.replace(objective="euclidean-softmax", embedding_size=2),),
     "reality_check": (OPEN.replace(embedding_size=8),),
     "rejection": (OPEN.replace(objective="bce-u"), OPEN),
+    "rejection_others": (TINY.replace(objective="bce-u"),),
     "retrieval": (OPEN.replace(objective="euclidean-softmax"), OPEN),
     "tsne": (TINY, TINY.replace(seed=1)),
     "uniformity": (TINY.replace(objective="bce-u"), TINY.replace(objective="bce-d"), TINY.replace(objective="soft-0")),
@@ -62,6 +63,7 @@ def measured(request: pytest.FixtureRequest) -> tuple[Suite, Found]:
     name = request.param
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(OTHER_SETS, "ood_printed", {"digits": ("faces",)})
+        patch.setitem(OTHER_SETS, "rejection_others", {"digits": ("mnist5k",)})
         results = [run(name, spec) for spec in RUNS[name]]
         if name == "retrieval":
             patch.setattr(retrieval, "_MANY_CLASSES", 1)
