@@ -3,14 +3,15 @@
 The quick tier trains on 2,000 images of MNIST at 14 x 14 pixels (or on 900 of the 8 x 8 digits), 20 epochs from scratch.  Its
 scale is 16, because 10 classes need a smaller one than ImageNet's 1,000.  At the quick and the frozen tier every loss has its
 own tuned learning rate on every backbone and data set; where one argument of a loss is varied (scale, start of the bias), the
-rate is that of its usual value.  The paper tier is as printed.
+rate is that of its usual value.  At the standard tier all losses have the rate of the tier, and the scale of the frozen one.
+The paper tier is as printed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lossbook.papers import frozen_tier
+from lossbook.papers import frozen_tier, standard_tier
 from lossbook.papers.tuning import Search, tuned
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import EVIDENCE, Draws, Table
@@ -45,9 +46,7 @@ _MNIST = RunSpec(dataset="mnist5k", model="cnn", image_size=14, epochs=20, batch
 _MLP = _MNIST.replace(model="mlp")
 _FROZEN, _FASHION = (base.replace(epochs=20, lr=0.1) for base in (frozen_tier.CIFAR100, frozen_tier.FASHION))
 _DIGITS = _MNIST.replace(dataset="digits", image_size=0)
-_CIFAR100 = RunSpec(
-    dataset="cifar100", model="resnet18-cifar", augment=("shift", "flip"), epochs=60, batch_size=128, lr=0.05, warmup_epochs=3.0
-)
+_STANDARD = standard_tier.CIFAR100.replace(suites=("uniformity", "rejection_others"))
 _IMAGENET = RunSpec(dataset="imagenet1k", pretrained=True, image_size=224, epochs=30, lr=1e-4)
 _FGVC = _IMAGENET.replace(epochs=100, lr=1e-3)
 
@@ -114,7 +113,7 @@ TABLES = (
         {
             "quick": _tuned(_twelve(_MNIST, QUICK_MODELS, 16.0)),
             "frozen": _tuned(_twelve(_FROZEN, ("identity",), 32.0)),
-            "standard": _twelve(_CIFAR100, ("resnet18-cifar",), 32.0),
+            "standard": _twelve(_STANDARD, (_STANDARD.model,), 32.0),
             "paper": _twelve(_IMAGENET, PAPER_MODELS, 96.0),
         },
         small_tables=("classes", "histogram"),
