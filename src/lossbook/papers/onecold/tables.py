@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lossbook.papers import frozen_tier
+from lossbook.papers import frozen_tier, standard_tier
 from lossbook.papers.tuning import RATES, Search, tuned
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import EVIDENCE, Draws, Table
@@ -77,7 +77,9 @@ _LITE = _FINE.replace(
     evaluate_every=2,
 )
 _TINY = _CIFAR100.replace(dataset="tinyimagenet", epochs=90, lr_steps=(30, 60, 80))
-_STANDARD = _CIFAR100.replace(epochs=60, lr=0.05, lr_steps=(), weight_decay=5e-4, warmup_epochs=3.0)
+_STANDARD = standard_tier.CIFAR100.replace(suites=("collapse",))
+# One run for neural collapse and for detection.
+_STANDARD_OOD = _STANDARD.replace(suites=("collapse", "ood"))
 
 _FROZEN = frozen_tier.CIFAR100.replace(suites=("collapse",))
 _TWENTY = _FROZEN.replace(train_per_class=250)  # as many images of twenty classes as of a hundred
@@ -210,7 +212,7 @@ TABLES = (
         {
             "quick": _one_step_lower(_tuned(_gammas(_MLP, _CNN), _weight_one)),
             "frozen": _tuned(_gammas(_FROZEN), _weight_one),
-            "standard": _gammas(_STANDARD, every=5),
+            "standard": _gammas(_STANDARD_OOD),
             "paper": _gammas(_CIFAR100, every=5),
         },
         seeds=EVIDENCE | {"paper": 10},
@@ -222,7 +224,7 @@ TABLES = (
         {
             "quick": _tuned_each(_gammas(_MLP, _CNN)),
             "frozen": _tuned(_gammas(_FROZEN)),
-            "standard": _gammas(_STANDARD, every=5),
+            "standard": _gammas(_STANDARD_OOD),
             "paper": _gammas(_CIFAR100, every=5),
         },
         seeds=EVIDENCE | {"paper": 10},
@@ -263,7 +265,7 @@ TABLES = (
         {
             "quick": _tuned(_baselines(_MLP)),
             "frozen": _tuned(_baselines(_FROZEN)),
-            "standard": _baselines(_STANDARD),
+            "standard": _baselines(_STANDARD_OOD, ("CE", "LSCE", "FL")),
             "paper": tuple(
                 spec
                 for data in (_CIFAR100, _TINY)
@@ -298,7 +300,7 @@ TABLES = (
             # With two known classes OCCE is the cross entropy.
             "quick": _tuned((*_open_set(_MLP, 4), *_open_set(_MLP, 6))),
             "frozen": _tuned((*_open_set(frozen_tier.FASHION, 4), *_TWENTY_KNOWN)),
-            "standard": (*_open_set(_STANDARD.replace(dataset="fashion-mnist"), 4), *_open_set(_STANDARD, 20)),
+            "standard": (*_open_set(_STANDARD, 60), *_open_set(standard_tier.FASHION, 4)),
             "paper": (
                 *_open_set(_CIFAR100.replace(dataset="fashion-mnist"), 4),
                 *_open_set(_CIFAR100, 20),
@@ -314,7 +316,7 @@ TABLES = (
         {
             "quick": _tuned(_ood(_CNN, (0.1, 1.0))),
             "frozen": _tuned(_ood(_FROZEN, (0.1, 1.0))),
-            "standard": _ood(_STANDARD, (0.1, 1.0)),
+            "standard": tuple(spec.replace(suites=_STANDARD_OOD.suites) for spec in _ood(_STANDARD, (0.1, 1.0, 10.0))),
             "paper": _ood(_CIFAR100, (0.1,), "ood_printed") + _ood(_IMAGENET200, (0.1,), "ood_printed"),
         },
         seeds=EVIDENCE | {"paper": 3},
