@@ -103,7 +103,10 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     store = Store(tmp_path)
     assert store.missing([TINY]) == [TINY]
     assert (store.checkpoints(TINY).folder / f"{TINY.run_id}.pt").is_file()
+    stored = Checkpoint(store.checkpoints(TINY), TINY, in_bfloat16=False).load()
+    assert len(stored["phase_curves"]["train_loss"]) == 2
     train_into(store, TINY)
+    assert store.load(TINY)["seconds"] > stored["seconds"]
     expected = train(TINY)
     record = store.load(TINY)
     assert (record["metrics"], record["curves"]) == (expected.metrics, expected.curves)

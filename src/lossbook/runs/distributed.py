@@ -20,6 +20,7 @@ from lossbook.runs.spec import RunSpec
 
 with extra("run"):
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins import MixedPrecision
     from lightning_fabric.plugins.environments import LightningEnvironment
     from lightning_fabric.strategies import DDPStrategy
 
@@ -36,13 +37,15 @@ def create_fabric(devices: int, mixed_precision: bool = False) -> Fabric:
     The environment is named, so that Fabric does not look for a cluster: inside a SLURM job it would wait for other
     processes, and where ``srun`` is merely installed it would warn.
     """
-    on_cuda = torch.cuda.is_available()
+    accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    # Named as a plugin, because a precision given as a word is announced at every run.
+    autocast = [MixedPrecision("bf16-mixed", accelerator)] if in_bfloat16(mixed_precision) else []
     return Fabric(
-        accelerator="cuda" if on_cuda else "cpu",
+        accelerator=accelerator,
         strategy=DDPStrategy(start_method="spawn", find_unused_parameters=True) if devices > 1 else "auto",
         devices=devices,
-        precision="bf16-mixed" if in_bfloat16(mixed_precision) else "32-true",
-        plugins=[LightningEnvironment()],
+        precision=None if autocast else "32-true",
+        plugins=[LightningEnvironment(), *autocast],
     )
 
 

@@ -197,9 +197,9 @@ def _train_and_evaluate(fabric: Fabric, spec: RunSpec, checkpoints: Checkpoints 
 
 def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]], checkpoints: Checkpoints | None) -> RunResult:
     """Train one run; ``finish`` measures what came out, unless it diverged."""
-    start = time.perf_counter()
     checkpoint = Checkpoint(checkpoints, spec, in_bfloat16(spec.mixed_precision))
     stored = checkpoint.load()
+    start = time.perf_counter() - (0.0 if stored is None else stored["seconds"])
     data = subset(spec)
     class_counts = torch.bincount(data.train.labels, minlength=data.num_classes)
     with _deterministic(spec.seed):
@@ -218,7 +218,7 @@ def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]],
                 curves, initial_bias = stored["curves"], stored["initial_bias"]
             before = {"phase": number, "curves": curves, "initial_bias": initial_bias}
             measure = partial(_measure, fabric, backbone, objective, initial_bias, data, spec)
-            keep = partial(_keep, fabric, checkpoint, before)
+            keep = partial(_keep, fabric, checkpoint, start, before)
             first_loss, found = _fit(fabric, backbone, objective, split, phase, measure, stored, keep)
             stored = None
             _append(curves, found)
@@ -237,10 +237,10 @@ def _train(fabric: Fabric, spec: RunSpec, finish: Callable[..., list[Measured]],
     return RunResult(spec, metrics, curves, small_tables, time.perf_counter() - start, _device_name(fabric, spec))
 
 
-def _keep(fabric: Fabric, checkpoint: Checkpoint, before: State, now: Callable[[], State]) -> None:
+def _keep(fabric: Fabric, checkpoint: Checkpoint, start: float, before: State, now: Callable[[], State]) -> None:
     """Store what came before the phase and where it is now; of several processes the first does it."""
     if fabric.is_global_zero:
-        checkpoint.save(lambda: before | now())
+        checkpoint.save(lambda: {"seconds": time.perf_counter() - start} | before | now())
 
 
 def _append(curves: dict[str, list[float]], more: dict[str, list[float]]) -> None:
