@@ -40,6 +40,17 @@ def test_augmentations_keep_shape_and_values(name):
     assert not torch.equal(new, images)
 
 
+def test_every_image_is_shifted_by_its_own_offset_and_reflected():
+    images = torch.rand(40, 3, 16, 12)
+    shifted = augment_batch(images, ("shift",), torch.Generator().manual_seed(0))
+    top, left = torch.randint(0, 5, (2, 40), generator=torch.Generator().manual_seed(0))
+    assert len(set(zip(top.tolist(), left.tolist(), strict=True))) > 15
+    for k, image in enumerate(images.numpy()):
+        padded = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="reflect")
+        expected = padded[:, top[k] : top[k] + 16, left[k] : left[k] + 12]
+        assert np.array_equal(shifted[k].numpy(), expected)
+
+
 def test_cutout_makes_a_square_grey():
     """A quarter of the size wide, where the border does not cut it; its centre lies anywhere."""
     grey = augment_batch(torch.ones(500, 3, 32, 32), ("cutout",), torch.Generator().manual_seed(0)) == 0

@@ -52,15 +52,13 @@ def _sent(drawn: Tensor, device: torch.device) -> Tensor:
 
 def _shift(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each image by its own random offset of up to an eighth of its size, reflected at the border."""
-    batch, channels, height, width = images.shape
+    batch, _, height, width = images.shape
     reach = max(1, height // 8)
-    padded = F.pad(images, (reach,) * 4, mode="reflect")
-    offset = _sent(torch.randint(0, 2 * reach + 1, (2, batch), generator=generator), images.device)
-    rows = (offset[0, :, None] + torch.arange(height, device=images.device))[:, None, :, None]
-    columns = (offset[1, :, None] + torch.arange(width, device=images.device))[:, None, None, :]
-    sample = torch.arange(batch, device=images.device)[:, None, None, None]
-    channel = torch.arange(channels, device=images.device)[None, :, None, None]
-    return padded[sample, channel, rows, columns].contiguous(memory_format=torch.channels_last)
+    padded = F.pad(images, (reach,) * 4, mode="reflect").contiguous(memory_format=torch.channels_last)
+    top, left = _sent(torch.randint(0, 2 * reach + 1, (2, batch), generator=generator), images.device)
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (B, C, top, left, H, W), a view
+    sample = torch.arange(batch, device=images.device)
+    return windows[sample, :, top, left].contiguous(memory_format=torch.channels_last)
 
 
 def _flip(images: Tensor, generator: torch.Generator) -> Tensor:
