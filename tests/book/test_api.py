@@ -10,7 +10,7 @@ import torch
 
 import lossbook
 from lossbook import heads, losses, metrics, objectives, ood
-from lossbook.book.api import arguments_of, objectives_table
+from lossbook.book.api import arguments_of, arguments_table, meanings_of, objectives_table
 from lossbook.objectives.create import create_objective
 from lossbook.objectives.registry import OBJECTIVES
 
@@ -84,6 +84,33 @@ def test_the_table_has_every_objective_and_no_cell_too_many():
     head, rule, *rows = objectives_table().splitlines()
     assert [row.split("`")[1] for row in rows] == list(OBJECTIVES)
     assert {row.count("|") for row in (head, rule, *rows)} == {5}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_argument_of_every_objective_has_a_meaning(name):
+    build = OBJECTIVES[name].build
+    meanings = meanings_of(build)
+    assert list(meanings) == list(arguments_of(build))
+    assert all(len(meaning) > 10 and ": " not in meaning[:2] for meaning in meanings.values())
+
+
+def test_an_argument_means_what_its_own_docstring_says():
+    of = {name: meanings_of(OBJECTIVES[name].build) for name in ("warped-bce", "ce3s", "bce+occe", "arcface", "soft-nu", "ldam")}
+    assert of["warped-bce"]["radius"].startswith("what the learned radius")
+    assert of["ce3s"]["lambda_cc"] == of["ce3s"]["lambda_ss"] == "weights of the contrastive and the uniform term."
+    assert "one-cold" in of["bce+occe"]["occe_weight"] and "Table X" in of["bce+occe"]["bias_mode"]
+    assert of["arcface"]["margin"].endswith("in radians.")
+    assert list(of["soft-nu"]) == ["scale", "bias_start"]
+    assert of["ldam"]["class_counts"].startswith("training images per class")
+
+
+def test_the_table_of_arguments_is_whole():
+    head, rule, *rows = arguments_table().splitlines()
+    assert {row.count("|") for row in (head, rule, *rows)} == {4}
+    assert not any(":math:" in row or ":func:" in row or "``" in row for row in rows)
+    pairs = [(name, argument) for name, entry in OBJECTIVES.items() for argument in arguments_of(entry.build)]
+    found = [(name, row.split("`")[1]) for row in rows for name in re.findall(r"`([^`]+)`", row.rsplit("|", 2)[1])]
+    assert sorted(found) == sorted(pairs)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

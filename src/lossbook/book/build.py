@@ -124,7 +124,7 @@ def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) 
     """Lay out what Sphinx reads: configuration, prose, the table of objectives, executed notebooks, plotly.js."""
     import plotly
 
-    from lossbook.book.api import objectives_table
+    from lossbook.book.api import arguments_table, objectives_table
 
     kept: set[Path] = set()
 
@@ -139,6 +139,7 @@ def stage(destination: Path, executed: Annotated[list[Path], typer.Argument()]) 
         if path.is_file():
             put(destination / path, path.read_bytes())
     put(destination / "book" / "api" / "objectives-table.md", objectives_table().encode())
+    put(destination / "book" / "api" / "arguments-table.md", arguments_table().encode())
     library = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     put(destination / "book" / "_static" / "plotly.min.js", library.read_bytes())
     for path in executed:

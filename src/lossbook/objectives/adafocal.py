@@ -78,5 +78,13 @@ def adafocal(
     lowest: float = -2.0,
     highest: float = 20.0,
 ) -> Objective:
+    r"""AdaFocal.
+
+    Args:
+        bins: number of confidence bins, each with an exponent of its own.
+        rate: :math:`\lambda > 0`, how fast the exponents follow the gap between confidence and accuracy.
+        switch: an exponent whose size falls below this changes its sign, and with it the form, focal or inverse focal.
+        lowest, highest: bounds of the exponents.
+    """
     head = LinearHead(in_features, num_classes)
     return Objective(head, AdaFocalLoss(bins, rate, switch, lowest, highest))

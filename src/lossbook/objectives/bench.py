@@ -26,6 +26,11 @@ class MultiCenterBinaryObjective(Objective[MultiCenterHead]):
 
     Each centre has a BCE of its own, weighted by the share that the multi-centre label gives to the centre (Eq. 8 of
     `multicenter`).
+
+    Args:
+        num_subcenters: sampled sub-centres per class, :math:`K \ge 1`.
+        sigma_scale: factor of the sub-centres' standard deviation, at least 0.
+        kl_weight: of the divergence, :math:`\beta \ge 0`.
     """
 
     def __init__(
@@ -70,6 +75,13 @@ class EuclideanBinaryObjective(Objective[BallHead]):
     .. math:: L = \log\big(1 + e^{T (f_1(d_y) - r)}\big) + \sum_{j \neq y} \log\big(1 + e^{T (r - d_j)}\big)
 
     :math:`f_1` is Eq. 7 of `warped` where ``alpha`` is given, else the identity.
+
+    Args:
+        temperature: factor of the distances, :math:`T > 0`, in 1 / distance.
+        radius: what the learned radius of the balls starts at, a length.
+        alpha: the point of attraction of the warp, a length; None: no warp.
+        k1: slope of the own distance within alpha, above 0 and at most 1.
+        k2: slope of the own distance beyond alpha, at least 1.
     """
 
     def __init__(

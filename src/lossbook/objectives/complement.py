@@ -48,8 +48,18 @@ def cot(in_features: int, num_classes: int) -> Objective:
 
 
 def cot_occe(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Objective:
+    """Complement objective training with the one-cold term.
+
+    Args:
+        occe_weight: of the one-cold term in the first step of a batch, at least 0.
+    """
     return ComplementTrainingWithOneCold(Objective(LinearHead(in_features, num_classes), cross_entropy), occe_weight)
 
 
 def cce(in_features: int, num_classes: int, balance: float = 1.0) -> Objective:
+    """Complement cross entropy.
+
+    Args:
+        balance: weight of the complement entropy, at least 0; the original writes it with the other sign.
+    """
     return Objective(LinearHead(in_features, num_classes), functools.partial(complement_cross_entropy, balance=balance))

@@ -40,4 +40,11 @@ class CyclicalFocalLoss(ScheduledLoss):
 def cyclical_focal(
     in_features: int, num_classes: int, gamma_confident: float = 3.0, gamma_hard: float = 2.0, factor: float = 4.0
 ) -> Objective:
+    """The cyclical focal loss.
+
+    Args:
+        gamma_confident: exponent of the term that weights confident samples up, at least 0.
+        gamma_hard: exponent of the focal term, which weights hard samples up, at least 0.
+        factor: the first term's share falls from 1 to 0 in the first 1 / factor of the training and then rises again; above 1.
+    """
     return Objective(LinearHead(in_features, num_classes), CyclicalFocalLoss(gamma_confident, gamma_hard, factor))

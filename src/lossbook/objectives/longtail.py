@@ -63,11 +63,24 @@ class WeightBalancingObjective(Objective[LinearHead]):
 
 
 def cb_focal(in_features: int, num_classes: int, class_counts: Tensor, beta: float = 0.9999, gamma: float = 1.0) -> Objective:
+    r"""The class-balanced focal loss.
+
+    Args:
+        beta: of the effective number of samples of a class with n images, :math:`(1 - \beta^n) / (1 - \beta)`; within [0, 1),
+            where 0 weights all classes alike.
+        gamma: exponent of the focal factor, at least 0; 0 is the class-balanced BCE.
+    """
     loss = functools.partial(losses.class_balanced_focal, beta=beta, gamma=gamma)
     return CountingObjective(LinearHead(in_features, num_classes), loss, class_counts)
 
 
 def ldam(in_features: int, num_classes: int, class_counts: Tensor, scale: float = 30.0, max_margin: float = 0.5) -> Objective:
+    r"""The label-distribution-aware margin loss.
+
+    Args:
+        scale: of the cosines, :math:`s > 0`.
+        max_margin: the margin of the rarest class, in units of the cosine, at least 0.
+    """
     loss = functools.partial(losses.ldam, max_margin=max_margin, scale=scale)
     return CountingObjective(CosineHead(in_features, num_classes, "zero", scale), loss, class_counts)
 
@@ -77,10 +90,21 @@ def balanced_softmax(in_features: int, num_classes: int, class_counts: Tensor) -
 
 
 def logit_adjustment(in_features: int, num_classes: int, class_counts: Tensor, strength: float = 1.0) -> Objective:
+    """Logit adjustment after training.
+
+    Args:
+        strength: factor of the logarithms of the class shares that prediction subtracts; 0 predicts with the logits alone.
+    """
     return PostHocObjective(LinearHead(in_features, num_classes), class_counts, strength)
 
 
 def weight_balancing(
     in_features: int, num_classes: int, class_counts: Tensor, beta: float | None = None, max_norm: float | None = None
 ) -> Objective:
+    """Weight balancing: the first phase with the defaults, the second one with both arguments.
+
+    Args:
+        beta: weight the classes by effective numbers of samples, within [0, 1); None = no weights.
+        max_norm: no classifier vector is longer than this after a step; None = no limit.
+    """
     return WeightBalancingObjective(LinearHead(in_features, num_classes), class_counts, beta, max_norm)

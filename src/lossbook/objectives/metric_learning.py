@@ -124,6 +124,10 @@ class _Borrowed:
 class BorrowedObjective(Objective[H]):
     """A loss of the library: it takes features of the parameters' type, whatever autocast asks for.
 
+    A direction changes with 1 / length, and so does the gradient.  At a zero feature, which has no direction, the library's
+    normalisation makes it 1e12 times that at a feature of length 1, which is finite in float32.  Where features can be zero, as
+    after a ReLU, clip the gradient.
+
     Most of them choose entries by value, which ``torch.func.vmap`` cannot; those that do not have ``vmaps``.
     """
 
@@ -203,37 +207,75 @@ class PairObjective(BorrowedObjective[CosineHead]):
 
 
 def proxy_nca(in_features: int, num_classes: int, scale: float = 9.0) -> Objective:
-    """ProxyNCA++: a softmax of squared distances on the sphere; its temperature of 1/9 is the scale of 9."""
+    """ProxyNCA++: a softmax of squared distances on the sphere.
+
+    Args:
+        scale: factor of the squared distances, above 0; the paper's temperature of 1/9 is the scale of 9.
+    """
     loss = library_losses().ProxyNCALoss(num_classes, in_features, softmax_scale=scale)
     return ProxyObjective(in_features, num_classes, loss, 2 * scale, vmaps=True)  # |x - p|^2 = 2 - 2 cos
 
 
 def proxy_anchor(in_features: int, num_classes: int, margin: float = 0.1, alpha: float = 32.0) -> Objective:
+    """Proxy Anchor.
+
+    Args:
+        margin: by which a cosine must exceed 0 to the own proxy, and stay below 0 to the others.
+        alpha: factor of the cosines, above 0.
+    """
     loss = library_losses().ProxyAnchorLoss(num_classes, in_features, margin=margin, alpha=alpha)
     return ProxyObjective(in_features, num_classes, loss, alpha, per_sample=False)
 
 
 def normalized_softmax(in_features: int, num_classes: int, temperature: float = 0.05) -> Objective:
-    """The temperature divides, as in its paper."""
+    """The normalised softmax.
+
+    Args:
+        temperature: what the cosines are divided by, above 0, as in the paper.
+    """
     loss = library_losses().NormalizedSoftmaxLoss(num_classes, in_features, temperature=temperature)
     return ProxyObjective(in_features, num_classes, loss, 1 / temperature, cross_entropy, vmaps=True)
 
 
 def arcface(in_features: int, num_classes: int, margin: float = math.radians(28.6), scale: float = 64.0) -> Objective:
-    """The margin is in radians."""
+    """ArcFace.
+
+    Args:
+        margin: what is added to the angle to the own class, in radians.
+        scale: of the cosines, above 0.
+    """
     loss = library_losses().ArcFaceLoss(num_classes, in_features, margin=math.degrees(margin), scale=scale)
     return ProxyObjective(in_features, num_classes, loss, scale)
 
 
 def cosface(in_features: int, num_classes: int, margin: float = 0.35, scale: float = 64.0) -> Objective:
+    """CosFace.
+
+    Args:
+        margin: what the cosine of the own class is lowered by.
+        scale: of the cosines, above 0.
+    """
     return ProxyObjective(
         in_features, num_classes, library_losses().CosFaceLoss(num_classes, in_features, margin=margin, scale=scale), scale
     )
 
 
 def multi_similarity(in_features: int, num_classes: int, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> Objective:
+    """Multi-Similarity.
+
+    Args:
+        alpha: factor of the cosines of pairs of one class, above 0.
+        beta: factor of the cosines of pairs of two classes, above 0.
+        base: the cosine from which both kinds of pairs are counted.
+    """
     return PairObjective(in_features, num_classes, library_losses().MultiSimilarityLoss(alpha=alpha, beta=beta, base=base))
 
 
 def contrastive(in_features: int, num_classes: int, pos_margin: float = 0.0, neg_margin: float = 1.0) -> Objective:
+    """The contrastive loss.
+
+    Args:
+        pos_margin: distance on the sphere beyond which a pair of one class costs.
+        neg_margin: distance on the sphere below which a pair of two classes costs.
+    """
     return PairObjective(in_features, num_classes, library_losses().ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin))

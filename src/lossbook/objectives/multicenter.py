@@ -35,6 +35,12 @@ class MultiCenterObjective(Objective[MultiCenterHead | MultiCenterCosineHead]):
     In evaluation the cross entropy is that of the class centres alone, which predict: no sub-centre is drawn.
 
     ``measured`` holds the divergence (``kl``) and the mean standard deviation of the sub-centres (``sigma``).
+
+    Args:
+        kl_weight: of the standard deviation loss, at least 0.
+        center_weight: share of the label that the class centre has, within [0, 1]; the sub-centres have equal parts of the rest.
+        label_smoothing: share of the label that is spread over all classes, within [0, 1].
+        fused_loss: see :class:`Objective`.
     """
 
     def __init__(
@@ -135,6 +141,13 @@ class AngularMarginObjective(MultiCenterObjective):
 def multicenter(
     in_features: int, num_classes: int, num_subcenters: int = 2, sigma_scale: float = 1.0, **weights: float
 ) -> Objective:
+    """The multi-centre classifier.
+
+    Args:
+        num_subcenters: sampled sub-centres per class, K; 0: the class centre alone.
+        sigma_scale: factor of the sub-centres' standard deviation, at least 0; 1 in the paper, 0.1 in the authors' code.
+        weights: see :class:`MultiCenterObjective`.
+    """
     head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
     fused_loss = subcenters.multicenter_cross_entropy if head.num_subcenters else None
     return MultiCenterObjective(head, **weights, fused_loss=fused_loss)
@@ -148,6 +161,14 @@ def multicenter_lsoftmax(
     margin: int = 2,
     **weights: float,
 ) -> Objective:
+    """With L-Softmax's margin.
+
+    Args:
+        num_subcenters: sampled sub-centres per class, K; 0: the class centre alone.
+        sigma_scale: factor of the sub-centres' standard deviation, at least 0; 1 in the paper, 0.1 in the authors' code.
+        margin: what the angle to the own class is multiplied by, a whole number; 1 is no margin.
+        weights: see :class:`MultiCenterObjective`.
+    """
     head = MultiCenterHead(in_features, num_classes, num_subcenters, sigma_scale)
     return LargeMarginObjective(head, margin=margin, **weights)
 
@@ -161,6 +182,15 @@ def multicenter_arc(
     margin: float = 0.2,
     **weights: float,
 ) -> Objective:
+    """With ArcFace's margin.
+
+    Args:
+        num_subcenters: sampled sub-centres per class, K; 0: the class centre alone.
+        sigma_scale: factor of the sub-centres' standard deviation, at least 0; 1 in the paper, 0.1 in the authors' code.
+        scale: of the cosines, above 0.
+        margin: what is added to the angle to the own class, in radians.
+        weights: see :class:`MultiCenterObjective`.
+    """
     head = MultiCenterCosineHead(in_features, num_classes, num_subcenters, sigma_scale, scale)
     return AngularMarginObjective(head, margin=margin, **weights)
 
@@ -212,6 +242,14 @@ def softtriple(
     gamma: float = 0.1,
     margin: float = 0.01,
 ) -> Objective:
+    """SoftTriple.
+
+    Args:
+        num_subcenters: learned sub-centres per class.
+        scale: of the similarities, above 0.
+        gamma: temperature of the softmax over a class's sub-centres, above 0.
+        margin: what the similarity to the own class is lowered by.
+    """
     classifier = library_losses().SoftTripleLoss(
         num_classes, in_features, centers_per_class=int(num_subcenters), la=scale, gamma=gamma, margin=margin
     )
@@ -221,6 +259,13 @@ def softtriple(
 def subcenter_arcface(
     in_features: int, num_classes: int, num_subcenters: int = 2, scale: float = 16.0, margin: float = 0.2
 ) -> Objective:
+    """Sub-centre ArcFace.
+
+    Args:
+        num_subcenters: learned sub-centres per class.
+        scale: of the cosines, above 0.
+        margin: what is added to the angle to the own class, in radians.
+    """
     classifier = library_losses().SubCenterArcFaceLoss(
         num_classes=num_classes,
         embedding_size=in_features,

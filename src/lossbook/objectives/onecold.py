@@ -40,7 +40,7 @@ class OneColdObjective(Objective):
     Args:
         base: an objective whose loss is one of its head's logits.  Its head and its loss become those of this objective, so
             that their parameters keep their names.
-        occe_weight: :math:`\gamma`.
+        occe_weight: of the one-cold term, :math:`\gamma \ge 0`.
         fused_loss: both terms in one function of :mod:`lossbook.losses.fused`.
     """
 
@@ -131,8 +131,13 @@ class DistilledObjective(OneColdObjective):
 
 
 class DualObjective(Objective[DualHead]):
-    """Cross entropy on one head plus the one-cold cross entropy on another (Sec. 3.3); ``prediction`` names the head that
-    predicts, and all three can be read from ``head`` afterwards."""
+    """Cross entropy on one head plus the one-cold cross entropy on another (Sec. 3.3).
+
+    Args:
+        occe_weight: of the one-cold term, at least 0.
+        prediction: the head that predicts, ``"ce"`` or ``"occe"``, or ``"combined"`` for both; all three can be read from
+            ``head`` afterwards.
+    """
 
     def __init__(self, in_features: int, num_classes: int, occe_weight: float = 1.0, prediction: Prediction = "combined") -> None:
         _check_weight(occe_weight)
@@ -163,12 +168,22 @@ def ce_occe(in_features: int, num_classes: int, occe_weight: float = 1.0) -> Obj
 
 
 def ce_occe_instance(in_features: int, num_classes: int, occe_weight: float = 1.0, alpha: float = 0.1) -> Objective:
-    """Eq. 9."""
+    """Eq. 9.
+
+    Args:
+        occe_weight: of the one-cold term, at least 0.
+        alpha: share of the sample's own prediction in the target, within [0, 1]; the rest is uniform.
+    """
     return DistilledObjective(_cross_entropy(in_features, num_classes), "instance", occe_weight, alpha)
 
 
 def ce_occe_class(in_features: int, num_classes: int, occe_weight: float = 1.0, alpha: float = 0.5) -> Objective:
-    """Eq. 10."""
+    """Eq. 10.
+
+    Args:
+        occe_weight: of the one-cold term, at least 0.
+        alpha: share of the class's average prediction in the target, within [0, 1]; the rest is uniform.
+    """
     return DistilledObjective(_cross_entropy(in_features, num_classes), "class", occe_weight, alpha)
 
 

@@ -55,11 +55,28 @@ def _of(head: Head, loss: Loss) -> Objective[Head]:
 
 
 def _linear(loss: Loss, bias: Bias, in_features: int, num_classes: int, **start: Any) -> Objective[Head]:
+    r"""A linear head.
+
+    Args:
+        bias_mode: start values of the diverse bias, 0..7: 0 is random within :math:`\pm 1 / \sqrt d`, the others are those of
+            Table X; see :func:`~lossbook.heads.linear.diverse_bias`.
+        bias_start: what the bias starts at, or what is added to the start values of its mode.  None: the threshold of a BCE
+            starts at :math:`\log(10 N)` unless a mode says otherwise, the bias of a softmax at 0.
+    """
     start = _start(loss, LinearHead, bias, num_classes, start)
     return _of(LinearHead(in_features, num_classes, bias, **start), loss)
 
 
 def _cosine(loss: Loss, bias: Bias, in_features: int, num_classes: int, scale: float = 96.0, **start: Any) -> Objective[Head]:
+    r"""A cosine head.
+
+    Args:
+        scale: of the cosines, :math:`\gamma > 0`.
+        bias_mode: start values of the diverse bias, 0..7: 0 is random within :math:`\pm 1 / \sqrt d`, the others are those of
+            Table X; see :func:`~lossbook.heads.linear.diverse_bias`.
+        bias_start: what the bias starts at, or what is added to the start values of its mode.  None: the threshold of a BCE
+            starts at :math:`\log(10 N)` unless a mode says otherwise, the bias of a softmax at 0.
+    """
     start = _start(loss, CosineHead, bias, num_classes, start, "scale")
     return _of(CosineHead(in_features, num_classes, bias, scale, **start), loss)
 
@@ -71,7 +88,13 @@ def uce(
     margin: float = 0.4,
     bias_start: float | None = None,
 ) -> Objective:
-    """UniFace, whose bias starts at log(10 N)."""
+    r"""UniFace.
+
+    Args:
+        scale: of the cosines, :math:`s > 0`.
+        margin: what the cosine of the own class is lowered by, :math:`m \ge 0`.
+        bias_start: what the unified bias starts at; None: at :math:`\log(10 N)`.
+    """
     start = first_threshold(num_classes) if bias_start is None else bias_start
     head = CosineHead(in_features, num_classes, "unified", scale, bias_start=start)
     fused_loss = functools.partial(binary_cross_entropy, margin=scale * margin)

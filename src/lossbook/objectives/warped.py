@@ -54,6 +54,11 @@ class EuclideanObjective(Objective[EuclideanHead]):
 
 
 def euclidean_softmax(in_features: int, num_classes: int, temperature: float = 1.0) -> Objective:
+    """The Euclidean softmax.
+
+    Args:
+        temperature: factor of the distances, above 0, in 1 / distance.
+    """
     loss = functools.partial(warped.euclidean_softmax, temperature=temperature)
     fused_loss = functools.partial(distances.euclidean_softmax, temperature=temperature)
     return EuclideanObjective(in_features, num_classes, loss, fused_loss)
@@ -68,7 +73,16 @@ def warped_softmax(
     temperature: float = 4.525,
     margin: float = 1.30,
 ) -> Objective:
-    """The defaults are the authors' first phase on CUB with 512 features; alpha is a length and scales with the features."""
+    """The warped softmax; the defaults are the authors' first phase on CUB with 512 features.
+
+    Args:
+        alpha: the point of attraction, the distance to the own proxy below which a sample is pushed out and beyond which it is
+            pulled in; at least 0, a length, so that it scales with the features.
+        k1: slope of the own distance within alpha, above 0 and at most 1: less pulls less than the other classes push.
+        k2: slope of the own distance beyond alpha, at least 1: more pulls more than the other classes push.
+        temperature: factor of the distances, above 0, in 1 / distance.
+        margin: the factor of Delta in Eq. 7, at least 0.
+    """
     shape: dict[str, Any] = {"alpha": alpha, "k1": k1, "k2": k2, "margin": margin}
     loss = functools.partial(warped.warped_softmax, temperature=temperature, **shape)
     own = functools.partial(warped.warp, **shape)
@@ -79,7 +93,13 @@ def warped_softmax(
 def generalized_softmax(
     in_features: int, num_classes: int, f1: str = "identity", f2: str = "identity", temperature: float = 1.0
 ) -> Objective:
-    """``f1`` and ``f2`` are names in ``FUNCTIONS``."""
+    """The softmax of two functions of the distances.
+
+    Args:
+        f1: of the distance to the own proxy: ``"identity"``, ``"log1p"``, ``"power-1.5"`` or ``"square"``.
+        f2: likewise, of the distances to the others.
+        temperature: factor of the functions' values, above 0, in 1 / distance.
+    """
     for name in (f1, f2):
         if name not in FUNCTIONS:
             raise ValueError(f"unknown function {name!r}; expected one of {', '.join(FUNCTIONS)}")
