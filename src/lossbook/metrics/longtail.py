@@ -90,8 +90,8 @@ def count_right(logits: Tensor, labels: Tensor, groups: Tensor) -> tuple[Tensor,
     _, right = top1(logits, labels)
     if groups.shape != logits.shape[1:]:
         raise ValueError(f"expected class counts of shape ({logits.shape[1]},), got {tuple(groups.shape)}")
-    group = groups[labels]
-    return group[right].bincount(minlength=3), group.bincount(minlength=3)
+    wrong, found = (groups[labels] + 3 * right).bincount(minlength=6).view(2, 3)
+    return found, wrong + found
 
 
 def accuracy_of_groups(right: Tensor, samples: Tensor) -> GroupAccuracy:

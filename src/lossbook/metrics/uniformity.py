@@ -12,6 +12,7 @@ length M are sorted.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -21,8 +22,8 @@ from lossbook.metrics.checks import check_classified, check_tensors
 from lossbook.metrics.ordering import lexsort
 from lossbook.precision import at_least_float32, wide
 
-# Elements per chunk that is copied to mask the own class: a chunk stays in the cache, and all share one buffer.
-_CHUNK_ELEMENTS = 1 << 20
+# Elements per chunk that is copied to mask the own class: the copy stays in a core's own cache until it is read.
+_CHUNK_ELEMENTS = 1 << 17
 
 
 def split_similarities(similarities: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,24 +52,19 @@ def top1(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     positive, negative = _split("logits", logits, labels)
     right = positive > negative
     tied = (positive == negative).nonzero().squeeze(1)
-    right[tied] = logits.detach()[tied].argmax(1) == labels[tied]
+    if len(tied):
+        right[tied] = logits.detach()[tied].argmax(1) == labels[tied]
     return torch.maximum(positive, negative), right
 
 
 def _split(name: str, similarities: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     check_classified(similarities, labels)
-    similarities = similarities.detach()
-    own = labels.unsqueeze(1)
+    similarities, own = similarities.detach(), labels.unsqueeze(1)
     rows = max(1, _CHUNK_ELEMENTS // similarities.shape[1])
-    positive, negative = similarities.new_empty(len(similarities), 1), similarities.new_empty(len(similarities))
-    buffer = torch.empty_like(similarities[:rows])
-    parts = (tensor.split(rows) for tensor in (similarities, own, positive, negative))
-    for chunk, index, value, largest in zip(*parts, strict=True):
-        copy = buffer[: len(chunk)].copy_(chunk)
-        torch.gather(copy, 1, index, out=value)
-        torch.amax(copy.scatter_(1, index, -torch.inf), 1, out=largest)
-    positive = positive.squeeze(1)
-    if bool(torch.maximum(positive, negative).isnan().any()):
+    chunks = zip(similarities.split(rows), own.split(rows), strict=True)
+    negative = torch.cat([chunk.scatter(1, index, -torch.inf).amax(1) for chunk, index in chunks])
+    positive = similarities.gather(1, own).squeeze(1)
+    if math.isnan(torch.maximum(positive, negative).amax().item()):
         raise ValueError(f"expected {name} without NaN; did the training diverge?")
     return at_least_float32(positive), at_least_float32(negative)
 
