@@ -33,8 +33,7 @@ GOALS = {
 }
 AUROC_GOAL = {"error": 1e-6}
 FITTED_TRAIN, BATCH, FITTED_CLASSES = 20_000, 256, 100
-# Time of a fitted detector: none may take longer than the library's.  ViM misses that: it computes in float64, so that small
-# lengths outside the subspace rank right, and the library in float32, in which a product takes half the time.
+# Time of a fitted detector: none may take longer than the library's.
 FITTED_GOALS = {"msp": 1, "energy": 1, "odin": 1, "rmds": 0.1, "vim": 1, "knn": 1, "dice": 0.05, "she": 1, "scale": 1}
 
 

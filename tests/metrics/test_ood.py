@@ -226,6 +226,22 @@ def test_msp_ranks_where_probabilities_round_to_one():
     assert ood.msp(torch.tensor([[0.0, -torch.inf, -torch.inf]])).tolist() == [torch.inf]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_msp_of_equal_small_and_vanishing_terms_in_one_batch(dtype):
+    """Every row is scored as it is alone: with one, two and all classes equal, with others of e^-20 to e^-1000, and of none."""
+    rows = [[0.0, 0, 0, 0], [5, 5, 0, -3], [5, 5, 5, 5], [3, 3 - 1e-3, 3, 0], [20, 0, 0, 1], [80, 0, -2, 1], [100, 0, 1, 2]]
+    rows += [[1000, 0, 0, 999], [1e4, 9e3, 0, 9e3], [0, -np.inf, -np.inf, -np.inf], [-1000, -1000, -np.inf, -1001]]
+    logits = torch.tensor(rows, dtype=dtype)
+    others = logits.double().sort(1).values[:, :-1]
+    expected = logits.double().amax(1) - others.logsumexp(1)
+    tolerance = {"rtol": 1e-6, "atol": 3e-7} if dtype == torch.float32 else {"rtol": 1e-12, "atol": 1e-14}
+    found = ood.msp(logits)
+    torch.testing.assert_close(found.double(), expected, **tolerance)
+    assert torch.equal(found, torch.cat([ood.msp(row[None]) for row in logits]))
+    assert torch.equal(ood.msp(logits.flip(1)).isnan(), torch.zeros(len(rows), dtype=torch.bool))
+    assert ood.msp(torch.tensor([[1.0, torch.nan], [1.0, 0.0]], dtype=dtype)).isnan().tolist() == [True, False]
+
+
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 100.0])
 def test_odin_in_float32_ranks_as_in_float64(scale):
     """At a temperature of 1,000 probabilities differ in their sixth digit, at 1 they round to 1."""
@@ -277,6 +293,30 @@ def test_vim_where_training_features_have_no_variance_outside(dtype):
     assert auroc(*scores) == 1.0
     energies = ood.energy(known @ weight.T)
     torch.testing.assert_close(scores[0].double(), energies, rtol=0, atol=0.1)  # rounding of the features, times the factor
+
+
+@pytest.mark.parametrize("largest", [1e-7, 1e-4, 1e-2, 1.0])
+def test_vim_in_float32_has_float64s_lengths_outside(largest):
+    """Features lie on a plane of 8 dimensions but for parts outside of ``largest`` or less; a zero feature is among them."""
+    generator = torch.Generator().manual_seed(1)
+    basis = torch.linalg.qr(torch.randn(64, 64, generator=generator, dtype=torch.float64)).Q
+
+    def draw(samples):
+        inside, outside = torch.randn(samples, 8, generator=generator), torch.randn(samples, 56, generator=generator)
+        share = largest * 10 ** (-2 * torch.rand(samples, 1, generator=generator))
+        return torch.cat([inside, share * outside], 1).double() @ basis.T
+
+    train, features, weight = draw(500).float(), draw(300).float(), (basis[:, :8].T + 0.1 * basis[:, 8:16].T).float()
+    features[7] = 0
+    bias = torch.randn(8, generator=generator)
+    exact = ood.vim(features.double(), train.double(), weight.double(), bias.double(), 8)
+    found = ood.vim(features, train, weight, bias, 8)
+    energies = torch.nn.functional.linear(features.double(), weight.double(), bias.double()).logsumexp(1)
+    # Rounding of the product, relative to the whole length, where it is used: to lengths of 1/64 of that or more.
+    torch.testing.assert_close(energies - found.double(), energies - exact, rtol=2e-5, atol=1e-5)
+    order = found.argsort()
+    assert (exact[order].diff() > -2e-5 * exact.abs().max()).all()
+    assert torch.equal(found[7:8], ood.vim(features[7:8], train, weight, bias, 8))
 
 
 def test_vim_of_training_features_at_the_origin_is_the_energy():

@@ -19,12 +19,14 @@ from torch import Tensor
 
 from lossbook.losses.checks import check_labels
 from lossbook.metrics.detection_checks import check_classes, check_neighbours
-from lossbook.precision import wide, widest
+from lossbook.precision import vanishing, wide, widest
 
 # Elements of a similarity matrix held at a time: buffers of 4 Mi floats, which the allocator uses again.
 _CHUNK_ELEMENTS = 1 << 22
 # Rows whose float64 copies exist at a time.
 _CHUNK_ROWS = 4096
+# A part outside the principal subspace that is a smaller share of a feature's length than this is computed in float64.
+_SMALL_OUTSIDE = 1 / 64
 # Pairs whose float64 differences are held at a time.
 _PAIRS = 4096
 
@@ -71,15 +73,27 @@ def free_energy(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def log_odds(logits: Tensor) -> Tensor:
-    """log p / (1 - p) of the largest softmax probability p, (B, N) -> (B,), from the others' logits: it never saturates."""
-    best, place = logits.max(1, keepdim=True)
-    return best.squeeze(1) - logits.scatter(1, place, -torch.inf).logsumexp(1)
+    """log p / (1 - p) of the largest softmax probability p, (B, N) -> (B,), from the others' logits: it never saturates.
+
+    Relative to the largest, each term of the softmax is below 1 but for those of the largest logits, which are 1.  The others'
+    sum is that of the terms' parts behind the decimal point, and of the ones but one.
+    """
+    terms = (logits - logits.amax(1, keepdim=True)).exp_()
+    ones = terms.floor()
+    others = terms.sub_(ones).sum(1) + (ones.sum(1) - 1)
+    least = math.exp(vanishing(logits.dtype))
+    if float(others.amin()) > least:
+        return -others.log()
+    best, place = logits.max(1, keepdim=True)  # where the others' terms vanish, and where a logit is infinite
+    return torch.where(others > least, -others.log(), best.squeeze(1) - logits.scatter(1, place, -torch.inf).logsumexp(1))
 
 
 def above_chance(logits: Tensor) -> Tensor:
     """:func:`log_odds` + log(N - 1), which is 0 for equal logits, (B, N) -> (B,), as precise there as elsewhere."""
     others = logits.shape[1] - 1
-    excess = torch.expm1(logits - logits.amax(1, keepdim=True)).sum(1) / others
+    excess = (logits - logits.amax(1, keepdim=True)).expm1_().sum(1) / others
+    if float(excess.amin()) > -0.5:  # as at a high temperature
+        return -torch.log1p(excess)
     return torch.where(excess > -0.5, -torch.log1p(excess), log_odds(logits) + math.log(others))
 
 
@@ -195,8 +209,15 @@ def _distances(unit: Tensor, train: Tensor, length: Tensor, row: Tensor, column:
 
 
 class Residual(NamedTuple):
-    """The classifier, weight (N, d) and bias (N,); the origin (d,); the directions outside the principal subspace (d, r); and
-    the length outside's factor, a scalar.  All in :func:`~lossbook.precision.widest`."""
+    """What ViM learned, of which :func:`vim_scores` makes the logits and the length outside the principal subspace.
+
+    Attributes:
+        weight: the classifier's rows and then the directions outside, (N + r, d), in the classifier's dtype.
+        bias: the classifier's, and then minus the origin's place along those directions, (N + r,).
+        origin: (d,), in :func:`~lossbook.precision.widest`, as what follows.
+        rest: the directions outside the principal subspace, (d, r).
+        alpha: the factor of the length outside, a scalar.
+    """
 
     weight: Tensor
     bias: Tensor
@@ -212,7 +233,7 @@ def learn_vim(train: Tensor, weight: Tensor, bias: Tensor, dimensions: int | Non
         dimensions = 1000 if width >= 2048 else 512 if width >= 768 else width // 2
     if not 0 < dimensions < width:
         raise ValueError(f"expected 0 < dimensions < {width}, got {dimensions}")
-    weight, bias = wide(weight), wide(bias)
+    dtype, weight, bias = weight.dtype, wide(weight), wide(bias).contiguous()
     origin = -torch.linalg.pinv(weight) @ bias
     scatter, chunks = weight.new_zeros(width, width), train.split(_CHUNK_ROWS)
     for rows in chunks:
@@ -228,13 +249,28 @@ def learn_vim(train: Tensor, weight: Tensor, bias: Tensor, dimensions: int | Non
         length = length + centred.norm(dim=1).sum()
     # Less than this is rounding: the features have no length outside, and dividing by it would make the factor infinite.
     least = (width * torch.finfo(torch.float32).eps * length).clamp_min(torch.finfo(length.dtype).tiny)
-    return Residual(weight, bias, origin, rest, torch.where(length > 0, total / torch.maximum(outside, least), 0.0))
+    alpha = torch.where(length > 0, total / torch.maximum(outside, least), 0.0)
+    weight, bias = torch.cat([weight, rest.T]), torch.cat([bias, -origin @ rest])
+    return Residual(weight.to(dtype), bias.to(dtype), origin, rest, alpha)
 
 
 def vim_scores(features: Tensor, learned: Residual) -> Tensor:
-    exact = features.to(learned.weight.dtype)
-    outside = ((exact - learned.origin) @ learned.rest).norm(dim=1)
-    return (F.linear(exact, learned.weight, learned.bias).logsumexp(1) - learned.alpha * outside).to(features.dtype)
+    """One product in the features' dtype gives the logits and the part outside.
+
+    Its rounding is a share of the feature's length.  Where the part outside is a small share of that, the product with the
+    directions is taken again in :func:`~lossbook.precision.widest`, so that features that have collapsed onto the subspace rank
+    right.
+    """
+    weight, bias, origin, rest, alpha = learned
+    outside = rest.shape[1]
+    logits, along = linear(features, weight, bias).split([len(weight) - outside, outside], 1)
+    length = torch.linalg.vector_norm(along, dim=1)
+    share = length / torch.linalg.vector_norm(features, dim=1)
+    if not float(share.amin()) > _SMALL_OUTSIDE:
+        rounded = (share > _SMALL_OUTSIDE).logical_not_()
+        exact = torch.linalg.vector_norm((features[rounded].to(rest.dtype) - origin) @ rest, dim=1)
+        length[rounded] = exact.to(length.dtype)
+    return (logits.logsumexp(1) - alpha * length).to(features.dtype)
 
 
 def learn_dice(train: Tensor, weight: Tensor, sparsity: float) -> Tensor:
@@ -254,7 +290,7 @@ def scaled(features: Tensor, percentile: float) -> Tensor:
         raise ValueError(f"expected percentile within [0, 1), got {percentile}")
     positive = features.clamp_min(0)
     kept = max(1, features.shape[1] - round(features.shape[1] * percentile))
-    top = positive.topk(kept, dim=1).values.sum(1)
+    top = positive.topk(kept, dim=1, sorted=False).values.sum(1)
     ratio = torch.where(top > 0, positive.sum(1) / top.clamp_min(torch.finfo(top.dtype).tiny), 1.0)
     return features * ratio.exp().unsqueeze(1)
 
@@ -275,7 +311,8 @@ def learn_she(train: Tensor, train_logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def she_scores(features: Tensor, logits: Tensor, patterns: Tensor) -> Tensor:
-    return (features * patterns[logits.argmax(1)]).sum(1)
+    predicted = logits.max(1).indices  # in half the time of argmax
+    return (features * patterns.index_select(0, predicted)).sum(1)
 
 
 class Graph(NamedTuple):

@@ -76,9 +76,10 @@ def odin(function: Callable[[Tensor], Tensor], inputs: Tensor, temperature: floa
         raise ValueError(f"expected inputs as a floating-point tensor (B, ...) with B >= 1 samples, got {came}")
     with torch.inference_mode(False):
         with torch.enable_grad():
-            inputs = inputs.detach().clone().requires_grad_()  # an inference tensor takes part in no gradient, its clone does
+            # An inference tensor takes part in no gradient, its clone does.
+            inputs = (inputs.clone() if inputs.is_inference() else inputs.detach()).requires_grad_()
             logits = check_logits("logits from the function", function(inputs))
-            loss = F.cross_entropy(logits / temperature, logits.argmax(1), reduction="sum")
+            loss = F.cross_entropy(logits / temperature, logits.max(1).indices, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, inputs)
         with torch.no_grad():
             logits = at_least_float32(function(torch.add(inputs.detach(), gradient.sign_(), alpha=-noise)))
@@ -128,7 +129,8 @@ def vim(features: Tensor, train_features: Tensor, weight: Tensor, bias: Tensor |
 
     Where training features have no length outside but rounding, the sum in the denominator is
     :math:`d\,\epsilon \sum_m \|h^{(m)} - o\|` with the :math:`\epsilon` of float32: finite, and any length outside counts much.
-    In float64, of which (d, d) matrices and copies of 4,096 training features are held.
+    Learned in float64, of which (d, d) matrices and copies of 4,096 training features are held; scored in the features' dtype,
+    but for lengths outside that are small beside the whole one, which are float64's.
 
     Args:
         features: (B, d).

@@ -138,26 +138,24 @@ class Detector(nn.Module):
         Raises:
             RuntimeError: before ``fit``.
         """
-        self._check_fitted()
+        held = self._check_fitted()
         features = check_matrix("features", features, "d")
-        if features.shape[1] != self._width():
-            raise ValueError(f"expected features (B, {self._width()}), as wide as those of fit, got {tuple(features.shape)}")
-        device = getattr(self, self.buffers_learned[0]).device
-        if features.device != device:
-            raise ValueError(f"expected features on the detector's device, {device}, got {features.device}")
+        if features.shape[1] != held.shape[-1]:
+            raise ValueError(f"expected features (B, {held.shape[-1]}), as wide as those of fit, got {tuple(features.shape)}")
+        if features.device != held.device:
+            raise ValueError(f"expected features on the detector's device, {held.device}, got {features.device}")
         with no_autocast(features.device):
             return self._score(unit_vectors(features) if self.unit_features else features)
 
-    def _check_fitted(self) -> None:
-        if getattr(self, self.buffers_learned[0]) is None:
+    def _check_fitted(self) -> Tensor:
+        """The first buffer, whose last dimension is d."""
+        held = getattr(self, self.buffers_learned[0])
+        if held is None:
             raise RuntimeError(
                 f"{type(self).__name__} was not fitted: call fit(features, head, labels) with training features first,"
                 " or load_state_dict with the state of a fitted one"
             )
-
-    def _width(self) -> int:
-        """d, the last dimension of the first buffer."""
-        return getattr(self, self.buffers_learned[0]).shape[-1]
+        return held
 
     def _learn(self, features: Tensor, classifier: Classifier, labels: Tensor) -> tuple[Tensor, ...]:
         """The buffers, in the order of ``buffers_learned``; classifier and labels are empty where the detector needs none."""
