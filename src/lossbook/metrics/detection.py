@@ -209,18 +209,21 @@ def _distances(unit: Tensor, train: Tensor, length: Tensor, row: Tensor, column:
 
 
 class Residual(NamedTuple):
-    """What ViM learned, of which :func:`vim_scores` makes the logits and the length outside the principal subspace.
+    """What ViM learned.
 
     Attributes:
-        weight: the classifier's rows and then the directions outside, (N + r, d), in the classifier's dtype.
-        bias: the classifier's, and then minus the origin's place along those directions, (N + r,).
+        weight, bias: the classifier, (N, d) and (N,).
+        directions: those outside the principal subspace, (d, r), in the classifier's dtype.
+        shift: minus the origin's place along them, (r,).
         origin: (d,), in :func:`~lossbook.precision.widest`, as what follows.
-        rest: the directions outside the principal subspace, (d, r).
+        rest: the directions again, (d, r).
         alpha: the factor of the length outside, a scalar.
     """
 
     weight: Tensor
     bias: Tensor
+    directions: Tensor
+    shift: Tensor
     origin: Tensor
     rest: Tensor
     alpha: Tensor
@@ -233,9 +236,8 @@ def learn_vim(train: Tensor, weight: Tensor, bias: Tensor, dimensions: int | Non
         dimensions = 1000 if width >= 2048 else 512 if width >= 768 else width // 2
     if not 0 < dimensions < width:
         raise ValueError(f"expected 0 < dimensions < {width}, got {dimensions}")
-    dtype, weight, bias = weight.dtype, wide(weight), wide(bias).contiguous()
-    origin = -torch.linalg.pinv(weight) @ bias
-    scatter, chunks = weight.new_zeros(width, width), train.split(_CHUNK_ROWS)
+    origin = -torch.linalg.pinv(wide(weight)) @ wide(bias).contiguous()
+    scatter, chunks = origin.new_zeros(width, width), train.split(_CHUNK_ROWS)
     for rows in chunks:
         centred = wide(rows) - origin
         scatter.addmm_(centred.T, centred)
@@ -244,33 +246,39 @@ def learn_vim(train: Tensor, weight: Tensor, bias: Tensor, dimensions: int | Non
     for rows in chunks:
         exact = wide(rows)
         centred = exact - origin
-        total = total + F.linear(exact, weight, bias).amax(1).sum()
+        total = total + linear(exact, weight, bias).amax(1).sum()
         outside = outside + (centred @ rest).norm(dim=1).sum()
         length = length + centred.norm(dim=1).sum()
     # Less than this is rounding: the features have no length outside, and dividing by it would make the factor infinite.
     least = (width * torch.finfo(torch.float32).eps * length).clamp_min(torch.finfo(length.dtype).tiny)
     alpha = torch.where(length > 0, total / torch.maximum(outside, least), 0.0)
-    weight, bias = torch.cat([weight, rest.T]), torch.cat([bias, -origin @ rest])
-    return Residual(weight.to(dtype), bias.to(dtype), origin, rest, alpha)
+    return Residual(weight, bias, rest.to(weight.dtype), (-origin @ rest).to(weight.dtype), origin, rest, alpha)
 
 
 def vim_scores(features: Tensor, learned: Residual) -> Tensor:
-    """One product in the features' dtype gives the logits and the part outside.
+    energies = linear(features, learned.weight, learned.bias).logsumexp(1)
+    return (energies - learned.alpha * _outside(features, learned)).to(features.dtype)
 
-    Its rounding is a share of the feature's length.  Where the part outside is a small share of that, the product with the
-    directions is taken again in :func:`~lossbook.precision.widest`, so that features that have collapsed onto the subspace rank
-    right.
+
+def _outside(features: Tensor, learned: Residual) -> Tensor:
+    """The length outside the principal subspace, (B, d) -> (B,).
+
+    A product's rounding is a share of the feature's length.  Where the part outside is a small share of that, the product is
+    taken again in :func:`~lossbook.precision.widest`, so that features that have collapsed onto the subspace rank right.
     """
-    weight, bias, origin, rest, alpha = learned
-    outside = rest.shape[1]
-    logits, along = linear(features, weight, bias).split([len(weight) - outside, outside], 1)
-    length = torch.linalg.vector_norm(along, dim=1)
+    if features.dtype != learned.directions.dtype:
+        return _exactly_outside(features, learned)
+    length = torch.linalg.vector_norm(torch.addmm(learned.shift, features, learned.directions), dim=1)
     share = length / torch.linalg.vector_norm(features, dim=1)
     if not float(share.amin()) > _SMALL_OUTSIDE:
         rounded = (share > _SMALL_OUTSIDE).logical_not_()
-        exact = torch.linalg.vector_norm((features[rounded].to(rest.dtype) - origin) @ rest, dim=1)
-        length[rounded] = exact.to(length.dtype)
-    return (logits.logsumexp(1) - alpha * length).to(features.dtype)
+        length[rounded] = _exactly_outside(features[rounded], learned)
+    return length
+
+
+def _exactly_outside(features: Tensor, learned: Residual) -> Tensor:
+    exact = (features.to(learned.rest.dtype) - learned.origin) @ learned.rest
+    return torch.linalg.vector_norm(exact, dim=1).to(features.dtype)
 
 
 def learn_dice(train: Tensor, weight: Tensor, sparsity: float) -> Tensor:

@@ -27,6 +27,8 @@ class ViM(Detector):
     buffers_learned = detection.Residual._fields
     weight: Tensor
     bias: Tensor
+    directions: Tensor
+    shift: Tensor
     origin: Tensor
     rest: Tensor
     alpha: Tensor
@@ -39,8 +41,8 @@ class ViM(Detector):
         return detection.learn_vim(features, *classifier, self.dimensions)
 
     def _score(self, features: Tensor) -> Tensor:
-        learned = detection.Residual(self.weight, self.bias, self.origin, self.rest, self.alpha)
-        return detection.vim_scores(features, learned)
+        learned = (self.weight, self.bias, self.directions, self.shift, self.origin, self.rest, self.alpha)
+        return detection.vim_scores(features, detection.Residual(*learned))
 
 
 class DICE(LogitDetector):
