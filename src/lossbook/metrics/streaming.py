@@ -68,17 +68,17 @@ class _Samples(_Stream):
             self.add_state(name, default=[], dist_reduce_fx="cat", persistent=True)
 
     def _append(self, **values: Tensor) -> None:
-        """Add a batch, and join the last tensors while the former is no longer than the latter.
+        """Add a batch, and join the last eight tensors while the first of them is no longer than the last.
 
         Thousands of small tensors would each keep a piece of the batches' freed memory from being used again (batches of 256 x
-        1,000 took 4 GB); joined, there are as many as the number of batches has binary digits.
+        1,000 took 4 GB); joined, there are seven per octal digit of the number of equal batches at most.
         """
         for name, value in values.items():
-            kept = list(getattr(self, name))
-            value = value.to(kept[-1].device) if kept else value  # with compute_on_cpu, the kept ones are on the CPU
-            while kept and len(kept[-1]) <= len(value):
-                value = torch.cat([kept.pop(), value])
-            setattr(self, name, [*kept, value])
+            kept = getattr(self, name)
+            # With compute_on_cpu, the kept ones are on the CPU.
+            kept.append(value.to(kept[-1].device) if kept else value)
+            while len(kept) >= 8 and len(kept[-8]) <= len(kept[-1]):
+                kept[-8:] = [torch.cat(kept[-8:])]
 
     def _columns(self) -> list[Tensor]:
         """All samples' numbers, in the order in which the columns were declared."""
