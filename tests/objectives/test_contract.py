@@ -241,6 +241,40 @@ def test_an_empty_batch_and_features_of_integers(name):
 
 
 @every_objective
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_features_of_another_dtype_are_one_clear_error(name, dtype):
+    objective, features, labels = build(name)
+    calls = {
+        "the loss": lambda x: objective(x, labels),
+        "mixed": lambda x: objective.mixed(x, labels, labels.roll(1), 0.3),
+        "logits": objective.logits,
+        "predict": objective.predict,
+        "scores": objective.scores,
+        "reject": lambda x: objective.reject(x, 0.0),
+    }
+    for call in calls.values():
+        with pytest.raises(TypeError, match=f"features of the objective's dtype torch.float32, got {dtype}: convert one"):
+            call(features.to(dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        if dtype != torch.float64:
+            assert objective(features.to(dtype), labels).isfinite()
+        else:
+            with pytest.raises(TypeError, match=r"got torch\.float64"):
+                objective(features.to(dtype), labels)
+
+
+@every_objective
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_an_objective_of_another_dtype_takes_features_of_it(name, dtype):
+    objective, features, labels = build(name)
+    objective.to(dtype)
+    assert objective(features.to(dtype), labels).isfinite()
+    assert objective.predict(features.to(dtype)).shape == labels.shape
+    with pytest.raises(TypeError, match=f"dtype {dtype}, got torch.float32"):
+        objective(features, labels)
+
+
+@every_objective
 @pytest.mark.parametrize(
     "wrong", [[1, 2, 3], [1, 2, 3, 4, -1], [1, 2, 3, 4, 5.5], [1, 2, 3, 4, float("nan")], [[1, 2, 3, 4, 5]]], ids=str
 )

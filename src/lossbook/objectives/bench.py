@@ -53,7 +53,7 @@ class MultiCenterBinaryObjective(Objective[MultiCenterHead]):
         self.measured = {"kl": divergence.detach(), "sigma": self.head.sigma().mean()}
         return (center + sum(subcenters) / len(subcenters)) / 2 + self.kl_weight * divergence
 
-    def logits(self, features: Tensor) -> Tensor:
+    def _logits(self, features: Tensor) -> Tensor:
         """Similarities to the class centres, in training too: (B, d) -> (B, C)."""
         return self.head.similarities(features)
 
@@ -106,7 +106,7 @@ class EuclideanBinaryObjective(Objective[BallHead]):
             distances = distances.scatter(1, own, warp(distances.gather(1, own), self.alpha, self.k1, self.k2))
         return self.loss(self.temperature * (self.head.bias - distances), labels, reduction=reduction)
 
-    def logits(self, features: Tensor) -> Tensor:
+    def _logits(self, features: Tensor) -> Tensor:
         """The loss's logits for an image without a label: T (r - d), (B, d) -> (B, N)."""
         return self.temperature * self.head(features)
 

@@ -12,7 +12,7 @@ from lossbook.losses.checks import check_per_class, check_tensor, readable
 
 
 def check_features(features: Tensor, weight: Tensor) -> None:
-    """Features must be floating (B, d) with B >= 1, on the device of the class vectors (N, d).
+    """Features must be floating (B, d) with B >= 1, on the device and of the dtype of the class vectors (N, d).
 
     Raises:
         ValueError, TypeError: saying what was expected and what came.
@@ -24,6 +24,25 @@ def check_features(features: Tensor, weight: Tensor) -> None:
         raise TypeError(f"expected floating-point features, got {features.dtype}")
     if features.device != weight.device:
         raise ValueError(f"expected features on the objective's device {weight.device}, got {features.device}")
+    check_dtype(features, weight)
+
+
+def check_dtype(features: Tensor, weight: Tensor) -> None:
+    """Features must have the dtype of the class vectors; under autocast they may be of another one than float64.
+
+    Raises:
+        TypeError: saying what was expected and what came.
+    """
+    check_tensor("features", features)
+    if features.dtype != weight.dtype and (torch.float64 in (features.dtype, weight.dtype) or not _autocast(weight.device.type)):
+        raise TypeError(
+            f"expected features of the objective's dtype {weight.dtype}, got {features.dtype}:"
+            " convert one of the two, or call the objective under torch.autocast with its parameters in float32"
+        )
+
+
+def _autocast(kind: str) -> bool:
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
 
 
 def check_no_vmap(*tensors: Tensor) -> None:

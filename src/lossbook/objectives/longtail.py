@@ -36,7 +36,7 @@ class PostHocObjective(Objective[LinearHead]):
         check_class_counts(class_counts)
         self.register_buffer("shift", strength * (class_counts / class_counts.sum()).log())
 
-    def logits(self, features: Tensor) -> Tensor:
+    def _logits(self, features: Tensor) -> Tensor:
         return self.head(features) - self.shift
 
 

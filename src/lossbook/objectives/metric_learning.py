@@ -21,6 +21,7 @@ from lossbook.losses.fused.softmax import cross_entropy
 from lossbook.objectives.checks import check_no_vmap
 from lossbook.objectives.objective import H, Objective
 from lossbook.optional import extra
+from lossbook.precision import at_least_float32
 
 
 def library_losses() -> Any:
@@ -172,7 +173,7 @@ class ProxyObjective(BorrowedObjective[CosineHead]):
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         self._borrowed.move_to(features.device)
         loss = self._borrowed if reduction == "mean" else self._borrowed.per_sample
-        return loss(self.head.weight, features, labels)
+        return loss(at_least_float32(self.head.weight), at_least_float32(features), labels)  # not all have half precision
 
 
 class PairObjective(BorrowedObjective[CosineHead]):
@@ -195,7 +196,7 @@ class PairObjective(BorrowedObjective[CosineHead]):
     def _plain(self, features: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
         if self.training:
             self._follow(*self._of_all_processes(features.detach(), labels))
-        return self.loss(features, labels)
+        return self.loss(at_least_float32(features), labels)  # not all have half precision
 
     @torch.no_grad()
     def _follow(self, features: Tensor, labels: Tensor) -> None:

@@ -79,7 +79,7 @@ class MultiCenterObjective(Objective[MultiCenterHead | MultiCenterCosineHead]):
         reduction: Reduction = "none" if isinstance(share, Tensor) else "mean"
         return self._total(features, ((share, labels), (1 - share, partners)), reduction).mean()
 
-    def logits(self, features: Tensor) -> Tensor:
+    def _logits(self, features: Tensor) -> Tensor:
         """Similarities to the class centres, in training too: (B, d) -> (B, C)."""
         return self.head.similarities(features)
 

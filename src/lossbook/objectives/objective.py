@@ -24,7 +24,7 @@ from lossbook.losses.checks import (
 )
 from lossbook.losses.fused.autograd import transformed
 from lossbook.losses.fused.samples import Details
-from lossbook.objectives.checks import check_features, check_share
+from lossbook.objectives.checks import check_dtype, check_features, check_share
 from lossbook.objectives.distributed import FollowsBatches
 from lossbook.objectives.schedule import Hook, Schedule, watch
 
@@ -55,7 +55,8 @@ class Objective(FollowsBatches, Generic[H]):
     """Head and loss.
 
     A subclass says how its loss is computed in ``_of_logits``, or in ``_plain`` where the loss takes more than the head's
-    logits, and in ``_fused`` where it has a form for many classes.
+    logits, and in ``_fused`` where it has a form for many classes; and in ``_logits`` how it predicts, where that is not with
+    the head's logits.
 
     Args:
         head: features (B, d) to logits (B, N); has ``weight``, ``bias``, ``similarities`` and ``threshold``.
@@ -138,7 +139,7 @@ class Objective(FollowsBatches, Generic[H]):
         every sample's loss otherwise.
 
         Args:
-            features: (B, d), B >= 1.
+            features: (B, d), B >= 1, in the dtype of the objective's parameters, or under autocast.
             labels: (B,) of int64 within 0..N-1, or ``ignore_index``; where ``soft_targets``, also floating (B, N), rows
                 that are >= 0 and sum to 1.
             sample_weight: (B,), floating and >= 0; None: all 1.
@@ -295,7 +296,15 @@ class Objective(FollowsBatches, Generic[H]):
             raise ValueError(f"{self.name} mixes images without a weight per class and without an ignore_index")
 
     def logits(self, features: Tensor) -> Tensor:
-        """Logits, (B, d) -> (B, N): predict with ``argmax(1)``."""
+        """Logits, (B, d) -> (B, N): predict with ``argmax(1)``.
+
+        Raises:
+            TypeError: for features of another dtype than the objective's, outside autocast.
+        """
+        check_dtype(features, self.head.weight)
+        return self._logits(features)
+
+    def _logits(self, features: Tensor) -> Tensor:
         return self.head(features)
 
     def predict(self, features: Tensor) -> Tensor:

@@ -117,7 +117,7 @@ class OwnBiasObjective(Objective[LinearHead]):
         weighted = {"reduction": reduction, "sample_weight": sample_weight}
         return self._fused_call()(features, self.head.weight, labels, sample_bias=thresholds, **weighted)
 
-    def logits(self, features: Tensor) -> Tensor:
+    def _logits(self, features: Tensor) -> Tensor:
         return self.head.similarities(features)
 
     def threshold(self) -> Tensor:
