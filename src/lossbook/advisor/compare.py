@@ -1,0 +1,247 @@
+"""The comparison from end to end: splits, tuning, trainings, verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lossbook.advisor.duplicates import merged, near_duplicates
+from lossbook.advisor.goals import GOALS
+from lossbook.advisor.judge import Verdict, judge
+from lossbook.advisor.methods import CONTROL, METHODS, Setting
+from lossbook.advisor.reading import Samples
+from lossbook.advisor.splits import FOLDS, Fold, Plan, plan
+from lossbook.advisor.stacked import Training
+from lossbook.advisor.work import Measured, Run, Work, do, is_done
+from lossbook.progress import track
+from lossbook.runs.processes import in_processes
+
+EPOCHS = 30
+WEIGHT_DECAY = 5e-4
+_MOST_HEADS, _MOST_NUMBERS = 40, 1 << 21  # of a piece of work: its weights, slopes and momenta stay in a cache
+_LARGEST_BATCH, _STEPS = 256, 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may set.
+
+    Attributes:
+        goal: that methods are ranked by, a name in :data:`~lossbook.advisor.goals.GOALS`; "" for a table of all.
+        methods: names in :data:`~lossbook.advisor.methods.METHODS`, the control first.
+        folds: how many tests.
+        epochs: passes over the training samples.
+        processes: trainings at a time.
+        control: shuffle the labels first, so that no method can be better.
+        seed: of the splits and trainings.
+    """
+
+    goal: str = ""
+    methods: tuple[str, ...] = tuple(METHODS)
+    folds: int = FOLDS
+    epochs: int = EPOCHS
+    processes: int = 1
+    control: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.goal and self.goal not in GOALS:
+            raise ValueError(f"unknown goal {self.goal!r}; expected one of {', '.join(GOALS)}")
+        unknown = [name for name in self.methods if name not in METHODS]
+        if unknown or self.methods[:1] != (CONTROL,) or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"expected methods that begin with {CONTROL}, each once, of {', '.join(METHODS)}; got {self.methods}")
+        if self.folds < 2 or self.epochs < 1 or self.processes < 1:
+            raise ValueError(f"expected folds >= 2, epochs >= 1, processes >= 1; got {self.folds}, {self.epochs}, {self.processes}")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was found.
+
+    Attributes:
+        samples, options, plan: what was compared, and how.
+        tuned: goal -> method -> the setting that was chosen on the validation samples; without those that always diverged.
+        validation: goal -> method -> score of every setting on the validation samples, NaN where it diverged.
+        verdicts: goal -> the verdict.
+        scores: goal -> method -> the mean over the tested samples, larger is better.
+        known: largest logits of the tested samples: goal -> method -> (n,).
+        notes: what the reader should know.
+    """
+
+    samples: Samples
+    options: Options
+    plan: Plan
+    tuned: dict[str, dict[str, Setting]]
+    validation: dict[str, dict[str, list[float]]]
+    verdicts: dict[str, Verdict]
+    scores: dict[str, dict[str, float]]
+    known: dict[str, dict[str, np.ndarray]]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def first_goal(self) -> str:
+        """The goal that the winner is of."""
+        return self.options.goal or next(iter(self.verdicts))
+
+    @property
+    def winner(self) -> str:
+        return self.verdicts[self.first_goal].winner
+
+
+def batch_size(samples: int) -> int:
+    """About 20 steps per epoch, in batches of 16 to 256 samples.
+
+    Example:
+        >>> batch_size(100), batch_size(1000), batch_size(100_000)
+        (16, 64, 256)
+    """
+    return min(_LARGEST_BATCH, max(16, 2 ** round(math.log2(samples / _STEPS))))
+
+
+def compare(samples: Samples, options: Options, folder: Path) -> Comparison:
+    """Compare the methods on some data.
+
+    Args:
+        samples: see :func:`lossbook.advisor.reading.read`.
+        options: what a user may set.
+        folder: keeps the results of trainings, so that what was interrupted goes on where it was.
+
+    Raises:
+        ValueError: for data that cannot be split, saying why.
+    """
+    notes = list(samples.notes)
+    pairs = near_duplicates(samples.features)
+    samples = _without_conflicts(samples, pairs, notes)
+    if options.control:
+        samples = replace(samples, labels=_shuffled(samples, options.seed))
+        notes.append("The labels were shuffled: this is the control, in which no method can be better.")
+    made = plan(samples.labels, samples.groups, samples.part, options.folds, options.seed)
+    counts = torch.bincount(torch.from_numpy(samples.labels[made.folds[0].train]), minlength=len(samples.classes))
+    goals = (options.goal,) if options.goal else tuple(name for name, goal in GOALS.items() if goal.wanted(counts))
+    folder.mkdir(parents=True, exist_ok=True)
+    features = folder / f"features-{samples.sha256[:16]}.npy"
+    if not features.is_file():
+        _save(features, samples.features)
+    work = partial(_work, samples, features, options, goals)
+
+    runs = [(name, number) for name in options.methods for number in range(len(METHODS[name].settings))]
+    pieces = [work(made.tuning, 0, part) for part in _parts(runs, samples)]
+    measured = _results(pieces, folder / "runs", options.processes, "tuning")
+    validation = {
+        goal: {name: [measured[name, k][0][place] for k in range(len(METHODS[name].settings))] for name in options.methods}
+        for place, goal in enumerate(goals)
+    }
+    chosen = {goal: {name: best for name in options.methods if (best := _best(found[name])) >= 0} for goal, found in validation.items()}
+
+    finals = sorted({(name, number) for of_goal in chosen.values() for name, number in of_goal.items()})
+    pieces = [work(fold, 1 + k, part) for k, fold in enumerate(made.folds) for part in _parts(finals, samples)]
+    tested = _collected(pieces, folder / "runs", options.processes, "trainings")
+    index = np.concatenate([fold.test for fold in made.folds])
+    number = np.repeat(np.arange(len(made.folds)), [len(fold.test) for fold in made.folds])
+    groups = index if len(np.unique(samples.groups)) == len(samples) else samples.groups[index]
+
+    verdicts, scores, known = {}, {}, {}
+    for place, goal in enumerate(goals):
+        names = list(chosen[goal])
+        if CONTROL not in names:
+            raise ValueError("cross entropy diverged at every rate that was tried: are the features finite and sane?")
+        values = np.stack([np.concatenate([part[0][place] for part in tested[name, chosen[goal][name]]]) for name in names])
+        verdicts[goal] = judge(names, values, groups, number)
+        scores[goal] = dict(zip(names, values.mean(1).tolist(), strict=True))
+        known[goal] = {name: np.concatenate([part[1] for part in tested[name, chosen[goal][name]]]) for name in names}
+    tuned = {goal: {name: METHODS[name].settings[k] for name, k in of_goal.items()} for goal, of_goal in chosen.items()}
+    return Comparison(samples, options, made, tuned, validation, verdicts, scores, known, tuple(notes))
+
+
+def _without_conflicts(samples: Samples, pairs: np.ndarray, notes: list[str]) -> Samples:
+    """Near-duplicates made one group; the reader is told of them."""
+    if not len(pairs):
+        return samples
+    same = samples.labels[pairs[:, 0]] == samples.labels[pairs[:, 1]]
+    parts = samples.part[pairs[:, 0]] != samples.part[pairs[:, 1]]
+    notes.append(
+        f"{len(np.unique(pairs))} samples have a near-duplicate; such samples never lie in two splits."
+        if not parts.any()
+        else f"{int(parts.sum())} pairs of near-duplicates lie across your own train, val and test parts, which makes the test easy."
+    )
+    if not same.all():
+        notes.append(f"{int((~same).sum())} pairs of near-duplicates have different labels: look at your labels.")
+    return samples if parts.any() else replace(samples, groups=merged(samples.groups, pairs))
+
+
+def _shuffled(samples: Samples, seed: int) -> np.ndarray:
+    """The labels in random order, within every part."""
+    random, labels = np.random.default_rng(seed), samples.labels.copy()
+    for part in np.unique(samples.part):
+        mine = np.flatnonzero(samples.part == part)
+        labels[mine] = labels[random.permutation(mine)]
+    return labels
+
+
+def _work(samples: Samples, features: Path, options: Options, goals: tuple[str, ...], fold: Fold, seed: int, runs: Sequence[Run]) -> Work:
+    training = Training(options.epochs, batch_size(len(fold.train)), WEIGHT_DECAY, options.seed * 1000 + seed)
+    data = features.stem.removeprefix("features-")
+    return Work(features, data, samples.labels, len(samples.classes), fold.train, fold.test, tuple(runs), goals, training)
+
+
+def _parts(runs: Sequence[Run], samples: Samples) -> list[list[Run]]:
+    """Runs that train together."""
+    most = max(1, min(_MOST_HEADS, _MOST_NUMBERS // (len(samples.classes) * samples.features.shape[1])))
+    return [list(runs[start : start + most]) for start in range(0, len(runs), most)]
+
+
+def _best(scores: Sequence[float]) -> int:
+    """The place of the largest score, the first of equal ones; -1 where all are NaN."""
+    finite = [(-score, place) for place, score in enumerate(scores) if not math.isnan(score)]
+    return min(finite)[1] if finite else -1
+
+
+def _done(pieces: Sequence[Work], folder: Path, processes: int, description: str) -> Iterable[Measured]:
+    missing = [piece for piece in pieces if not is_done(piece, folder)]
+    if processes > 1 and len(missing) > 1:
+        for _ in in_processes(do, [(piece, folder) for piece in missing], processes, description):
+            pass
+        return [do(piece, folder) for piece in pieces]
+    return [do(piece, folder) for piece in track(pieces, description)]
+
+
+def _collected(
+    pieces: Sequence[Work], folder: Path, processes: int, description: str
+) -> dict[Run, list[tuple[np.ndarray, np.ndarray]]]:
+    """Every run -> values (goals, n) and scores (n,) of every fold that it was trained for."""
+    found: dict[Run, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for piece, measured in zip(pieces, _done(pieces, folder, processes, description), strict=True):
+        for run, values, scores in zip(piece.runs, measured.values, measured.scores, strict=True):
+            found.setdefault(run, []).append((values, scores))
+    return found
+
+
+def _results(pieces: Sequence[Work], folder: Path, processes: int, description: str) -> dict[Run, list[list[float]]]:
+    """Every run -> the means of its goals, of every fold."""
+    found = _collected(pieces, folder, processes, description)
+    return {run: [values.mean(1).tolist() for values, _ in parts] for run, parts in found.items()}
+
+
+def _save(path: Path, features: np.ndarray) -> None:
+    """In float32, piece by piece, under its name only when it is whole."""
+    temporary = path.with_suffix(".part.npy")
+    out = np.lib.format.open_memmap(temporary, "w+", np.float32, features.shape)
+    for start in range(0, len(features), 4096):
+        out[start : start + 4096] = features[start : start + 4096]
+    out.flush()
+    temporary.replace(path)
+
+
+def trained(comparison: Comparison, method: str, goal: str, folder: Path, train: Callable[[Work], object]) -> object:
+    """Train a method at its chosen setting on all samples that are not the data's own test samples."""
+    samples, options = comparison.samples, comparison.options
+    every = np.flatnonzero(samples.part != "test")
+    number = METHODS[method].settings.index(comparison.tuned[goal][method])
+    features = folder / f"features-{samples.sha256[:16]}.npy"
+    return train(_work(samples, features, options, (goal,), Fold(every, every), 0, [(method, number)]))
