@@ -2,7 +2,8 @@
 
 The names below are the public ones; each is imported when it is first used, so ``import lossbook.runs.spec``, which the
 Snakefile needs, does not load torch.  A module imports only from those before it:
-``data -> models -> heads -> losses -> objectives -> metrics -> ood -> integrations -> runs -> papers -> book -> cli``.
+``data -> models -> heads -> losses -> objectives -> metrics -> ood -> integrations -> runs -> papers -> advisor -> book ->
+cli``.
 """
 
 from __future__ import annotations

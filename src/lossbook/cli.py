@@ -1,11 +1,13 @@
-"""``lossbook``: list, features, run, choose, spec, table, claims, status, doctor."""
+"""``lossbook``: compare, predict, list, features, run, tune, choose, spec, table, claims, status, doctor."""
 
 from __future__ import annotations
 
+import csv
 import html
 import io
 import os
 import platform
+import shlex
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -237,6 +239,53 @@ def claims(
         f"Of {odds.claims} verdicts with an interval {odds.decided} are decided. Chance alone makes up to {odds.wrong:.1f} "
         f"of them wrong on average; {odds.firm} would stay decided at 5 % for all together (Holm)."
     )
+
+
+@app.command()
+def compare(
+    data: Annotated[str, typer.Argument(help="folder of images, .npz, .npy, .pt or .parquet of features, or a data set's name")],
+    goal: Annotated[str, typer.Option(help="rank by this one; without it, a table of all")] = "",
+    out: Annotated[str, typer.Option(help="folder of the report; keeps what is done")] = "",
+    labels: Annotated[str, typer.Option(help="the .npy file of labels of a .npy file of features")] = "",
+    backbone: Annotated[str, typer.Option(help="of images: a model of timm, or module:function")] = "efficientnet_lite0",
+    weights: Annotated[str, typer.Option(help="file of the backbone's weights, instead of the published ones")] = "",
+    side: Annotated[int, typer.Option(help="pixels that images are resized to")] = 96,
+    folds: Annotated[int, typer.Option(help="tests, each by heads trained on all other samples")] = 5,
+    epochs: int = 30,
+    processes: Annotated[int, typer.Option(help="0: as many as there are cores")] = 0,
+    control: Annotated[bool, typer.Option(help="shuffle the labels, so that no loss can be better")] = False,
+) -> None:
+    """Compare the losses on your data: report.html, the numbers as CSV, and the winner's head. Resumable."""
+    from lossbook.advisor.advise import advice, warnings
+    from lossbook.advisor.command import run as run_comparison
+    from lossbook.advisor.compare import Options
+    from lossbook.advisor.images import Backbone
+
+    folder = Path(out or f"lossbook-{Path(data).stem}{'-control' if control else ''}")
+    options = Options(goal, folds=folds, epochs=epochs, processes=processes, control=control)
+    words = ["lossbook", *sys.argv[1:]]
+    try:
+        found = run_comparison(data, folder, options, labels, Backbone(backbone, weights, side), shlex.join(words))
+    except KeyboardInterrupt:
+        raise SystemExit(
+            f"lossbook: stopped; what is done is kept in {folder}, and the same command goes on from there"
+        ) from None
+    for line in [*advice(found), *(f"Note: {line}" for line in warnings(found))]:
+        console.print(line, highlight=False, markup=False)
+    console.print(f"The report is {folder / 'report.html'}", highlight=False, markup=False)
+
+
+@app.command()
+def predict(
+    winner: Annotated[str, typer.Argument(help="winner.json of `lossbook compare`")],
+    images: Annotated[list[str], typer.Argument(help="images, folders of images, or one .npy file of features")],
+) -> None:
+    """Print file, class and score as CSV; the class is "unknown" where a sample is of none."""
+    from lossbook.advisor.winner import Winner, predict_files
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", "class", "score"])
+    writer.writerows(predict_files(Winner.load(Path(winner)), [Path(path) for path in images], Path(winner).parent))
 
 
 @app.command()

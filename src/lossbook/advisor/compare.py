@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lossbook.advisor.duplicates import merged, near_duplicates
-from lossbook.advisor.goals import GOALS
+from lossbook.advisor.duplicates import MOST, merged, near_duplicates
+from lossbook.advisor.goals import GOALS, LEAST_CLASSES
 from lossbook.advisor.judge import Verdict, judge
 from lossbook.advisor.methods import CONTROL, METHODS, Setting
 from lossbook.advisor.reading import Samples
@@ -23,9 +24,11 @@ from lossbook.progress import track
 from lossbook.runs.processes import in_processes
 
 EPOCHS = 30
+CONTROL_GOAL = "balanced"  # of shuffled labels every classifier, whatever its loss, gets one in N right of each class on average
 WEIGHT_DECAY = 5e-4
 _MOST_HEADS, _MOST_NUMBERS = 40, 1 << 21  # of a piece of work: its weights, slopes and momenta stay in a cache
 _LARGEST_BATCH, _STEPS = 256, 20
+_WORTH_PROCESSES = 2e9  # operations of one head's training
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Options:
         methods: names in :data:`~lossbook.advisor.methods.METHODS`, the control first.
         folds: how many tests.
         epochs: passes over the training samples.
-        processes: trainings at a time.
-        control: shuffle the labels first, so that no method can be better.
+        processes: pieces of work at a time; 0: as many as there are cores, or one where starting others would take longer.
+        control: shuffle the labels first, so that no method can be better; the goal is balanced accuracy then.
         seed: of the splits and trainings.
     """
 
@@ -46,7 +49,7 @@ class Options:
     methods: tuple[str, ...] = tuple(METHODS)
     folds: int = FOLDS
     epochs: int = EPOCHS
-    processes: int = 1
+    processes: int = 0
     control: bool = False
     seed: int = 0
 
@@ -55,9 +58,18 @@ class Options:
             raise ValueError(f"unknown goal {self.goal!r}; expected one of {', '.join(GOALS)}")
         unknown = [name for name in self.methods if name not in METHODS]
         if unknown or self.methods[:1] != (CONTROL,) or len(set(self.methods)) < len(self.methods):
-            raise ValueError(f"expected methods that begin with {CONTROL}, each once, of {', '.join(METHODS)}; got {self.methods}")
-        if self.folds < 2 or self.epochs < 1 or self.processes < 1:
-            raise ValueError(f"expected folds >= 2, epochs >= 1, processes >= 1; got {self.folds}, {self.epochs}, {self.processes}")
+            raise ValueError(
+                f"expected methods that begin with {CONTROL}, each once, of {', '.join(METHODS)}; got {self.methods}"
+            )
+        if self.control and self.goal not in ("", CONTROL_GOAL):
+            raise ValueError(
+                f"expected no goal with the control, which is about {GOALS[CONTROL_GOAL].title}: at other goals "
+                "losses differ on shuffled labels, too"
+            )
+        if self.folds < 2 or self.epochs < 1 or self.processes < 0:
+            raise ValueError(
+                f"expected folds >= 2, epochs >= 1, processes >= 0; got {self.folds}, {self.epochs}, {self.processes}"
+            )
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class Comparison:
     @property
     def first_goal(self) -> str:
         """The goal that the winner is of."""
-        return self.options.goal or next(iter(self.verdicts))
+        return next(iter(self.verdicts))
 
     @property
     def winner(self) -> str:
@@ -117,6 +129,8 @@ def compare(samples: Samples, options: Options, folder: Path) -> Comparison:
     """
     notes = list(samples.notes)
     pairs = near_duplicates(samples.features)
+    if len(samples) > MOST:
+        notes.append(f"Near-duplicates were not looked for, as there are more than {MOST:,} samples.")
     samples = _without_conflicts(samples, pairs, notes)
     if options.control:
         samples = replace(samples, labels=_shuffled(samples, options.seed))
@@ -124,39 +138,52 @@ def compare(samples: Samples, options: Options, folder: Path) -> Comparison:
     made = plan(samples.labels, samples.groups, samples.part, options.folds, options.seed)
     counts = torch.bincount(torch.from_numpy(samples.labels[made.folds[0].train]), minlength=len(samples.classes))
     goals = (options.goal,) if options.goal else tuple(name for name, goal in GOALS.items() if goal.wanted(counts))
+    goals = (CONTROL_GOAL,) if options.control else goals
+    if options.goal and GOALS[options.goal].hides and not GOALS[options.goal].wanted(counts):
+        raise ValueError(f"expected at least {LEAST_CLASSES} classes to hold some of them out, got {len(counts)}")
     folder.mkdir(parents=True, exist_ok=True)
     features = folder / f"features-{samples.sha256[:16]}.npy"
     if not features.is_file():
         _save(features, samples.features)
-    work = partial(_work, samples, features, options, goals)
+    processes = options.processes or _processes(samples, options)
+    found = Comparison(samples, options, made, {}, {}, {}, {}, {}, tuple(notes))
+    for hides in (False, True):  # goals with classes held out have trainings of their own
+        some = tuple(name for name in goals if GOALS[name].hides is hides)
+        if some:
+            _judge_goals(found, features, some, hides, processes, folder / "runs")
+    return found
 
+
+def _judge_goals(found: Comparison, features: Path, goals: tuple[str, ...], hides: bool, processes: int, folder: Path) -> None:
+    """Tune, train and judge at goals that have their trainings in common, and put what was found into the comparison."""
+    samples, options, made = found.samples, found.options, found.plan
+    work = partial(_work, samples, features, options, goals, hides)
     runs = [(name, number) for name in options.methods for number in range(len(METHODS[name].settings))]
     pieces = [work(made.tuning, 0, part) for part in _parts(runs, samples)]
-    measured = _results(pieces, folder / "runs", options.processes, "tuning")
-    validation = {
-        goal: {name: [measured[name, k][0][place] for k in range(len(METHODS[name].settings))] for name in options.methods}
-        for place, goal in enumerate(goals)
-    }
-    chosen = {goal: {name: best for name in options.methods if (best := _best(found[name])) >= 0} for goal, found in validation.items()}
+    measured = _collected(pieces, folder, processes, "tuning")
+    chosen: dict[str, dict[str, int]] = {}
+    for place, goal in enumerate(goals):
+        found.validation[goal] = {
+            name: [float(measured[name, k][0][0][place].mean()) for k in range(len(METHODS[name].settings))]
+            for name in options.methods
+        }
+        best = {name: _best(scores) for name, scores in found.validation[goal].items()}
+        chosen[goal] = {name: k for name, k in best.items() if k >= 0}
+        if CONTROL not in chosen[goal]:
+            raise ValueError("cross entropy diverged at every rate that was tried: are the features finite and sane?")
+        found.tuned[goal] = {name: METHODS[name].settings[k] for name, k in chosen[goal].items()}
 
     finals = sorted({(name, number) for of_goal in chosen.values() for name, number in of_goal.items()})
     pieces = [work(fold, 1 + k, part) for k, fold in enumerate(made.folds) for part in _parts(finals, samples)]
-    tested = _collected(pieces, folder / "runs", options.processes, "trainings")
+    tested = _collected(pieces, folder, processes, "trainings")
     index = np.concatenate([fold.test for fold in made.folds])
     number = np.repeat(np.arange(len(made.folds)), [len(fold.test) for fold in made.folds])
-    groups = index if len(np.unique(samples.groups)) == len(samples) else samples.groups[index]
-
-    verdicts, scores, known = {}, {}, {}
     for place, goal in enumerate(goals):
-        names = list(chosen[goal])
-        if CONTROL not in names:
-            raise ValueError("cross entropy diverged at every rate that was tried: are the features finite and sane?")
-        values = np.stack([np.concatenate([part[0][place] for part in tested[name, chosen[goal][name]]]) for name in names])
-        verdicts[goal] = judge(names, values, groups, number)
-        scores[goal] = dict(zip(names, values.mean(1).tolist(), strict=True))
-        known[goal] = {name: np.concatenate([part[1] for part in tested[name, chosen[goal][name]]]) for name in names}
-    tuned = {goal: {name: METHODS[name].settings[k] for name, k in of_goal.items()} for goal, of_goal in chosen.items()}
-    return Comparison(samples, options, made, tuned, validation, verdicts, scores, known, tuple(notes))
+        parts = {name: tested[name, k] for name, k in chosen[goal].items()}
+        values = np.stack([np.concatenate([values[place] for values, _ in of_name]) for of_name in parts.values()])
+        found.verdicts[goal] = judge(list(parts), values, samples.groups[index], number)
+        found.scores[goal] = dict(zip(parts, values.mean(1).tolist(), strict=True))
+        found.known[goal] = {name: np.concatenate([scores for _, scores in of_name]) for name, of_name in parts.items()}
 
 
 def _without_conflicts(samples: Samples, pairs: np.ndarray, notes: list[str]) -> Samples:
@@ -168,7 +195,7 @@ def _without_conflicts(samples: Samples, pairs: np.ndarray, notes: list[str]) ->
     notes.append(
         f"{len(np.unique(pairs))} samples have a near-duplicate; such samples never lie in two splits."
         if not parts.any()
-        else f"{int(parts.sum())} pairs of near-duplicates lie across your own train, val and test parts, which makes the test easy."
+        else f"{int(parts.sum())} pairs of near-duplicates lie across your own train, val and test parts: an easy test."
     )
     if not same.all():
         notes.append(f"{int((~same).sum())} pairs of near-duplicates have different labels: look at your labels.")
@@ -184,10 +211,26 @@ def _shuffled(samples: Samples, seed: int) -> np.ndarray:
     return labels
 
 
-def _work(samples: Samples, features: Path, options: Options, goals: tuple[str, ...], fold: Fold, seed: int, runs: Sequence[Run]) -> Work:
+def _work(
+    samples: Samples,
+    features: Path,
+    options: Options,
+    goals: tuple[str, ...],
+    hides: bool,
+    fold: Fold,
+    seed: int,
+    runs: Sequence[Run],
+) -> Work:
     training = Training(options.epochs, batch_size(len(fold.train)), WEIGHT_DECAY, options.seed * 1000 + seed)
-    data = features.stem.removeprefix("features-")
-    return Work(features, data, samples.labels, len(samples.classes), fold.train, fold.test, tuple(runs), goals, training)
+    data, classes = features.stem.removeprefix("features-"), len(samples.classes)
+    hidden = _hidden(np.unique(samples.labels[fold.test]), classes, training.seed) if hides else ()
+    return Work(features, data, samples.labels, classes, fold.train, fold.test, tuple(runs), goals, training, hidden)
+
+
+def _hidden(present: np.ndarray, classes: int, seed: int) -> tuple[int, ...]:
+    """A quarter of the classes, drawn from those that a test has, of which at least one is left."""
+    count = min(classes // LEAST_CLASSES, len(present) - 1)
+    return tuple(sorted(np.random.default_rng(seed).choice(present, count, replace=False).tolist()))
 
 
 def _parts(runs: Sequence[Run], samples: Samples) -> list[list[Run]]:
@@ -196,13 +239,19 @@ def _parts(runs: Sequence[Run], samples: Samples) -> list[list[Run]]:
     return [list(runs[start : start + most]) for start in range(0, len(runs), most)]
 
 
+def _processes(samples: Samples, options: Options) -> int:
+    """All cores, but one process where the products of one head take less than a second."""
+    work = 4 * len(samples) * samples.features.shape[1] * len(samples.classes) * options.epochs
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and work > _WORTH_PROCESSES else 1
+
+
 def _best(scores: Sequence[float]) -> int:
     """The place of the largest score, the first of equal ones; -1 where all are NaN."""
     finite = [(-score, place) for place, score in enumerate(scores) if not math.isnan(score)]
     return min(finite)[1] if finite else -1
 
 
-def _done(pieces: Sequence[Work], folder: Path, processes: int, description: str) -> Iterable[Measured]:
+def _done(pieces: Sequence[Work], folder: Path, processes: int, description: str) -> list[Measured]:
     missing = [piece for piece in pieces if not is_done(piece, folder)]
     if processes > 1 and len(missing) > 1:
         for _ in in_processes(do, [(piece, folder) for piece in missing], processes, description):
@@ -222,12 +271,6 @@ def _collected(
     return found
 
 
-def _results(pieces: Sequence[Work], folder: Path, processes: int, description: str) -> dict[Run, list[list[float]]]:
-    """Every run -> the means of its goals, of every fold."""
-    found = _collected(pieces, folder, processes, description)
-    return {run: [values.mean(1).tolist() for values, _ in parts] for run, parts in found.items()}
-
-
 def _save(path: Path, features: np.ndarray) -> None:
     """In float32, piece by piece, under its name only when it is whole."""
     temporary = path.with_suffix(".part.npy")
@@ -238,10 +281,10 @@ def _save(path: Path, features: np.ndarray) -> None:
     temporary.replace(path)
 
 
-def trained(comparison: Comparison, method: str, goal: str, folder: Path, train: Callable[[Work], object]) -> object:
-    """Train a method at its chosen setting on all samples that are not the data's own test samples."""
-    samples, options = comparison.samples, comparison.options
+def training_on_all(comparison: Comparison, folder: Path) -> Work:
+    """The winner's training at its chosen setting, on all samples that are not the data's own test samples."""
+    samples, goal, method = comparison.samples, comparison.first_goal, comparison.winner
     every = np.flatnonzero(samples.part != "test")
     number = METHODS[method].settings.index(comparison.tuned[goal][method])
     features = folder / f"features-{samples.sha256[:16]}.npy"
-    return train(_work(samples, features, options, (goal,), Fold(every, every), 0, [(method, number)]))
+    return _work(samples, features, comparison.options, (goal,), False, Fold(every, every), 0, [(method, number)])

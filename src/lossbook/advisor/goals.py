@@ -15,6 +15,7 @@ from torch import Tensor
 from lossbook.metrics.uniformity import split_similarities, uniform_accuracy
 from lossbook.objectives.objective import Objective
 
+LEAST_CLASSES = 4  # to hold some of them out
 _BINS = 15
 _RARE_SHARE, _IMBALANCE = 0.25, 3.0
 
@@ -29,6 +30,7 @@ class Goal:
         what: one sentence that says what the score is.
         lower: the score is shown negated, and smaller is better.
         wanted: whether the goal makes a question for such class counts.
+        hides: some classes are held out of the training; their test samples have the label -1.
     """
 
     title: str
@@ -36,6 +38,7 @@ class Goal:
     what: str
     lower: bool = False
     wanted: Callable[[Tensor], bool] = lambda counts: True
+    hides: bool = False
 
     def shown(self, value: float) -> float:
         """A score as it is shown."""
@@ -104,11 +107,44 @@ def calibration(objective: Objective, logits: Tensor, labels: Tensor, counts: Te
     return -signs[place] * gaps
 
 
+def unknown(objective: Objective, logits: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
+    r"""Values whose mean is the area under the ROC curve of known against unknown samples by their largest logit.
+
+    With :math:`V_i` the share of unknown scores below that of known sample i (equal ones count half), :math:`V_j` the share of
+    known scores above that of unknown sample j, and n = M + U, the values are :math:`A + \tfrac nM (V_i - A)` and
+    :math:`A + \tfrac nU (V_j - A)`: the variance of their mean is that of DeLong et al. (1988).
+    """
+    scores, known = logits.double().amax(1), labels >= 0
+    mine, other = scores[known], scores[~known]
+    if not len(mine) or not len(other):
+        raise ValueError("expected test samples of known and of unknown classes")
+    values = torch.empty(len(labels), dtype=torch.float64)
+    values[known] = _below(mine, other)
+    values[~known] = _below(-other, -mine)
+    area = values[known].mean()
+    share = torch.where(known, len(labels) / len(mine), len(labels) / len(other)).double()
+    return area + share * (values - area)
+
+
+def _below(scores: Tensor, others: Tensor) -> Tensor:
+    """The share of the others below each score; equal ones count half."""
+    ordered = others.sort().values
+    less, reached = torch.searchsorted(ordered, scores), torch.searchsorted(ordered, scores, right=True)
+    return (less + reached).double() / (2 * len(others))
+
+
+def _several(counts: Tensor) -> bool:
+    return len(counts) >= LEAST_CLASSES
+
+
 GOALS: dict[str, Goal] = {
     "accuracy": Goal("accuracy", accuracy, "the share of right predictions"),
     "balanced": Goal("balanced accuracy", balanced, "the mean over the classes of the share of right predictions"),
     "rarest": Goal(
-        "rarest classes", rarest, "the same over the rarest quarter of the classes, where classes differ in size", wanted=_imbalanced
+        "rarest classes",
+        rarest,
+        "the same over the rarest quarter of the classes, where classes differ in size",
+        wanted=_imbalanced,
     ),
     "threshold": Goal(
         "one threshold",
@@ -118,6 +154,14 @@ GOALS: dict[str, Goal] = {
     ),
     "calibration": Goal(
         "calibration error", calibration, "the expected calibration error of the predicted class's probability", lower=True
+    ),
+    "unknown": Goal(
+        "unknown classes",
+        unknown,
+        "the area under the ROC curve of known against unknown samples by their largest logit; in every fold a quarter of the "
+        "classes, drawn anew, is held out of the training",
+        wanted=_several,
+        hides=True,
     ),
 }
 

@@ -126,6 +126,11 @@ def _colour(image: Any) -> Any:
     return image.convert("RGB")
 
 
+def images_below(folder: Path) -> list[Path]:
+    """The image files below a folder, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in ENDINGS)
+
+
 def read_folder(folder: Path, backbone: Backbone, cache: Path) -> Folder:
     """The images of a folder with one sub-folder per class, or with ``train``, ``val``, ``test`` of such.
 
@@ -140,12 +145,11 @@ def read_folder(folder: Path, backbone: Backbone, cache: Path) -> Folder:
     others = 0
     for part in inside if parted else [folder]:
         for of_class in sorted(path for path in part.iterdir() if path.is_dir()):
-            found = sorted(path for path in of_class.rglob("*") if path.is_file())
-            images = [path for path in found if path.suffix.lower() in ENDINGS]
-            others += len(found) - len(images)
-            files += images
-            labels += [of_class.name] * len(images)
-            parts += [part.name if parted else ""] * len(images)
+            found = images_below(of_class)
+            others += sum(path.is_file() for path in of_class.rglob("*")) - len(found)
+            files += found
+            labels += [of_class.name] * len(found)
+            parts += [part.name if parted else ""] * len(found)
     if not files:
         raise ValueError(f"expected a folder with one sub-folder of images per class, {folder} has no image in a sub-folder")
     images, left_out, kept = [], Counter[str](), []
@@ -161,9 +165,7 @@ def read_folder(folder: Path, backbone: Backbone, cache: Path) -> Folder:
         left_out["files that are no images"] += others
     features = features_of_arrays(np.stack(images), backbone, cache)
     chosen = np.array(kept)
-    return Folder(
-        features, np.array(labels)[chosen], np.array(parts)[chosen] if parted else None, dict(left_out), (), backbone
-    )
+    return Folder(features, np.array(labels)[chosen], np.array(parts)[chosen] if parted else None, dict(left_out), (), backbone)
 
 
 def features_of_arrays(images: np.ndarray, backbone: Backbone, cache: Path) -> np.ndarray:
@@ -207,4 +209,3 @@ def _save(path: Path, features: np.ndarray) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-

@@ -107,7 +107,9 @@ def _columns(path: Path, labels: str) -> Mapping[str, Any]:
             found = torch.load(path, map_location="cpu", weights_only=True)
             if not isinstance(found, dict):
                 raise ValueError(f"a {type(found).__name__} in the place of a dict")
-            return {name: value.numpy() if isinstance(value, torch.Tensor) else np.asarray(value) for name, value in found.items()}
+            return {
+                name: value.numpy() if isinstance(value, torch.Tensor) else np.asarray(value) for name, value in found.items()
+            }
         return _of_parquet(path)
     except ModuleNotFoundError:
         raise

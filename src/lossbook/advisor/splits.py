@@ -97,7 +97,9 @@ def plan(labels: np.ndarray, groups: np.ndarray, part: np.ndarray, folds: int = 
     else:
         block = blocks(labels, groups, folds + 1, seed)
         tuning = Fold(np.flatnonzero(block != VALIDATION), np.flatnonzero(block == VALIDATION))
-        made = Plan(tuning, tuple(Fold(np.flatnonzero(block != k), np.flatnonzero(block == k)) for k in range(1, folds + 1)), False)
+        made = Plan(
+            tuning, tuple(Fold(np.flatnonzero(block != k), np.flatnonzero(block == k)) for k in range(1, folds + 1)), False
+        )
     for fold in (made.tuning, *made.folds):
         missing = np.setdiff1d(labels, labels[fold.train])
         if len(missing):

@@ -38,6 +38,7 @@ class Work:
         runs: what is trained.
         goals: what is measured, names in :data:`~lossbook.advisor.goals.GOALS`.
         training: epochs, batches, seed.
+        hidden: classes whose samples are not trained on; those of the test have the label -1.
     """
 
     features: Path
@@ -49,12 +50,21 @@ class Work:
     runs: tuple[Run, ...]
     goals: tuple[str, ...]
     training: Training
+    hidden: tuple[int, ...] = ()
+
+    def shown(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of the samples to train on, and all samples' labels, 0.. among the classes that are not hidden, else -1."""
+        number = np.full(self.classes, -1)
+        kept = np.setdiff1d(np.arange(self.classes), self.hidden)
+        number[kept] = np.arange(len(kept))
+        labels = number[self.labels]
+        return self.train[labels[self.train] >= 0], labels
 
     @property
     def key(self) -> str:
         """The name of its result: a hash over all that it depends on."""
         settings = [(name, METHODS[name].kind(METHODS[name].settings[k]), METHODS[name].settings[k]) for name, k in self.runs]
-        text = json.dumps([VERSION, self.data, settings, self.goals, vars(self.training)])
+        text = json.dumps([VERSION, self.data, settings, self.goals, vars(self.training), self.hidden])
         arrays = (self.labels, self.train, self.test)
         return hashlib.sha256(text.encode() + b"".join(array.astype("<i8").tobytes() for array in arrays)).hexdigest()[:16]
 
@@ -75,9 +85,10 @@ class Measured:
 def train(work: Work) -> tuple[list[Objective], Standard]:
     """The trained heads, in the order of the runs, on features standardised by the training samples."""
     features = open_features(work.features)
-    standard = Standard.of(features, work.train)
-    rows, labels = Rows(features, work.train, standard), torch.from_numpy(work.labels[work.train])
-    counts = torch.bincount(labels, minlength=work.classes)
+    index, every_label = work.shown()
+    standard = Standard.of(features, index)
+    rows, labels = Rows(features, index, standard), torch.from_numpy(every_label[index])
+    counts = torch.bincount(labels, minlength=work.classes - len(work.hidden))
     members = []
     for name, number in work.runs:
         method = METHODS[name]
@@ -109,8 +120,9 @@ def do(work: Work, folder: Path) -> Measured:
     if (found := _read(path)) is not None:
         return found
     objectives, standard = train(work)
-    rows, labels = Rows(open_features(work.features), work.test, standard), torch.from_numpy(work.labels[work.test])
-    counts = torch.bincount(torch.from_numpy(work.labels[work.train]), minlength=work.classes)
+    index, every_label = work.shown()
+    rows, labels = Rows(open_features(work.features), work.test, standard), torch.from_numpy(every_label[work.test])
+    counts = torch.bincount(torch.from_numpy(every_label[index]), minlength=work.classes - len(work.hidden))
     values = np.full((len(objectives), len(work.goals), len(labels)), np.nan)
     scores = np.full((len(objectives), len(labels)), np.nan, np.float32)
     for place, objective in enumerate(objectives):
