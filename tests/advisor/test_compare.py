@@ -15,7 +15,7 @@ from lossbook.advisor import work
 from lossbook.advisor.advise import advice, images
 from lossbook.advisor.command import run
 from lossbook.advisor.compare import Options, compare
-from lossbook.advisor.methods import METHODS
+from lossbook.advisor.methods import METHODS, Method
 from lossbook.advisor.reading import Samples
 from lossbook.advisor.winner import Winner, winner_of
 from lossbook.advisor.work import logits_of
@@ -36,7 +36,7 @@ def _samples(sizes, noise=1.0, seed=0, size=4):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("found")
-    return compare(_samples([40, 40, 40]), Options(methods=FEW, epochs=3, folds=3), folder), folder
+    return compare(_samples([40, 40, 40, 40]), Options(methods=FEW, epochs=3, folds=3), folder), folder
 
 
 def test_the_score_is_that_of_heads_trained_by_hand(found):
@@ -54,8 +54,8 @@ def test_the_score_is_that_of_heads_trained_by_hand(found):
         train = x[fold.train]
         work.train_alone(work.Member(objective, "", setting["lr"]), train.__getitem__, y[fold.train], training)
         right += (objective.predict(x[fold.test]) == y[fold.test]).tolist()
-    assert len(right) == 90
-    assert comparison.scores["accuracy"]["CE"] == pytest.approx(np.mean(right), abs=0.5 / 90)
+    assert len(right) == 120
+    assert comparison.scores["accuracy"]["CE"] == pytest.approx(np.mean(right), abs=0.5 / 120)
 
 
 def test_settings_are_chosen_on_validation_samples(found):
@@ -69,8 +69,27 @@ def test_settings_are_chosen_on_validation_samples(found):
 def test_every_sample_is_tested_once_and_none_that_validated(found):
     comparison, _ = found
     tested = np.concatenate([fold.test for fold in comparison.plan.folds])
-    assert len(tested) == len(np.unique(tested)) == comparison.verdicts["accuracy"].gain.samples == 90
+    assert len(tested) == len(np.unique(tested)) == comparison.verdicts["accuracy"].gain.samples == 120
     assert not set(tested) & set(comparison.plan.tuning.test)
+
+
+def test_unknown_classes_are_held_out_of_their_trainings(found, tmp_path, monkeypatch):
+    """One of four classes per fold, neither trained on nor among the heads' classes; the others' samples are all there."""
+    comparison, _ = found
+    assert list(comparison.verdicts) == ["accuracy", "balanced", "threshold", "calibration", "unknown"]
+    pieces = []
+    monkeypatch.setattr(comparing, "do", lambda piece, folder, real=comparing.do: pieces.append(piece) or real(piece, folder))
+    alone = compare(comparison.samples, Options("unknown", methods=FEW, epochs=3, folds=3), tmp_path)
+    assert alone.scores["unknown"] == comparison.scores["unknown"]
+    assert len(pieces) == 4 and len({piece.hidden for piece in pieces}) > 1
+    for piece in pieces:
+        index, labels = piece.shown()
+        (hidden,) = piece.hidden
+        assert sorted(set(labels[index])) == [0, 1, 2]
+        assert np.array_equal(labels < 0, piece.labels == hidden)
+        assert len(index) == (piece.labels[piece.train] != hidden).sum()
+    with pytest.raises(ValueError, match="expected at least 4 classes to hold some of them out, got 3"):
+        compare(_samples([20, 20, 20]), Options("unknown", methods=FEW), tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -83,13 +102,17 @@ def test_shuffled_labels_make_no_difference(seed, tmp_path):
     assert "no loss differs from it by more than" in advice(shuffled)[0]
 
 
-def test_one_true_difference_is_found(tmp_path):
-    """Two overlapping classes of 9 to 1: cross entropy finds few of the rare one, balanced softmax half of both."""
-    samples = _samples([540, 60], noise=1.5, seed=3, size=3)
-    comparison = compare(samples, Options("balanced", methods=("CE", "balanced softmax"), epochs=3, folds=3), tmp_path)
-    (difference,) = comparison.verdicts["balanced"].differences
-    assert comparison.winner == "balanced softmax" and difference.low > 0
-    assert "take balanced softmax: it is better than cross entropy by" in advice(comparison)[0]
+def test_one_true_difference_is_found(tmp_path, monkeypatch):
+    """Two of three methods learn nothing, as their targets say nothing; one of these two is the control."""
+    for name in ("CE", "BCE"):
+        monkeypatch.setitem(METHODS, name, Method("label-smoothing", {"smoothing": 1.0}))
+    samples, options = _samples([40, 40, 40], noise=0.3), Options("accuracy", methods=("CE", "BCE", "OCCE"), epochs=3, folds=3)
+    comparison = compare(samples, options, tmp_path)
+    found = {one.method: one for one in comparison.verdicts["accuracy"].differences}
+    assert comparison.winner == "OCCE" and found["OCCE"].low > 0.1
+    assert not (found["BCE"].better or found["BCE"].worse)
+    assert comparison.verdicts["accuracy"].gain.low > 0.1
+    assert "take OCCE: it is better than cross entropy by" in advice(comparison)[0]
 
 
 def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
@@ -153,7 +176,7 @@ def test_a_winner_on_disk_gives_the_objectives_logits(method, found, tmp_path):
     samples = comparison.samples
     every = np.arange(len(samples))
     piece = work.Work(
-        next(folder.glob("features-*.npy")), "", samples.labels, 3, every, every, ((method, 0),), (), work.Training(1, 16, 0.0, 0)
+        next(folder.glob("features-*.npy")), "", samples.labels, 4, every, every, ((method, 0),), (), work.Training(1, 16, 0.0, 0)
     )
     (objective,), standard = work.train(piece)
     scores = np.linspace(0, 1, 20)

@@ -48,8 +48,8 @@ def _write(kind, path, **columns):
 def test_features_labels_and_groups_of_one_file(kind, tmp_path):
     _write(kind, tmp_path / f"my.{kind}", features=FEATURES, labels=LABELS, groups=np.array([5, 5, 1, 2, 3, 4, 6, 7]))
     samples = read(str(tmp_path / f"my.{kind}"))
-    assert samples.labels.tolist() == [0, 1] * 4
-    assert samples.classes == (("ä", "b") if kind == "npz" else ("0", "1"))
+    assert samples.labels.tolist() == [1, 0] * 4
+    assert samples.classes == (("b", "ä") if kind == "npz" else ("0", "1"))
     assert samples.groups[0] == samples.groups[1] and len(set(samples.groups)) == 7
     assert np.array_equal(samples.features, FEATURES) and not samples.left_out
 

@@ -6,16 +6,19 @@ import numpy as np
 import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from torch import Tensor
 
 from lossbook.advisor.features import Rows, Standard
 
-ALIKE = 0.995  # cosine of standardised features
+NEAR = 0.2  # of the median distance to the nearest other sample
 MOST = 50_000  # samples; of more, all pairs would take hours
-_PIECE = 2048
+_PIECE, _QUERIES = 2048, 2000
+_ROUNDING = 1e-3  # squared distances of products, of vectors of length 10, in float32
 
 
 def near_duplicates(features: np.ndarray) -> np.ndarray:
-    """Pairs of samples whose standardised features have a cosine above :data:`ALIKE`, (pairs, 2), the smaller index first.
+    """Pairs of samples that are far nearer to each other than samples are to their nearest others, (pairs, 2), the smaller index
+    first: by less than :data:`NEAR` of the median of that distance, of standardised features.
 
     None are looked for among more than :data:`MOST` samples.
     """
@@ -23,12 +26,23 @@ def near_duplicates(features: np.ndarray) -> np.ndarray:
         return np.empty((0, 2), dtype=np.int64)
     every = np.arange(len(features))
     rows = Rows(features, every, Standard.of(features, every))
-    unit = torch.cat([torch.nn.functional.normalize(rows(places), dim=1) for places in rows.pieces()])
+    points = torch.cat([rows(places) for places in rows.pieces()])
+    some = torch.arange(0, len(points), max(1, len(points) // _QUERIES))
+    nearest = _squares(points[some], points)
+    nearest[torch.arange(len(some)), some] = torch.inf
+    nearest = nearest.amin(1)
+    apart = nearest[nearest > _ROUNDING]
+    limit = max(_ROUNDING, NEAR**2 * float(apart.median())) if len(apart) else _ROUNDING
     found = []
-    for start in range(0, len(unit), _PIECE):
-        near = (unit[start : start + _PIECE] @ unit[start:].T > ALIKE).nonzero()
+    for start in range(0, len(points), _PIECE):
+        near = (_squares(points[start : start + _PIECE], points[start:]) <= limit).nonzero()
         found.append(near[near[:, 0] < near[:, 1]] + start)
     return torch.cat(found).numpy()
+
+
+def _squares(first: Tensor, second: Tensor) -> Tensor:
+    """Squared distances of all pairs, by products."""
+    return first.square().sum(1, keepdim=True) + second.square().sum(1) - 2 * first @ second.T
 
 
 def merged(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -154,9 +154,10 @@ def judge(methods: Sequence[str], values: np.ndarray, groups: np.ndarray, folds:
     kept = [name for name, fine in zip(methods, whole, strict=True) if fine]
     values = values[whole]
     differences = values[1:] - values[0]
-    tau2 = training_variance(differences, groups, folds) if len(differences) else 0.0
-    found = compare(kept[1:], differences, groups, folds, max(1, len(differences)), tau2)
-    found.sort(key=lambda one: -one.mean)
+    found, tau2 = [], 0.0
+    if len(differences):
+        tau2 = training_variance(differences, groups, folds)
+        found = sorted(compare(kept[1:], differences, groups, folds, len(differences), tau2), key=lambda one: -one.mean)
     best = next((one.method for one in found if one.better), kept[0])
     bound = max((max(abs(one.low), abs(one.high)) for one in found), default=0.0)
     return Verdict(tuple(found), best, held_out_gain(values, groups, folds, tau2), bound, failed)
