@@ -13,29 +13,6 @@ FEATURES = np.arange(24, dtype=np.float64).reshape(8, 3)
 LABELS = np.array(["ä", "b", "ä", "b", "ä", "b", "ä", "b"])
 
 
-class Colours(torch.nn.Module):
-    """Mean of every channel."""
-
-    def forward(self, images):
-        return images.mean((2, 3))
-
-
-def colours():
-    return Colours()
-
-
-@pytest.fixture
-def tiny(monkeypatch):
-    """A backbone of a user's own, found as ``module:function``."""
-    import sys
-    import types
-
-    module = types.ModuleType("my_backbone")
-    module.colours = colours
-    monkeypatch.setitem(sys.modules, "my_backbone", module)
-    return Backbone("my_backbone:colours", side=8)
-
-
 def _write(kind, path, **columns):
     if kind == "npz":
         np.savez(path, **columns)

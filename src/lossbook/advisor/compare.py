@@ -26,7 +26,7 @@ from lossbook.runs.processes import in_processes
 EPOCHS = 30
 CONTROL_GOAL = "balanced"  # of shuffled labels every classifier, whatever its loss, gets one in N right of each class on average
 WEIGHT_DECAY = 5e-4
-_MOST_HEADS, _MOST_NUMBERS = 40, 1 << 21  # of a piece of work: its weights, slopes and momenta stay in a cache
+_MOST_HEADS, _MOST_NUMBERS = 40, 1 << 21  # of a piece of work, so that it stays in a cache
 _LARGEST_BATCH, _STEPS = 256, 20
 _WORTH_PROCESSES = 2e9  # operations of one head's training
 
@@ -235,7 +235,8 @@ def _hidden(present: np.ndarray, classes: int, seed: int) -> tuple[int, ...]:
 
 def _parts(runs: Sequence[Run], samples: Samples) -> list[list[Run]]:
     """Runs that train together."""
-    most = max(1, min(_MOST_HEADS, _MOST_NUMBERS // (len(samples.classes) * samples.features.shape[1])))
+    numbers = len(samples.classes) * max(samples.features.shape[1], _LARGEST_BATCH)  # of a head's weights, or of its logits
+    most = max(1, min(_MOST_HEADS, _MOST_NUMBERS // numbers))
     return [list(runs[start : start + most]) for start in range(0, len(runs), most)]
 
 
@@ -246,9 +247,17 @@ def _processes(samples: Samples, options: Options) -> int:
 
 
 def _best(scores: Sequence[float]) -> int:
-    """The place of the largest score, the first of equal ones; -1 where all are NaN."""
-    finite = [(-score, place) for place, score in enumerate(scores) if not math.isnan(score)]
-    return min(finite)[1] if finite else -1
+    """The place of the largest score, the middle one of equal ones; -1 where all are NaN.
+
+    The first of equal ones would have the smallest rate, where a head that is hardly trained may be right by its lucky start.
+
+    Example:
+        >>> _best([0.5, 0.9, 0.9, 0.9, float("nan")])
+        2
+    """
+    largest = max((score for score in scores if not math.isnan(score)), default=math.nan)
+    equal = [place for place, score in enumerate(scores) if score == largest]
+    return equal[len(equal) // 2] if equal else -1
 
 
 def _done(pieces: Sequence[Work], folder: Path, processes: int, description: str) -> list[Measured]:

@@ -275,13 +275,15 @@ def train_together(members: Sequence[Member], rows: Rows, labels: Tensor, traini
         same = list(group)
         kinds.append(_Kind(same, slice(sum(sizes), sum(sizes) + len(same)), weight))
         sizes.append(len(same))
+    lengths_count = any(kind.form is not _linear for kind in kinds)
     optimizer = _optimizer(members, kinds, weight, gradient, training)
     steps = _steps(len(labels), training)
     for step, index in enumerate(batch_order(len(labels), training)):
         features, own = rows(index), labels[index]
         lengths = torch.linalg.vector_norm(features, dim=1)[:, None, None]
         products = (features @ flat.T).unflatten(1, weight.shape[:2]).requires_grad_()
-        squares = torch.linalg.vector_norm(weight, dim=2).square_().requires_grad_()
+        squares = torch.linalg.vector_norm(weight, dim=2).square_() if lengths_count else weight.new_ones(weight.shape[:2])
+        squares.requires_grad_()
         parts = zip(kinds, products.split(sizes, 1), squares.split(sizes), strict=True)
         torch.stack([kind.loss(part, square, lengths, own) for kind, part, square in parts]).sum().backward()
         torch.mm(products.grad.flatten(1).T, features, out=gradient.flatten(0, 1))
