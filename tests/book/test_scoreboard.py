@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from lossbook.book import scoreboard_figures as figures
+from lossbook.book.pages import contents
 from lossbook.book.scoreboard import (
     VERDICTS,
     chance,
@@ -228,8 +228,7 @@ def test_a_claim_has_one_line_with_all_its_tiers(board, html):
 
 
 def test_links_lead_to_pages_and_runs_of_the_book(board, html):
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    files = {page["file"] for part in toc["parts"] for page in part["chapters"]}
+    files = set(contents())
     assert "notebooks/scoreboard/02-runs" in files
     ledger = "".join(
         figures.runs_table(paper, tier, results_of(PAPERS[paper].evidence, tier)).text

@@ -149,7 +149,7 @@ def objectives(specs: list[RunSpec]) -> set[str]:
 
 
 def test_a_claims_bound(package):  # noqa: F811
-    specs, _, collections, shown = changed(package, "papers/uniform/claims.py", "10.0, 3.0, 0.1", "10.0, 0.3, 0.1")
+    specs, _, collections, shown = changed(package, "papers/uniform/claims.py", "10.0, 3.0, 20.0", "10.0, 0.3, 20.0")
     assert not specs and not collections
     assert shown == mentions(
         "uniform.claims", "uniform import PAPER", "uniform.PAPER", "papers.registry import", "book import scoreboard"
