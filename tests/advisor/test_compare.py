@@ -140,6 +140,16 @@ def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
     assert len(trained) == 1 and again.scores == whole.scores
 
 
+def test_other_code_trains_again(tmp_path, monkeypatch):
+    samples, options = _samples([20, 20]), Options(methods=("CE",), epochs=1, folds=2)
+    compare(samples, options, tmp_path)
+    monkeypatch.setattr(comparing, "_code", lambda: "other code")
+    trained = []
+    monkeypatch.setattr(work, "train", lambda piece, real=work.train: trained.append(piece.key) or real(piece))
+    compare(samples, options, tmp_path)
+    assert len(trained) == 3
+
+
 def test_a_damaged_result_is_trained_again(tmp_path):
     samples, options = _samples([20, 20]), Options(methods=("CE",), epochs=1, folds=2)
     whole = compare(samples, options, tmp_path)
@@ -255,7 +265,7 @@ def test_predict_refuses_what_the_winner_is_not_for(found, tmp_path):
 
 
 def test_numbers_of_samples_have_two_digits():
-    assert [images(value) for value in (7.4, 123.0, 98765.0, float("inf"))] == ["7", "120", "99,000", "no number of"]
+    assert [images(value) for value in (7.4, 123.0, 98765.0, float("inf"))] == ["7", "120", "99,000", "infinitely many"]
 
 
 def test_a_comparison_of_features_that_do_not_fit_in_memory_is_the_same(found, tmp_path, monkeypatch):

@@ -55,6 +55,15 @@ def test_the_interval_is_the_textbooks_one():
     assert wider.high - wider.low > one.high - one.low
 
 
+def test_methods_that_agree_on_all_samples_may_differ_on_the_next():
+    """Close to the rule of three: a share of 3 / n is not excluded by n samples without a case."""
+    differences = np.zeros((2, 300))
+    differences[1, :4] = 1.0
+    agreeing = compare(["a", "b"], differences, np.arange(300), np.zeros(300), family=1, tau2=0.0)[0]
+    assert agreeing.mean == 0
+    assert 1.5 / 300 < agreeing.high == -agreeing.low < 3 / 300
+
+
 def test_groups_of_equal_samples_count_once():
     values = np.random.default_rng(4).normal(size=20)
     single = compare(["m"], values[None], np.arange(20), np.zeros(20), 1, 0.0)[0]

@@ -28,7 +28,7 @@ def images(count: float) -> str:
         '12,000'
     """
     if not math.isfinite(count):
-        return "no number of"
+        return "infinitely many"
     digits = max(0, len(str(int(count))) - 2)
     return f"{round(count, -digits):,.0f}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from lossbook.advisor.splits import FOLDS, Fold, Plan, plan
 from lossbook.advisor.stacked import Training
 from lossbook.advisor.work import Measured, Run, Work, do, is_done
 from lossbook.progress import track
+from lossbook.runs.fingerprint import fingerprint
 from lossbook.runs.processes import in_processes
 
 EPOCHS = 30
@@ -222,9 +224,15 @@ def _work(
     runs: Sequence[Run],
 ) -> Work:
     training = Training(options.epochs, batch_size(len(fold.train)), WEIGHT_DECAY, options.seed * 1000 + seed)
-    data, classes = features.stem.removeprefix("features-"), len(samples.classes)
+    data, classes = f"{features.stem} {_code()}", len(samples.classes)
     hidden = _hidden(np.unique(samples.labels[fold.test]), classes, training.seed) if hides else ()
     return Work(features, data, samples.labels, classes, fold.train, fold.test, tuple(runs), goals, training, hidden)
+
+
+@functools.cache
+def _code() -> str:
+    """A hash over the code that trains and measures: another version of it makes all results again."""
+    return fingerprint(["lossbook.advisor.work"])
 
 
 def _hidden(present: np.ndarray, classes: int, seed: int) -> tuple[int, ...]:

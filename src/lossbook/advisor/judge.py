@@ -7,10 +7,11 @@ Its variance has two parts:
 .. math:: \operatorname{var}(\bar d_j) = \frac{G}{(G-1)\, n^2} \sum_g \Big(\sum_{i \in g} (d_{ij} - \bar d_j)\Big)^2
           + \frac{\tau^2}{K}
 
-The first is that of the samples, G groups of them (a sample that several folds test is one group).  The second is that of the
-trainings: :math:`\tau^2` is by how much the K folds' means vary more than their samples explain, as a mean over the methods,
-not below 0.  Intervals are of Student's t with :math:`G - 1` degrees of freedom, at level :math:`\alpha / m` for m methods
-(Bonferroni), so that with 95 % probability all of them hold.
+The first is that of the samples, G groups of them (a sample that several folds test is one group).  It is not below what a
+single sample would give that differs as much as samples do where they differ: methods that agree on all samples may differ on
+the next.  The second is that of the trainings: :math:`\tau^2` is by how much the K folds' means vary more than their samples
+explain, as a mean over the methods, not below 0.  Intervals are of Student's t with :math:`G - 1` degrees of freedom, at level
+:math:`\alpha / m` for m methods (Bonferroni), so that with 95 % probability all of them hold.
 """
 
 from __future__ import annotations
@@ -83,7 +84,10 @@ def _variances(differences: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray,
     centred = differences - differences.mean(1, keepdims=True)
     sums = np.stack([np.bincount(place, weights=row, minlength=count) for row in centred])
     factor = count / max(count - 1, 1) / differences.shape[1] ** 2
-    return factor * np.square(sums).sum(1), count
+    squares = np.square(sums)
+    # Where no sample differs, none of many more may: not below what one that differs as usual gives.
+    usual = squares[squares > 0].mean() if squares.any() else 0.0
+    return factor * np.maximum(squares.sum(1), usual), count
 
 
 def _shared(groups: np.ndarray, folds: np.ndarray) -> bool:

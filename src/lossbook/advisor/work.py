@@ -22,7 +22,6 @@ from lossbook.advisor.stacked import Member, Training, stackable, train_alone, t
 from lossbook.objectives.objective import Objective
 
 Run = tuple[str, int]  # a method's name and the number of its setting
-VERSION = 1  # of the results' meaning: a higher one makes all of them again
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Work:
 
     Attributes:
         features: the file of all features.
-        data: a hash of features and labels.
+        data: a text over the features and over the code that trains, as hashes.
         labels: of all samples, (n,), int64.
         classes: their number, N.
         train, test: indices of samples.
@@ -64,7 +63,7 @@ class Work:
     def key(self) -> str:
         """The name of its result: a hash over all that it depends on."""
         settings = [(name, METHODS[name].kind(METHODS[name].settings[k]), METHODS[name].settings[k]) for name, k in self.runs]
-        text = json.dumps([VERSION, self.data, settings, self.goals, vars(self.training), self.hidden])
+        text = json.dumps([self.data, settings, self.goals, vars(self.training), self.hidden])
         arrays = (self.labels, self.train, self.test)
         return hashlib.sha256(text.encode() + b"".join(array.astype("<i8").tobytes() for array in arrays)).hexdigest()[:16]
 
