@@ -81,13 +81,13 @@ def _variances(differences: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray,
     """The samples' part of the variance of every row's mean, (m,), and the number of groups."""
     _, place = np.unique(groups, return_inverse=True)
     count = int(place.max()) + 1
-    centred = differences - differences.mean(1, keepdims=True)
-    sums = np.stack([np.bincount(place, weights=row, minlength=count) for row in centred])
+    sums = np.stack([np.bincount(place, weights=row, minlength=count) for row in differences])
+    sizes = np.bincount(place)
+    squares = np.square(sums - differences.mean(1, keepdims=True) * sizes).sum(1)
     factor = count / max(count - 1, 1) / differences.shape[1] ** 2
-    squares = np.square(sums)
-    # Where no sample differs, none of many more may: not below what one that differs as usual gives.
-    usual = squares[squares > 0].mean() if squares.any() else 0.0
-    return factor * np.maximum(squares.sum(1), usual), count
+    # Methods that agree on all samples may differ on the next one, as much as groups do where they differ.
+    usual = np.square(sums[sums != 0]).mean() if sums.any() else 0.0
+    return factor * np.maximum(squares, usual), count
 
 
 def _shared(groups: np.ndarray, folds: np.ndarray) -> bool:
