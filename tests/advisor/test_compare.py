@@ -1,6 +1,7 @@
 """From data to a verdict, a report and a head that predicts."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -138,6 +139,17 @@ def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
     assert len(trained) == 1 and trained[0] not in calls  # one of three: tuning and a fold were done
     again = compare(samples, options, tmp_path)
     assert len(trained) == 1 and again.scores == whole.scores
+
+
+@pytest.mark.slow
+def test_two_processes_find_the_same(tmp_path):
+    samples, options = _samples([20, 20]), Options("accuracy", methods=("CE", "Euclidean"), epochs=1, folds=2)
+    alone = compare(samples, options, tmp_path / "one")
+    shared = compare(samples, dataclasses.replace(options, processes=2), tmp_path / "two")
+    assert shared.scores == alone.scores
+    assert sorted(path.name for path in (tmp_path / "two" / "runs").iterdir()) == sorted(
+        path.name for path in (tmp_path / "one" / "runs").iterdir()
+    )
 
 
 def test_other_code_trains_again(tmp_path, monkeypatch):
