@@ -18,7 +18,7 @@ def five(board: Sequence[Entry], changed: Collection[tuple[str, str]], notebooks
 
     Args:
         board: all entries of the scoreboard.
-        changed: claim and tier of every verdict that was another before the training was fair.
+        changed: claim and tier of every verdict that was another in the first edition.
         notebooks: where the notebooks lie, seen from the page: ``""`` or ``"../"``.
 
     Raises:
@@ -63,9 +63,9 @@ def five(board: Sequence[Entry], changed: Collection[tuple[str, str]], notebooks
             page("onecold/08-out-of-distribution", "Out of distribution") + ", " + page("onecold/05-baselines", "baselines"),
         ),
         (
-            "Fair training decides more than the loss.",
-            f"{len(changed)} verdicts of this book were others before every method had a rate of its own, the start that its "
-            f"paper names, and twenty seeds. BCE with a cosine head seemed to lose on CIFAR-100; it wins by "
+            f"Fair rules and fair training turned {len(changed)} verdicts of this book.",
+            f"They are those of rules that keep their error rate, of a learning rate per method, of the start that a paper "
+            f"names, and of twenty seeds. BCE with a cosine head seemed to lose on CIFAR-100; it wins by "
             f"{yes('uniform-auni-cosine', 'frozen')} points now that its threshold starts where the paper starts it.",
             page("scoreboard/06-what-changed", "What changed"),
         ),
