@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -14,9 +16,11 @@ from lossbook.losses.warped import (
     warp_slope_integral,
     warped_softmax,
 )
+from lossbook.metrics.retrieval import recall_at_k
 from lossbook.papers.erratum import Erratum, Rows, holds
 from lossbook.papers.results import published
 from lossbook.papers.uniform.read import EVIDENCE as UNIFORM_EVIDENCE
+from lossbook.papers.warped.landscapes import lowest
 from lossbook.papers.warped.read import EVIDENCE
 
 PAIR = torch.tensor([[0.0, 0.0], [3.0, 0.0]], dtype=torch.float64)
@@ -33,6 +37,11 @@ def _slope(f, x: Tensor) -> Tensor:
     return torch.autograd.grad(f(x).sum(), x)[0]
 
 
+def _flat_beyond_3(x: Tensor) -> Tensor:
+    """Twice continuously differentiable and non-decreasing."""
+    return (x - 3).clamp_max(0) ** 3
+
+
 def lemma() -> Rows:
     angles = torch.linspace(0, 2 * torch.pi, 361, dtype=torch.float64)
     circle = 2.0 * torch.stack([angles.cos(), angles.sin()], 1)
@@ -44,8 +53,11 @@ def lemma() -> Rows:
 
     strict = _two_classes(torch.stack([far, near]), identity, identity)
     return [
-        holds("a constant function is non-decreasing: all 360 points of a disk are minima", minima(torch.zeros_like) == 360),
-        holds("a step function, ⌊x / 2⌋, is non-decreasing: many points are", minima(lambda x: (x / 2).floor()) > 1),
+        holds(
+            "a constant function is non-decreasing and smooth: all 360 points of a disk are minima",
+            minima(torch.zeros_like) == 360,
+        ),
+        holds("min(x − 3, 0)³ is non-decreasing and twice smooth, flat beyond 3: many points are", minima(_flat_beyond_3) > 1),
         holds(
             "the strictly increasing f(x) = x: one minimum, the far point", minima(identity) == 1 and bool(strict[0] < strict[1])
         ),
@@ -71,6 +83,94 @@ def prop_arguments() -> Rows:
             ),
         ]
     return rows
+
+
+def smoothness() -> Rows:
+    alpha, k1, k2 = 4.0, 0.5, 2.0
+    sides = torch.tensor([alpha - 1e-6, alpha + 1e-6], dtype=torch.float64)
+    continuous = partial(warp_slope_integral, alpha=alpha, k1=k1, k2=k2)
+    best = lowest(PAIR, continuous, reach=8.0)
+    return [
+        *(
+            (f"{name}: the slope jumps at α from k₁ to k₂", float((_slope(f, sides) - torch.tensor([k1, k2])).abs().max()), 1e-12)
+            for name, f in (("Eq. 7", partial(warp, alpha=alpha, k1=k1, k2=k2)), ("its continuous form", continuous))
+        ),
+        ("and yet the lowest place of two classes is at α", abs(float(best[0]) + alpha) + abs(float(best[1])), 1e-2),
+    ]
+
+
+def converse() -> Rows:
+    alpha, share = 1.0, 0.05
+
+    def wiggle(t: Tensor) -> Tensor:
+        """g: a strict minimum at 0, twice smooth, and g′ changes its sign in every neighbourhood of it."""
+        x = torch.where(t == 0, 1.0, t)
+        return torch.where(t == 0, 0.0, x**6 * (2 + (1 / x).sin()))
+
+    def f1(x: Tensor) -> Tensor:
+        return x + share * wiggle(x - alpha)
+
+    k = torch.arange(3, 200, dtype=torch.float64)
+    falls, rises = 1 / (2 * torch.pi * k), 1 / (torch.pi * (2 * k + 1))  # cos(1/t) is 1 there, or -1
+    outward = torch.linspace(0, 6, 60_001, dtype=torch.float64)
+    ray = torch.stack([-outward, torch.zeros_like(outward)], 1)
+    own, other = torch.cdist(ray, PAIR).T
+    lift = wiggle(outward - alpha)
+    return [
+        holds("f₁ and f₂(x) = x rise everywhere", bool((_slope(f1, outward) > 0).all())),
+        (
+            "on the ray f₁(d_i) − f₂(d_j) is g / 20 less a constant",
+            float((f1(own) - other + PAIR[1, 0] - share * lift).abs().max()),
+            1e-11,
+        ),
+        holds("and g is above 0 but at α: Eq. 6 is lowest there, and only there", outward[lift <= 0].tolist() == [alpha]),
+        holds(
+            "but from 0.05 down to 0.0008 on either side of α, f₁′ − f₂′ is both negative and positive: nothing is reversed",
+            all(
+                bool((_slope(f1, alpha + side * falls) < 1).all() and (_slope(f1, alpha + side * rises) > 1).all())
+                for side in (1.0, -1.0)
+            ),
+        ),
+    ]
+
+
+def moving_proxies() -> Rows:
+    alpha, k1 = 4.0, 0.93
+
+    def distance_after(share: float) -> float:
+        """From the own proxy after 300 steps of descent from 1; the proxies' rate is a share of the embedding's."""
+        embedding, proxies = torch.tensor([[-1.0, 0.0]], dtype=torch.float64), PAIR.clone()
+        for _ in range(300):
+            embedding.requires_grad_(), proxies.requires_grad_()
+            loss = warped_softmax(torch.cdist(embedding, proxies), torch.tensor([0]), alpha, k1, 1.2, temperature=0.5)
+            of_embedding, of_proxies = torch.autograd.grad(loss, [embedding, proxies])
+            embedding, proxies = (embedding - 0.5 * of_embedding).detach(), (proxies - 0.5 * share * of_proxies).detach()
+        return float((embedding - proxies[:1]).norm())
+
+    return [
+        holds(
+            "proxies that stand still, k₁ = 0.93: the embedding moves away from its proxy, towards α", distance_after(0.0) > 1.1
+        ),
+        holds("proxies as fast as the embedding: its proxy catches it", distance_after(1.0) < 0.1),
+    ]
+
+
+def many_classes() -> Rows:
+    square = torch.tensor([[2.0, 2.0], [-2.0, 2.0], [-2.0, -2.0], [2.0, -2.0]], dtype=torch.float64)
+    alpha, f1 = 4.0, partial(warp_slope_integral, alpha=4.0, k1=0.93, k2=1.2)
+    pairs = [(lowest(square[[0, j]], f1, reach=8.0) - square[0]).norm() for j in (1, 2, 3)]
+    return [
+        (
+            "each of three pairs alone: the lowest place is at α from the own proxy",
+            float(max(abs(p - alpha) for p in pairs)),
+            1e-2,
+        ),
+        (
+            "the four classes together, α = 4, k₁ = 0.93: it is the own proxy",
+            float((lowest(square, f1) - square[0]).norm()),
+            1e-9,
+        ),
+    ]
 
 
 def continuity() -> Rows:
@@ -166,6 +266,20 @@ def complete() -> Rows:
     ]
 
 
+def three_metrics() -> Rows:
+    features, labels = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 4
+    nearest = (torch.cdist(features, features) + torch.diag(torch.full((60,), torch.inf))).argmin(1)
+    precision_at_1 = float((labels[nearest] == labels).double().mean())
+    return [("P@1 is the R@1 of Table I", abs(precision_at_1 - recall_at_k(features, labels, ks=(1,))[1]), 1e-7)]
+
+
+def table4() -> Rows:
+    clean = published(EVIDENCE, "IV").query("corruption == 'uncorrupted'").set_index("method")["value"]
+    one = published(EVIDENCE, "I").query("dataset == 'cub' and metric == 'R@1' and backbone == 'R512' and large_images == 'no'")
+    equal = [method for method in clean.index if (one.loc[one["method"] == method, "value"] == clean[method]).any()]
+    return [holds("no clean recall of Table IV is the one that Table I has for the same method", not equal)]
+
+
 def vanilla() -> Rows:
     three = published(EVIDENCE, "III").pivot(index="row", columns="metric", values="value")
     shared = three.loc[["softmax", "shared-1", "shared-2", "shared-3"]]
@@ -195,8 +309,14 @@ def cub() -> Rows:
 
 ERRATA = (
     Erratum("warped", "lemma", "Lemma III.1, Appendix C-A", "formula", lemma),
+    Erratum("warped", "converse", "Prop. III.2, Appendix C-B", "formula", converse),
     Erratum("warped", "prop-arguments", "Prop. III.2, Sec. III-A", "copy", prop_arguments),
     Erratum("warped", "continuity", "Eq. 7", "statement", continuity),
+    Erratum("warped", "moving-proxies", "Sec. III-B", "statement", moving_proxies),
+    Erratum("warped", "many-classes", "Secs. III-C and III-D", "statement", many_classes),
+    Erratum("warped", "three-metrics", "Appendix D", "statement", three_metrics),
+    Erratum("warped", "smoothness", "Sec. II-D, Appendix C, Eq. 7", "reading", smoothness),
+    Erratum("warped", "table4", "Tables I and IV", "reading", table4),
     Erratum("warped", "delta-field", "Eq. 7", "reading", delta_field),
     Erratum("warped", "symbols", "Eqs. 1 to 9 and 10 to 16", "copy", symbols),
     Erratum("warped", "table2", "Table II", "copy", table2),
