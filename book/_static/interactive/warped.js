@@ -118,7 +118,7 @@
         readout: [
           "The lowest place is ", [place, atAlpha ? "lossbook-good" : "lossbook-bad"],
           `: ${fixed(far)} from the own proxy, loss ${short(softplus(exponent(best)))}, against ${short(softplus(exponent([0, 0])))} at the proxy. `,
-          `At the own proxy the others push with ‖m‖ = ${fixed(push)}, the proxy pulls with k_1 = ${fixed(k1)}: `,
+          `At the own proxy the others push with ‖ū‖ = ${fixed(push)}, the proxy pulls with k_1 = ${fixed(k1)}: `,
           trap ? "an embedding near its proxy stays there." : "an embedding near its proxy leaves it.",
         ],
         attributes: { x: best[0], y: best[1], least: exponent(best), push, trap, atAlpha },
