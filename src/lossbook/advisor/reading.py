@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from lossbook.advisor.images import Backbone, read_folder
+from lossbook.advisor.images import Backbone, features_of_arrays, read_folder
 from lossbook.data.feature_names import are_features
+from lossbook.data.load import load
 from lossbook.data.registry import DATASETS
 from lossbook.optional import package
 
@@ -128,9 +129,6 @@ def _of_parquet(path: Path) -> Mapping[str, Any]:
 
 
 def _of_dataset(name: str, backbone: Backbone, cache: Path) -> Samples:
-    from lossbook.advisor.images import features_of_arrays
-    from lossbook.data.load import load
-
     data = load(name)
     labels = np.concatenate([data.train.labels.numpy(), data.test.labels.numpy()])
     part = np.array(["train"] * len(data.train) + ["test"] * len(data.test))
