@@ -62,7 +62,7 @@ def train_all() -> dict[str, list[str]]:
     needs_linear = ("ood", "collapse", "openset", "layers", "uniformity", "bench")
     specs = [tiny.replace(objective=name) for name in OBJECTIVES]
     for name in SUITES:
-        if name != "ood_printed":  # its data sets are downloads
+        if name not in ("ood_printed", "rejection_others"):  # their data sets are downloads
             base = suites.get(name, tiny if name in ("layers",) else known)
             specs.append(base.replace(suites=(name,), objective="soft-d" if name in needs_linear else "euclidean-softmax"))
     specs += [tiny.replace(dataset=name) for name, data in DATASETS.items() if data.package]

@@ -9,7 +9,6 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from lossbook import __version__
 from lossbook.advisor.advise import advice, images, points, warnings
 from lossbook.advisor.compare import Comparison
 from lossbook.advisor.goals import GOALS
@@ -132,7 +131,7 @@ def _facts(comparison: Comparison, command: str) -> str:
         "settings": f"eight per method, chosen on {len(plan.tuning.test):,} validation samples, which are never tested on",
         "tests": f"{len(plan.folds)} folds, {tests}, {options.epochs} epochs",
         "command": command,
-        "versions": f"lossbook {__version__}, torch {version('torch')}, Python {platform.python_version()}",
+        "versions": f"lossbook {version('lossbook')}, torch {version('torch')}, Python {platform.python_version()}",
     }
     return "".join(
         f"<tr><td>{name}</td><td style='text-align:left'><code>{html.escape(text)}</code></td></tr>"
