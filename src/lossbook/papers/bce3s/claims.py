@@ -6,32 +6,35 @@ from functools import partial
 
 from lossbook.papers.bce3s import checks, printed
 from lossbook.papers.bce3s.tables import BCE, BCE3S, CE, CE3S, LENGTHS, Terms
-from lossbook.papers.claims import Claim
+from lossbook.papers.claims import NOT_FROZEN, Claim
 from lossbook.runs.tables import TIERS
 
 FAILURE = 10.0  # points of accuracy
+SIMILAR = 1.0  # points of accuracy, or of compactness: the paper's "similar" and "approximately"
 _SPREAD = "of separability, standard deviation over the classes"
 _PAIR_SPREAD = "of separability, standard deviation over the pairs"
+_FEATURE_SPREAD = "of compactness, standard deviation over the classes"
+_CE_UNIFORM = Terms("ce", None, "bce")
+
+
+def _row(slug: str, statement: str, metric: str, one: Terms, other: Terms) -> Claim:
+    """One row of Table 2 has more of a metric than another."""
+    check, on_print = checks.difference_of_terms(metric, one, other), partial(printed.of_terms, "2", metric, one, other)
+    return Claim(f"bce3s-{slug}", "Table 2", statement, "05-ablation", check, TIERS, on_print)
+
+
+def _rows(slug: str, statement: str, comparisons: checks.Comparisons) -> Claim:
+    """So it is in each of several comparisons, of rows that are not run on frozen features."""
+    check, on_print = checks.all_differences_of_terms(comparisons), partial(printed.of_all_terms, comparisons)
+    return Claim(f"bce3s-{slug}", "Table 2", statement, "05-ablation", check, NOT_FROZEN, on_print)
+
 
 CLAIMS = (
-    Claim(
-        "bce3s-joint-few",
-        "Table 2",
-        "With the joint term alone, BCE has a higher accuracy on the few classes than CE.",
-        "05-ablation",
-        checks.difference_of_terms("accuracy_few", BCE, CE),
-        tiers=TIERS,
-        printed=partial(printed.of_terms, "2", "accuracy_few", BCE, CE),
+    _row(
+        "joint-few", "With the joint term alone, BCE has a higher accuracy on the few classes than CE.", "accuracy_few", BCE, CE
     ),
-    Claim(
-        "bce3s-joint-all",
-        "Table 2",
-        "With the joint term alone, BCE has a higher accuracy on all classes than CE.",
-        "05-ablation",
-        checks.difference_of_terms("accuracy_all", BCE, CE),
-        tiers=TIERS,
-        printed=partial(printed.of_terms, "2", "accuracy_all", BCE, CE),
-    ),
+    _row("joint-medium", "With the joint term alone, BCE gains on CE on the medium classes too.", "accuracy_medium", BCE, CE),
+    _row("joint-all", "With the joint term alone, BCE has a higher accuracy on all classes than CE.", "accuracy_all", BCE, CE),
     Claim(
         "bce3s-joint-r1-all",
         "Tables 2, 6",
@@ -40,32 +43,45 @@ CLAIMS = (
         checks.joint_with_all_negatives,
         printed=printed.joint_with_all_negatives,
     ),
-    Claim(
-        "bce3s-joint-many",
-        "Table 2",
+    _row(
+        "joint-many",
         "What BCE's joint term gains on the tail it pays for on the many classes, where CE is more accurate.",
-        "05-ablation",
-        checks.difference_of_terms("accuracy_many", CE, BCE),
-        tiers=TIERS,
-        printed=partial(printed.of_terms, "2", "accuracy_many", CE, BCE),
+        "accuracy_many",
+        CE,
+        BCE,
     ),
-    Claim(
-        "bce3s-contrastive-all",
-        "Table 2",
+    _row(
+        "contrastive-all",
         "The BCE contrastive term raises the accuracy of the BCE joint term on all classes.",
-        "05-ablation",
-        checks.difference_of_terms("accuracy_all", Terms("bce", "bce"), BCE),
-        tiers=TIERS,
-        printed=partial(printed.of_terms, "2", "accuracy_all", Terms("bce", "bce"), BCE),
+        "accuracy_all",
+        Terms("bce", "bce"),
+        BCE,
     ),
-    Claim(
-        "bce3s-uniform-all",
-        "Table 2",
+    _rows(
+        "contrastive-form",
+        "The contrastive term is more accurate in its BCE form than in its CE form, on the same joint term, be it CE or BCE.",
+        {f"on {form.upper()}": ("accuracy_all", Terms(form, "bce"), Terms(form, "ce")) for form in ("ce", "bce")},
+    ),
+    _row(
+        "uniform-all",
         "The BCE uniform term raises the accuracy of the BCE joint term on all classes.",
-        "05-ablation",
-        checks.difference_of_terms("accuracy_all", Terms("bce", None, "bce"), BCE),
-        tiers=TIERS,
-        printed=partial(printed.of_terms, "2", "accuracy_all", Terms("bce", None, "bce"), BCE),
+        "accuracy_all",
+        Terms("bce", None, "bce"),
+        BCE,
+    ),
+    _rows(
+        "uniform-form",
+        "The uniform term is more accurate in its BCE form than in its CE form, on the same joint term, be it CE or BCE.",
+        {f"on {form.upper()}": ("accuracy_all", Terms(form, None, "bce"), Terms(form, None, "ce")) for form in ("ce", "bce")},
+    ),
+    _rows(
+        "uniform-tail",
+        "On the CE joint term, the BCE uniform term gains on the medium and the few classes, and loses on the many.",
+        {
+            "gain on Medium": ("accuracy_medium", _CE_UNIFORM, CE),
+            "gain on Few": ("accuracy_few", _CE_UNIFORM, CE),
+            "loss on Many": ("accuracy_many", CE, _CE_UNIFORM),
+        },
     ),
     Claim(
         "bce3s-best",
@@ -75,6 +91,7 @@ CLAIMS = (
         checks.three_terms_are_best,
         printed=printed.three_terms_are_best,
     ),
+    _row("few", "BCE3S is more accurate on the few classes than CE.", "accuracy_few", BCE3S, CE),
     Claim(
         "bce3s-joint-compactness",
         "Fig. 2",
@@ -101,6 +118,22 @@ CLAIMS = (
         tiers=TIERS,
     ),
     Claim(
+        "bce3s-ce-compactness",
+        "Fig. 2",
+        "The terms in their CE form leave the compactness as it is: all four combinations are within 1 point.",
+        "05-ablation",
+        checks.ce_terms_change_nothing(SIMILAR),
+    ),
+    Claim(
+        "bce3s-compactness-spread",
+        "Figs. 2, 10",
+        "BCE3S has training features that are more evenly compact over the classes than those of CE3S.",
+        "05-ablation",
+        checks.difference_of_terms("compactness_train_std", CE3S, BCE3S, note=_FEATURE_SPREAD),
+        tiers=TIERS,
+        printed=printed.compactness_spread,
+    ),
+    Claim(
         "bce3s-benchmark-best",
         "Table 3",
         "BCE3S with its second stage is more accurate than every other method, at every length of the tail.",
@@ -110,21 +143,29 @@ CLAIMS = (
         printed=printed.benchmark_best,
     ),
     Claim(
-        "bce3s-benchmark-few",
-        "Tables 2, 3",
-        "BCE3S with its second stage is more accurate on the few classes than plain CE.",
-        "06-benchmarks",
-        checks.benchmark_few,
-        tiers=TIERS,
-        printed=printed.benchmark_few,
-    ),
-    Claim(
         "bce3s-stage2",
         "App. E",
         "A second, class-balanced stage raises the accuracy of BCE3S.",
         "06-benchmarks",
         checks.second_stage_gain,
+        tiers=TIERS,
         printed=printed.second_stage_gain,
+    ),
+    Claim(
+        "bce3s-stage2-all",
+        "App. E",
+        "After the same second stage, BCE3S is more accurate than CE3S on all classes.",
+        "06-benchmarks",
+        checks.second_stages("accuracy_all"),
+        tiers=TIERS,
+    ),
+    Claim(
+        "bce3s-stage2-few",
+        "App. E",
+        "After the same second stage, BCE3S is more accurate than CE3S on the few classes.",
+        "06-benchmarks",
+        checks.second_stages("accuracy_few"),
+        tiers=TIERS,
     ),
     Claim(
         "bce3s-longer",
@@ -149,6 +190,22 @@ CLAIMS = (
         "07-parameters",
         checks.difference("fig-5-r", "accuracy_few", checks.kept(0.4), checks.kept(1.0)),
         printed=partial(printed.kept, "accuracy_few"),
+    ),
+    Claim(
+        "bce3s-r-medium",
+        "Fig. 5",
+        "Keeping 40 % of the negatives is better on the medium classes than keeping all of them.",
+        "07-parameters",
+        checks.difference("fig-5-r", "accuracy_medium", checks.kept(0.4), checks.kept(1.0)),
+        printed=partial(printed.kept, "accuracy_medium"),
+    ),
+    Claim(
+        "bce3s-r-many",
+        "Fig. 5",
+        "Keeping 40 % of the negatives costs accuracy on the many classes.",
+        "07-parameters",
+        checks.difference("fig-5-r", "accuracy_many", checks.kept(1.0), checks.kept(0.4)),
+        printed=printed.cost_on_many,
     ),
     Claim(
         "bce3s-r-small",
@@ -200,6 +257,14 @@ CLAIMS = (
         "07-parameters",
         checks.difference("6", "accuracy_all", {"arg_normalise": "neither"}, {"arg_normalise": "features"}, bound=FAILURE),
         printed=partial(printed.features_fail, FAILURE),
+    ),
+    Claim(
+        "bce3s-normalise-both",
+        "Table 6",
+        "Normalising both features and classifier vectors is like normalising neither: within 1 point.",
+        "07-parameters",
+        checks.both_is_like_neither(SIMILAR),
+        printed=partial(printed.both_is_like_neither, SIMILAR),
     ),
     Claim(
         "bce3s-uniform-spread",
