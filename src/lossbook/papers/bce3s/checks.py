@@ -104,6 +104,12 @@ def benchmark_best(results: pd.DataFrame) -> Verdict:
     return decide_all(pd.DataFrame(gains), note="against {}")
 
 
+def longer_is_better(results: pd.DataFrame) -> Verdict:
+    """The longer of Table 5's two trainings against the shorter one."""
+    found = by_setting(rows_of(results, "5"), "epochs", "accuracy_all")
+    return decide(found[found.columns.max()] - found[found.columns.min()])
+
+
 def second_stage_gain(results: pd.DataFrame) -> Verdict:
     rows = with_stage(rows_of(results, "stage2", **BCE3S.columns))
     one, two = (_values(rows[rows["stage"] == stage]) for stage in (Stage.ONE, Stage.TWO))
