@@ -15,20 +15,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lossbook.papers.multicenter.read import CONVOLUTIONAL, Classifier
-from lossbook.papers.multicenter.tables import CODE, PRINTED
+from lossbook.papers.multicenter.tables import NARROW, PRINTED
 from lossbook.papers.statistics import mean_interval
 from lossbook.papers.style import PALETTE
 
 LABELS = {
     Classifier.LINEAR: "linear",
     Classifier.PRINTED: f"MC, s = {PRINTED:g}",
-    Classifier.CODE: f"MC, s = {CODE:g}",
+    Classifier.NARROW: f"MC, s = {NARROW:g}",
     Classifier.VARIED: "MC",
     Classifier.SOFTTRIPLE: "SoftTriple",
     Classifier.SUBCENTER_ARCFACE: "sub-ArcFace",
 }
 COLORS = dict(zip(LABELS, PALETTE, strict=False))
-MARKERS = {Classifier.LINEAR: "o", Classifier.PRINTED: "^", Classifier.CODE: "s", Classifier.VARIED: "D"}
+MARKERS = {Classifier.LINEAR: "o", Classifier.PRINTED: "^", Classifier.NARROW: "s", Classifier.VARIED: "D"}
 _VARIANTS = {
     "": "",
     "smoothed": " + LS",
@@ -187,7 +187,7 @@ def combinations(published: pd.DataFrame, results: pd.DataFrame) -> None:
             axis.annotate(f"{value:.1f}", (value, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
         axis.set(title=f"published: {model}, ImageNet-1K")
         axis.margins(x=0.2)
-    for axis, scale, classifier in zip(axes[1], (PRINTED, CODE), (Classifier.PRINTED, Classifier.CODE), strict=True):
+    for axis, scale, classifier in zip(axes[1], (PRINTED, NARROW), (Classifier.PRINTED, Classifier.NARROW), strict=True):
         part = results[(results["arg_sigma_scale"] == scale) | ~results["sampled"]]
         for (sampled, variant), rows in part.groupby(["sampled", "variant"]):
             color = COLORS[classifier if sampled else Classifier.LINEAR]
