@@ -85,6 +85,12 @@ def test_a_search_that_always_fails_chooses_nothing(tmp_path):
     assert [(row["failed"], row["chosen"], row["mean"]) for row in rows] == [(3, 0, "nan")]
 
 
+def test_a_run_without_the_score_has_failed(tmp_path):
+    """A reality check lacks all scores where the training of a fold diverged."""
+    (row,) = search_rows(Search(SMALL, {"lr": (0.1,)}, metric="validation_MAP@R"), "quick", tmp_path)
+    assert (row["failed"], row["chosen"]) == (3, 0)
+
+
 @pytest.mark.parametrize("paper", PAPERS.values(), ids=lambda paper: paper.name)
 def test_every_search_was_made_and_none_is_left_over(paper):
     for tier, searches in paper.evidence.searches.items():

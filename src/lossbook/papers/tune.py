@@ -53,7 +53,8 @@ def search_rows(search: Search, tier: str, runs_dir: Path) -> list[dict[str, Any
         for spec in store.missing(runs):
             train_into(store, spec)
         metrics = [record["metrics"] for spec in runs if (record := store.load(spec)) is not None]
-        values = [m[search.metric] for m in metrics if not (m["diverged"] or m["exploded"])]
+        # A run that did not fail lacks the score where one of the further runs that its suite needs failed.
+        values = [m[search.metric] for m in metrics if not (m["diverged"] or m["exploded"]) and search.metric in m]
         failed = len(metrics) - len(values)
         mean = statistics.fmean(values) if values else math.nan
         std = statistics.stdev(values) if len(values) > 1 else math.nan
