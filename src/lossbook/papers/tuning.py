@@ -44,7 +44,7 @@ class Search:
         suites: what is measured: the suites that give the metrics.
         draws: other seeds for the runs, each with its own draw of the known classes (:func:`lossbook.runs.tables.drawn`).
         others: further metric -> +1 where more is better, -1 where less is.  The search goes on for each of them, and the file
-            keeps their means (:func:`chosen_by`), but what is chosen for the tables is best by ``metric``.
+            keeps their means, but what is chosen for the tables is best by ``metric``.
     """
 
     spec: RunSpec
@@ -176,14 +176,6 @@ def _choices(paper: str) -> dict[str, Setting]:
 def chosen(paper: str, search: Search) -> Setting | None:
     """The settings that were chosen for a search; None where none were, because it was not tuned or always failed."""
     return _choices(paper).get(search.family)
-
-
-def chosen_by(paper: str, search: Search, metric: str) -> tuple[Setting, dict[str, float]] | None:
-    """The settings that are best by one of a search's further metrics, and the means of all of them there; None where none
-    were found."""
-    rows = [row for row in read_tuned(paper) if row["spec"] == search.family and row["failed"] == "0"]
-    found = [(json.loads(row["setting"]), json.loads(row["others"])) for row in rows]
-    return max(found, key=lambda one: search.others[metric] * one[1][metric], default=None)
 
 
 def tuned(paper: str, search: Search) -> RunSpec:

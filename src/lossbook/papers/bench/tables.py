@@ -7,6 +7,8 @@ features of CIFAR-100.  Standard tier: CIFAR-100, with the settings of the quick
 
 At the quick and the frozen tier every method and combination is tuned by its accuracy on held-out training images: on
 ``bench`` its rate and the argument that matters, on draws of the known classes that are not reported; on ``tail`` its rate.
+Twice the epochs at the same rate, over two draws, change the accuracy of CE and BCE by at most 0.3 points on digits and by a
+point on features; OCCE goes on learning on features at a rate of 0.1 (45.0, 52.4 and 56.2 % after 10, 20 and 40 epochs).
 ``slow`` is the cross entropy at a tenth of its rate: what a learning rate does without a new loss.
 """
 
@@ -159,7 +161,7 @@ def _slow(tier: str) -> tuple[RunSpec, ...]:
     return (spec.replace(lr=spec.lr / 10),)
 
 
-# With twenty draws on features, the other data sets would take an hour.
+# A run on features takes most of its time for the other data sets, so there are ten draws of it.
 _DRAWS = EVIDENCE | {"frozen": 10, "standard": 3}
 
 TABLES = (
