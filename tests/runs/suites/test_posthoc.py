@@ -14,8 +14,9 @@ from lossbook.runs.suites.posthoc import best_temperature, neighbours_vote, scal
 @pytest.fixture
 def overconfident():
     """Logits that are right as often as their fifth part says."""
-    logits = torch.randn(4000, 5, generator=torch.Generator().manual_seed(0)).double()
-    labels = torch.distributions.Categorical(logits=logits).sample()
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(4000, 5, generator=generator).double()
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator).squeeze(1)
     return 5 * logits, labels
 
 
