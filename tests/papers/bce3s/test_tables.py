@@ -48,7 +48,7 @@ def test_table_6_has_every_printed_normalisation():
         assert terms(spec) == BCE
 
 
-def test_paper_tier_is_as_printed():
+def test_paper_tier_has_the_printed_epochs_and_rates():
     for name in ("2", "3", "6", "fig-5-r", "fig-5-lambda-cc", "fig-5-contrastive", "stage2", "views"):
         for spec in EVIDENCE.table(name).runs("paper"):
             assert (spec.epochs, spec.batch_size, spec.lr, spec.weight_decay) == (320, 64, 0.01, 5e-3)

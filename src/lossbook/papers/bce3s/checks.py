@@ -86,7 +86,7 @@ def both_is_like_neither(bound: float) -> Check:
 
 
 def etf(results: pd.DataFrame) -> Verdict:
-    """Eq. 20: the mean separability of the simplex is 50 K / (K - 1), that of random vectors 50: ten classes."""
+    """Eq. 20: the mean separability of the simplex is 50 K / (K - 1), that of right angles 50: ten classes."""
     simplex = 50 * 10 / 9
     rows = with_terms(rows_of(results, "2"))
     rows = rows.assign(terms=rows["terms"].map(str), distance=(rows["classifier_separability"] - simplex).abs())

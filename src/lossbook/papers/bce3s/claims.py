@@ -62,6 +62,12 @@ CLAIMS = (
         "The contrastive term is more accurate in its BCE form than in its CE form, on the same joint term, be it CE or BCE.",
         {f"on {form.upper()}": ("accuracy_all", Terms(form, "bce"), Terms(form, "ce")) for form in ("ce", "bce")},
     ),
+    _rows(
+        "contrastive-groups",
+        "On the CE joint term, the contrastive term in its BCE form is more accurate than in its CE form on the many, the medium "
+        "and the few classes.",
+        {group.capitalize(): (f"accuracy_{group}", Terms("ce", "bce"), Terms("ce", "ce")) for group in ("many", "medium", "few")},
+    ),
     _row(
         "uniform-all",
         "The BCE uniform term raises the accuracy of the BCE joint term on all classes.",
@@ -110,6 +116,14 @@ CLAIMS = (
         tiers=TIERS,
     ),
     Claim(
+        "bce3s-uniform-compactness",
+        "Fig. 2",
+        "On top of BCE's joint and contrastive terms, the uniform term makes the training features more compact again.",
+        "05-ablation",
+        checks.difference_of_terms("compactness_train", BCE3S, Terms("bce", "bce")),
+        tiers=TIERS,
+    ),
+    Claim(
         "bce3s-test-compactness",
         "Fig. 7",
         "On the test images too, BCE3S has more compact features than CE3S.",
@@ -137,7 +151,7 @@ CLAIMS = (
         "bce3s-benchmark-best",
         "Table 3",
         "BCE3S with its second stage is more accurate than every other method, at every length of the tail.",
-        "06-benchmarks",
+        "09-benchmarks",
         checks.benchmark_best,
         tiers=TIERS,
         printed=printed.benchmark_best,
@@ -146,7 +160,7 @@ CLAIMS = (
         "bce3s-stage2",
         "App. E",
         "A second, class-balanced stage raises the accuracy of BCE3S.",
-        "06-benchmarks",
+        "08-second-stage",
         checks.second_stage_gain,
         tiers=TIERS,
         printed=printed.second_stage_gain,
@@ -155,7 +169,7 @@ CLAIMS = (
         "bce3s-stage2-all",
         "App. E",
         "After the same second stage, BCE3S is more accurate than CE3S on all classes.",
-        "06-benchmarks",
+        "08-second-stage",
         checks.second_stages("accuracy_all"),
         tiers=TIERS,
     ),
@@ -163,7 +177,7 @@ CLAIMS = (
         "bce3s-stage2-few",
         "App. E",
         "After the same second stage, BCE3S is more accurate than CE3S on the few classes.",
-        "06-benchmarks",
+        "08-second-stage",
         checks.second_stages("accuracy_few"),
         tiers=TIERS,
     ),
@@ -171,7 +185,7 @@ CLAIMS = (
         "bce3s-longer",
         "Table 5",
         "Training BCE3S 2.2 times as long raises its accuracy.",
-        "06-benchmarks",
+        "09-benchmarks",
         checks.longer_is_better,
         printed=printed.longer,
     ),
@@ -270,7 +284,7 @@ CLAIMS = (
         "bce3s-uniform-spread",
         "Fig. 2",
         "The BCE uniform term evens out the separability of the classifier vectors: its spread over the classes falls.",
-        "08-geometry",
+        "06-geometry",
         checks.difference_of_terms("classifier_separability_std", BCE, Terms("bce", None, "bce"), note=_SPREAD),
         tiers=TIERS,
     ),
@@ -278,14 +292,14 @@ CLAIMS = (
         "bce3s-uniform-pairs",
         "Fig. 8",
         "The BCE uniform term evens out the separability of the pairs of classifier vectors: its spread over the pairs falls.",
-        "08-geometry",
+        "06-geometry",
         checks.difference_of_terms("pair_separability_std", BCE, Terms("bce", None, "bce"), note=_PAIR_SPREAD),
     ),
     Claim(
         "bce3s-uniform-spread-ce",
         "Fig. 2",
         "The uniform term in its BCE form leaves a smaller spread than in its CE form, each with its own joint term.",
-        "08-geometry",
+        "06-geometry",
         checks.difference_of_terms(
             "classifier_separability_std", Terms("ce", None, "ce"), Terms("bce", None, "bce"), note=_SPREAD
         ),
@@ -294,30 +308,43 @@ CLAIMS = (
         "bce3s-contrastive-spread",
         "Fig. 2",
         "The BCE contrastive term makes the classifier vectors less even: their spread rises.",
-        "08-geometry",
+        "06-geometry",
         checks.difference_of_terms("classifier_separability_std", Terms("bce", "bce"), BCE, note=_SPREAD),
     ),
     Claim(
         "bce3s-ce-joint-limits",
         "Fig. 6",
         "On top of CE's joint term, the two other BCE terms do not reach the compactness of BCE3S.",
-        "08-geometry",
+        "06-geometry",
         checks.difference_of_terms("compactness_train", BCE3S, Terms("ce", "bce", "bce")),
+    ),
+    Claim(
+        "bce3s-ce-joint-pairs",
+        "Fig. 8",
+        "On top of CE's joint term, neither form of the uniform term makes the pairs of classifier vectors as even as BCE's "
+        "joint and uniform terms do.",
+        "06-geometry",
+        checks.all_differences_of_terms(
+            {
+                f"CE + cc ({form.upper()})": ("pair_separability_std", Terms("ce", None, form), Terms("bce", None, "bce"))
+                for form in ("ce", "bce")
+            }
+        ),
     ),
     Claim(
         "bce3s-feature-separability",
         "Fig. 2",
         "BCE3S has a higher feature separability (Eq. 15, as printed) on the training images than CE3S.",
-        "08-geometry",
+        "06-geometry",
         checks.difference_of_terms("feature_separability_train", BCE3S, CE3S),
         printed=printed.separability,
     ),
     Claim(
         "bce3s-etf",
         "Fig. 2, App. B",
-        "The mean separability of the classifier vectors is that of the simplex, whatever the loss: within a tenth of what "
-        "random vectors miss it by.",
-        "08-geometry",
+        "The mean separability of the classifier vectors is that of the simplex, whatever the loss: within a tenth of its "
+        "distance from 50, the value of right angles.",
+        "06-geometry",
         checks.etf,
     ),
 )
