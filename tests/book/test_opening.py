@@ -67,6 +67,11 @@ NUMBERED = {
         "Table": [*ROMAN, *(f"S.{i}" for i in ROMAN[:7])],
         "Fig": ["1", "2", "3"],
     },
+    "multicenter": {
+        "Eq": [*map(str, range(1, 12))],
+        "Table": [*map(str, range(1, 8))],
+        "Fig": ["1", "2", "3", "4"],
+    },
 }
 
 
