@@ -100,6 +100,8 @@ def test_paper_tier_has_the_released_values():
     assert first == {"alpha": 28.4, "k1": 0.93, "k2": 1.15, "temperature": 4.525, "margin": 1.3}
     assert second == {"alpha": 24.68, "k1": 0.95, "k2": 1.2, "temperature": 1.0, "margin": 1.3}
     assert (cub.phases()[1].lr, cub.phases()[1].head_lr) == (0.001, 5e-4)
+    for spec in (*specs("I", "paper"), *specs("fig-6", "paper"), *specs("III", "paper")):  # at constant rates
+        assert all(phase.warmup_epochs == 0 and phase.lr_steps == (phase.epochs,) for phase in spec.phases())
     assert specs("fig-6", "paper")[-1].objective_args["alpha"] == 95
     assert specs("fig-8", "paper")[-1].objective_args["margin"] == 5.5
 
