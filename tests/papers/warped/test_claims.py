@@ -47,6 +47,26 @@ def test_a_drop_is_not_a_level(made):
     assert verdict("warped-robust-nca", made).effect == pytest.approx(10)
 
 
+def test_every_metric_asks_for_all_four(made):
+    assert verdict("warped-every-metric", made).word == "reproduced"
+    method = (made["objective"] == "warped-softmax") & made["second_phase_epochs"].notna()
+    made.loc[method, "unknown_NMI"] -= 0.3
+    found = verdict("warped-every-metric", made)
+    assert (found.word, found.note, found.effect) == ("not reproduced", "NMI", pytest.approx(-20))
+
+
+def test_functions_end_farther_or_closer_than_eq_4(made):
+    """Made up: AvgDTP is 2 for functions without an α, 0.5 for α = 0 and 100 for α without an end."""
+    outward, inward = (made["table"] == "III") & made["arg_f1"].isin(["power-1.5", "square"]), made["arg_f1"] == "log1p"
+    made.loc[outward, "train_avg_dtp"], made.loc[inward, "train_avg_dtp"] = 3.0, 1.0
+    far, near = verdict("warped-outward-far", made), verdict("warped-inward-near", made)
+    assert (far.word, far.unit, far.effect) == ("reproduced", Unit.PERCENT, pytest.approx(50))
+    assert (near.word, near.note, near.effect) == ("reproduced", "for f(x) = log(1 + x)", pytest.approx(-50))
+    made.loc[(made["table"] == "III") & (made["arg_k2"] == 3.0), "train_avg_dtp"] = 2.2
+    found = verdict("warped-inward-near", made)
+    assert (found.word, found.note, found.effect) == ("not reproduced", "for k2 = 3", pytest.approx(10))
+
+
 def test_best_temperature_is_named(made):
     made.loc[(made["table"] == "temperature") & (made["arg_temperature"] == 4), "unknown_recall@1"] += 0.02
     found = verdict("warped-no-temperature", made)

@@ -15,6 +15,7 @@ from lossbook.papers.rules import decide, decide_all, decide_best
 from lossbook.papers.warped.read import Kind, corrupted, functions, reality_check, with_retrieval
 from lossbook.papers.warped.searches import ALPHAS, BASELINES, DTP_ALPHAS, FORMULAS, K1, K2
 
+TABLE_1 = ("recall@1", "recall@2", "recall@4", "NMI")  # the metrics of CUB and Cars
 Check = Callable[[pd.DataFrame], Verdict]
 Method = tuple[str, bool]  # its objective, and whether it is trained in two phases
 
@@ -37,6 +38,16 @@ def gain(method: Method, control: Method, metric: str = "recall@1") -> Check:
     def check(results: pd.DataFrame) -> Verdict:
         own, other = (by_seed(_of(results, one), metric) for one in (method, control))
         return decide(own - other)
+
+    return check
+
+
+def every_metric(method: Method, control: Method) -> Check:
+    """Is one method above another by each of the paper's four metrics?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        own, other = (_of(results, one) for one in (method, control))
+        return decide_all(pd.DataFrame({metric: by_seed(own, metric) - by_seed(other, metric) for metric in TABLE_1}))
 
     return check
 
@@ -89,14 +100,40 @@ def identity_best(results: pd.DataFrame) -> Verdict:
     return decide_best(_identity(rows), shared.rename(columns=FORMULAS), note="against f(x) = {}")
 
 
+def _slope_of(kind: Kind) -> tuple[str, str]:
+    """The column of the slope by which the half warps of a kind differ, and its name."""
+    return ("arg_k1", "k1") if kind is Kind.OUTWARD else ("arg_k2", "k2")
+
+
 def half_warps_fail(kind: Kind) -> Check:
     """Is each of the half warps below Eq. 4?"""
 
     def check(results: pd.DataFrame) -> Verdict:
         rows = functions(results)
-        column, name = ("arg_k1", "k1") if kind is Kind.OUTWARD else ("arg_k2", "k2")
+        column, name = _slope_of(kind)
         warps = by_setting(rows[rows["kind"] == kind], column, "recall@1")
         return decide_best(_identity(rows), warps, note=f"against {name} = {{:g}}")
+
+    return check
+
+
+def ends_away(kind: Kind, formulas: tuple[str, ...]) -> Check:
+    """Do the functions whose forces all point outward (inward) end farther from their proxies (closer to them) than Eq. 4?
+
+    Args:
+        kind: the kind of the half warps among them.
+        formulas: the functions of both distances among them.
+    """
+
+    def check(results: pd.DataFrame) -> Verdict:
+        rows = functions(results)
+        plain = by_seed(rows[rows["kind"] == Kind.EQ_4], "train_avg_dtp")
+        column, name = _slope_of(kind)
+        warps = by_setting(rows[rows["kind"] == kind], column, "train_avg_dtp").rename(columns=lambda k: f"{name} = {k:g}")
+        shared = by_setting(rows[rows["kind"] == Kind.SHARED], "arg_f1", "train_avg_dtp")
+        ends = warps.join(shared[list(formulas)].rename(columns=lambda f: f"f(x) = {FORMULAS[f]}"))
+        longer = 100 * (ends.div(plain, axis=0) - 1)
+        return decide_all(longer, above=kind is Kind.OUTWARD, unit=Unit.PERCENT, note="for {}")
 
     return check
 

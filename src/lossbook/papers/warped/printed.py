@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lossbook.papers.claims import Printed
+from lossbook.papers.claims import Printed, Unit
 from lossbook.papers.results import published
 from lossbook.papers.rules import printed, printed_all
 from lossbook.papers.warped.read import EVIDENCE
@@ -29,6 +29,13 @@ def _table_1(method: str, group: str = "") -> pd.Series:
 def beats_euclidean() -> Printed:
     """Table I."""
     return printed(_table_1(WARP, "no-validation") - _table_1(SOFTMAX))
+
+
+def every_metric() -> Printed:
+    """Table I, images of the small size: each of its metrics, on the data sets that have it."""
+    rows = published(EVIDENCE, "I").query("group == 'no-validation' and large_images == 'no'")
+    scores = rows[rows["method"].isin([WARP, SOFTMAX])].pivot(index=["dataset", "metric"], columns="method", values="value")
+    return printed_all((scores[WARP] - scores[SOFTMAX]).unstack("metric"))
 
 
 def beats_proxy_nca() -> Printed:
@@ -58,6 +65,22 @@ def outward_fails() -> Printed:
 
 def inward_fails() -> Printed:
     return _function("softmax", _INWARD)
+
+
+def _away(rows: tuple[str, ...], above: bool) -> Printed:
+    """Table III: AvgDTP of some rows against that of Eq. 4, in per cent.  Of the half warps only: what a function of both
+    distances is, was inferred from its AvgDTP."""
+    distance = published(EVIDENCE, "III").query("metric == 'AvgDTP'").set_index("row")["value"]
+    longer = 100 * (distance[list(rows)] / distance["softmax"] - 1)
+    return printed_all(longer.to_frame().T, above=above, unit=Unit.PERCENT, note="for {}")
+
+
+def outward_far() -> Printed:
+    return _away(_OUTWARD, above=True)
+
+
+def inward_near() -> Printed:
+    return _away(_INWARD, above=False)
 
 
 def middle_dtp_best() -> Printed:
