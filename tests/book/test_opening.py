@@ -72,6 +72,7 @@ NUMBERED = {
         "Table": [*map(str, range(1, 8))],
         "Fig": ["1", "2", "3", "4"],
     },
+    "warped": {"Eq": [*map(str, range(1, 17))], "Table": [*ROMAN[:8]], "Fig": [*map(str, range(1, 13))]},
 }
 
 
