@@ -9,7 +9,8 @@ from scratch at the quick tier, and 20 at the frozen one: after 10 the projectio
 its contrastive term does nothing yet.
 
 At the quick and the frozen tier every run has its own tuned rate, and one for its second stage: also the values of a
-parameter, because the claims compare them.  The score is the accuracy on held-out images, equally many of every class.
+parameter, because the claims compare them.  The score is the accuracy on held-out images, equally many of every class.  At the
+standard tier all runs have the rate of the tier.
 
 The paper tier has the printed epochs, batch sizes, rates and weight decays.  Its network for CIFAR is the authors' ResNet-34 of
 512 features, where the text says ResNet32.  Their AutoAugment, Cutout and mixed views are not in it.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from lossbook.papers import frozen_tier
+from lossbook.papers import frozen_tier, standard_tier
 from lossbook.papers.tuning import RATES, Search, tuned
 from lossbook.runs.spec import RunSpec
 from lossbook.runs.tables import EVIDENCE, Table
@@ -110,8 +111,8 @@ _INATURALIST = _IMAGENET.replace(dataset="inaturalist2018", epochs=180, batch_si
 
 
 def _standard(base: RunSpec) -> RunSpec:
-    """The standard tier's version: a third of the epochs, and a smaller network."""
-    return base.replace(model="resnet18-cifar", epochs=100)
+    """The standard tier's version."""
+    return standard_tier.LONG_TAIL.replace(dataset=base.dataset, suites=base.suites)
 
 
 def _bce3s(base: RunSpec, terms: Terms = BCE3S, **more: float | str) -> RunSpec:
@@ -168,6 +169,11 @@ def _normalisations(base: RunSpec) -> tuple[RunSpec, ...]:
 def _resampling(base: RunSpec) -> tuple[RunSpec, ...]:
     schemes = (("sample", SHARES_KEPT), ("batch", SHARES_KEPT[1:-1]))
     return tuple(_bce3s(base, BCE, r=r, resampling=name) for name, shares in schemes for r in shares)
+
+
+def _all_or_few(base: RunSpec) -> tuple[RunSpec, ...]:
+    """All negatives, and the paper's share of them."""
+    return tuple(_bce3s(base, BCE, r=r, resampling="sample") for r in (0.4, 1.0))
 
 
 def _uniform_weights(base: RunSpec) -> tuple[RunSpec, ...]:
@@ -251,7 +257,7 @@ TABLES = (
         "Three terms, each absent, in its CE or in its BCE form",
         _specs(
             "2",
-            standard=_ablation(_standard(_CIFAR100)),
+            standard=_ablation(_standard(_CIFAR100), _FROZEN_ROWS),
             paper=(*_ablation(_CIFAR100), *_ablation(_CIFAR10.replace(suites=(*_SUITES, "tsne")))),
         ),
         seeds=EVIDENCE,
@@ -299,7 +305,7 @@ TABLES = (
     Table(
         "fig-5-r",
         "Share of the negatives kept, drawn for each sample or for the batch",
-        _specs("fig-5-r", standard=_resampling(_standard(_CIFAR100)), paper=_resampling(_CIFAR100)),
+        _specs("fig-5-r", standard=_all_or_few(_standard(_CIFAR100)), paper=_resampling(_CIFAR100)),
         seeds=EVIDENCE,
     ),
     Table(
@@ -317,7 +323,9 @@ TABLES = (
     Table(
         "stage2",
         "A second stage: class-balanced classifier, with and without MaxNorm",
-        _specs("stage2", standard=_stages(_standard(_CIFAR100), _PAPER_STAGE), paper=_stages(_CIFAR100, _PAPER_STAGE)),
+        _specs(
+            "stage2", standard=_stages(_standard(_CIFAR100), _PAPER_STAGE, bounds=({},)), paper=_stages(_CIFAR100, _PAPER_STAGE)
+        ),
         seeds=EVIDENCE,
     ),
     Table(
