@@ -101,7 +101,7 @@ def three(base: RunSpec) -> tuple[RunSpec, RunSpec, RunSpec]:
     return base, warped(base), base.replace(objective="proxy-nca++", objective_args={})
 
 
-def _two_phases(base: RunSpec) -> tuple[RunSpec, RunSpec]:
+def two_phases(base: RunSpec) -> tuple[RunSpec, RunSpec]:
     """Eq. 4 and the warp, the last three tenths of the epochs in a second phase at T = 1: the control, and the method."""
     second = base.epochs * 3 // 10
     base, then = base.replace(epochs=base.epochs - second), _TWO | {"epochs": second}
@@ -115,7 +115,7 @@ def _two_phases(base: RunSpec) -> tuple[RunSpec, RunSpec]:
 def _five(base: RunSpec) -> tuple[RunSpec, ...]:
     """The losses of Table IV that are here, the Euclidean ones also in two phases."""
     plain, warp, nca = three(base)
-    return plain, warp, *_two_phases(base), nca
+    return plain, warp, *two_phases(base), nca
 
 
 def _sweep(*settings: dict[str, float]) -> tuple[RunSpec, ...]:
