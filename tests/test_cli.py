@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from lossbook import cli
 from lossbook.cli import app
 from lossbook.papers.registry import papers_at
+from lossbook.papers.standard_plan import ORDER
+from lossbook.papers.standard_tier import CIFAR100, core_minutes
 
 
 def _run(*arguments: str) -> str:
@@ -86,6 +88,14 @@ def test_claims_prints_a_verdict_for_each():
 
 def test_status_counts_runs():
     assert "720" in _run("status")
+
+
+def test_plan_adds_up_the_hours():
+    rows = [line.split("│")[1:-1] for line in _run("plan").splitlines() if "│" in line]
+    assert [(row[0].strip(), row[1].strip()) for row in rows] == list(ORDER)
+    hours = [float(row[5]) for row in rows]
+    assert float(rows[-1][6]) == pytest.approx(sum(hours), abs=0.05 * len(rows))
+    assert hours[0] * 60 == pytest.approx(int(rows[0][3]) * core_minutes(CIFAR100), rel=0.02)
 
 
 def test_doctor_says_versions_device_and_data():

@@ -1,4 +1,4 @@
-"""``lossbook``: compare, predict, list, features, run, tune, choose, spec, table, claims, status, doctor."""
+"""``lossbook``: compare, predict, list, features, run, tune, choose, spec, table, claims, status, plan, doctor."""
 
 from __future__ import annotations
 
@@ -123,8 +123,12 @@ def run(
     table: str = "",
     tier: Tier = "quick",
     devices: Annotated[int, typer.Option(help="GPUs (or processes) that share the work of each run")] = 1,
+    weights: Annotated[bool, typer.Option("--weights", help="keep the trained weights under _build/weights")] = False,
 ) -> None:
-    """Train the missing runs of a paper's tables (or of one), and write the results of complete tables under _build/results."""
+    """Train the missing runs of a paper's tables (or of one), and write the results of complete tables under _build/results.
+
+    A run of minutes that was killed goes on where it was.
+    """
     from lossbook.runs.collect import write_results
     from lossbook.runs.missing import train_missing
     from lossbook.runs.records import Store
@@ -136,7 +140,7 @@ def run(
         raise ValueError(f"{f'table {table} of ' if table else ''}{paper} has no runs at the tier {tier}: see `lossbook list`")
     for chosen in tables:
         console.print(f"{paper} {chosen.name}: {len(store.missing(chosen.runs(tier)))} of {len(chosen.runs(tier))} runs to do")
-        train_missing(chosen.runs(tier), store, devices)
+        train_missing(chosen.runs(tier), store, devices, in_project("_build") / "weights" / tier if weights else None)
     write_results(paper, evidence.tables, tier, _runs_dir(tier), in_project("_build") / "results", partial=bool(table))
 
 
@@ -314,6 +318,29 @@ def status(tier: Tier = "quick") -> None:
             missing = len(store.missing(runs))
             rows.append([paper.name, chosen.name, str(len(runs) - missing), str(len(runs))])
     _print(f"Runs, {tier} tier", ["paper", "table", "done", "of"], rows)
+
+
+@app.command()
+def plan(
+    train: Annotated[bool, typer.Option("--train", help="train what is missing in this order, two runs at a time")] = False,
+) -> None:
+    """The standard tier's tables in the order of what they decide, and what they cost on one core with bfloat16 units."""
+    from lossbook.papers.standard_plan import steps
+    from lossbook.runs.records import Store
+
+    rows, store, total = [], Store(_runs_dir("standard")), 0.0
+    for step in steps():
+        missing, total = len(store.missing(step.runs)), total + step.hours
+        done = str(len(step.runs) - missing)
+        rows.append(
+            [step.paper, step.table, done, str(len(step.runs)), f"{step.minutes:.0f}", f"{step.hours:.1f}", f"{total:.1f}"]
+        )
+    headings = ["paper", "table", "done", "of", "minutes per run", "core-hours", "all so far"]
+    _print("Standard tier, whole networks", headings, rows)
+    if train:
+        from lossbook.book.evidence import train_in_processes
+
+        train_in_processes([spec for step in steps() for spec in step.runs], _runs_dir("standard"))
 
 
 @app.command()
