@@ -28,7 +28,10 @@ def test_both_sides_agree(suite, monkeypatch):
     monkeypatch.setitem(SUITES[suite].__globals__, "compare", _agreement)
     rows = SUITES[suite](True)
     assert rows
-    assert all(row["items"] > 0 and row["value_error"] < LARGEST_ERROR for row in rows), rows
+    # Under bfloat16 (on a core with units for it) each side rounds in its own way: NaN says that they are not compared.
+    errors = [row["value_error"] for row in rows if not row["case"].endswith("bfloat16")]
+    assert all(row["items"] > 0 for row in rows)
+    assert all(error < LARGEST_ERROR for error in errors), rows
 
 
 def test_the_large_training_at_a_tiny_size(monkeypatch):

@@ -90,7 +90,8 @@ def test_every_way_of_training_goes_on(change, killed_after, places, monkeypatch
 def test_a_killed_process_is_gone_on_from(tmp_path):
     """Killed in the middle of its third epoch, and gone on from by another process."""
     program = (
-        "import os, signal, sys; from lossbook.runs import checkpoint, train\n"
+        "import os, signal, sys, torch; from lossbook.runs import checkpoint, train\n"
+        "torch.set_num_threads(int(sys.argv[3]))\n"  # another number of threads adds in another order
         "from lossbook.runs.missing import train_into; from lossbook.runs.records import Store\n"
         "from lossbook.runs.spec import RunSpec\n"
         "checkpoint.SECONDS = 0.0\n"
@@ -98,7 +99,8 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
         "train.augment_batch = lambda *a: os.kill(os.getpid(), signal.SIGKILL) if next(steps) == 9 else augment(*a)\n"
         "train_into(Store(sys.argv[1]), RunSpec.from_json(sys.argv[2]))"
     )
-    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path), TINY.canonical_json()], check=False)
+    command = [sys.executable, "-c", program, str(tmp_path), TINY.canonical_json(), str(torch.get_num_threads())]
+    ended = subprocess.run(command, check=False)
     assert ended.returncode == -signal.SIGKILL
     store = Store(tmp_path)
     assert store.missing([TINY]) == [TINY]

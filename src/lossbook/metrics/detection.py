@@ -82,7 +82,7 @@ def log_odds(logits: Tensor) -> Tensor:
     ones = terms.floor()
     others = terms.sub_(ones).sum(1) + (ones.sum(1) - 1)
     least = math.exp(vanishing(logits.dtype))
-    if float(others.amin()) > least:
+    if float(others.detach().amin()) > least:
         return -others.log()
     best, place = logits.max(1, keepdim=True)  # where the others' terms vanish, and where a logit is infinite
     return torch.where(others > least, -others.log(), best.squeeze(1) - logits.scatter(1, place, -torch.inf).logsumexp(1))
@@ -92,7 +92,7 @@ def above_chance(logits: Tensor) -> Tensor:
     """:func:`log_odds` + log(N - 1), which is 0 for equal logits, (B, N) -> (B,), as precise there as elsewhere."""
     others = logits.shape[1] - 1
     excess = (logits - logits.amax(1, keepdim=True)).expm1_().sum(1) / others
-    if float(excess.amin()) > -0.5:  # as at a high temperature
+    if float(excess.detach().amin()) > -0.5:  # as at a high temperature
         return -torch.log1p(excess)
     return torch.where(excess > -0.5, -torch.log1p(excess), log_odds(logits) + math.log(others))
 
@@ -270,7 +270,7 @@ def _outside(features: Tensor, learned: Residual) -> Tensor:
         return _exactly_outside(features, learned)
     length = torch.linalg.vector_norm(torch.addmm(learned.shift, features, learned.directions), dim=1)
     share = length / torch.linalg.vector_norm(features, dim=1)
-    if not float(share.amin()) > _SMALL_OUTSIDE:
+    if not float(share.detach().amin()) > _SMALL_OUTSIDE:
         rounded = (share > _SMALL_OUTSIDE).logical_not_()
         length[rounded] = _exactly_outside(features[rounded], learned)
     return length
