@@ -339,8 +339,9 @@ def python_blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / "book" / f"{page}.md").read_text(), re.DOTALL)
 
 
-def test_the_code_of_how_to_use_runs(capsys):
-    """The blocks of the page run one after the other, as a reader would paste them."""
+def test_the_code_of_how_to_use_runs(capsys, tmp_path, monkeypatch):
+    """The blocks of the page run one after the other, as a reader would paste them, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
     blocks = python_blocks("how-to-use")
     assert blocks
