@@ -328,8 +328,8 @@ def plan(
     from lossbook.papers.standard_plan import steps
     from lossbook.runs.records import Store
 
-    rows, store, total = [], Store(_runs_dir("standard")), 0.0
-    for step in steps():
+    rows, store, total, planned = [], Store(_runs_dir("standard")), 0.0, steps()
+    for step in planned:
         missing, total = len(store.missing(step.runs)), total + step.hours
         done = str(len(step.runs) - missing)
         rows.append(
@@ -340,7 +340,7 @@ def plan(
     if train:
         from lossbook.book.evidence import train_in_processes
 
-        train_in_processes([spec for step in steps() for spec in step.runs], _runs_dir("standard"))
+        train_in_processes([spec for step in planned for spec in step.runs], _runs_dir("standard"))
 
 
 @app.command()
