@@ -67,6 +67,7 @@ NUMBERED = {
         "Table": [*ROMAN, *(f"S.{i}" for i in ROMAN[:7])],
         "Fig": ["1", "2", "3"],
     },
+    "bce3s": {"Eq": [*map(str, range(1, 37))], "Table": [*map(str, range(1, 8))], "Fig": [*map(str, range(1, 11))]},
 }
 
 

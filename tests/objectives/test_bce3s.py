@@ -216,16 +216,36 @@ def test_both_labels_of_a_mixed_image_meet_the_same_negatives():
     torch.testing.assert_close(mixed, 0.3 * terms[0] + 0.7 * terms[1])
 
 
+def test_the_negative_parts_of_both_classes_are_what_the_authors_mixed_joint_term_lacks():
+    """There the positives count by their shares, and the negatives are the classes of neither label."""
+    objective, features, labels = build(r=1.0, **JOINT_ONLY)
+    partners, share = labels.roll(2), 0.3
+    logits = objective.logits(features)
+    own, other = F.one_hot(labels, CLASSES), F.one_hot(partners, CLASSES)
+    shares = share * own + (1 - share) * other
+    theirs = (shares * F.softplus(-logits) + (shares == 0) * F.softplus(logits)).sum(1).mean()
+    lacking = ((1 - shares) * (shares > 0) * F.softplus(logits)).sum(1).mean()
+    assert lacking > 0.1
+    torch.testing.assert_close(objective.mixed(features, labels, partners, share), theirs + lacking)
+
+
 # Class-balanced weights and MaxNorm -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("joint", ["bce", "ce"])
 def test_class_balanced_weights_reach_the_joint_term(joint):
     objective, features, labels = build(joint=joint, beta=0.9, r=1.0, **JOINT_ONLY)
-    weights = bce3s.class_balanced_weights(COUNTS, 0.9)
+    weights = bce3s.class_balanced_weights(COUNTS, 0.9, normalise=True)
     expected = getattr(bce3s, f"joint_{joint}")(objective.logits(features), labels, class_weights=weights)
     torch.testing.assert_close(objective(features, labels), expected)
     assert "class_weights" not in objective.state_dict()  # a first phase without them must still load
+
+
+@pytest.mark.parametrize("name", ["bce3s", "ce3s", "weight-balancing"])
+def test_class_balanced_weights_have_the_scale_of_the_authors_code(name):
+    """Inverse counts, near enough, with a mean of 1 over the classes: what the printed rate of the second stage is for."""
+    inverse = 1 / COUNTS
+    torch.testing.assert_close(build(name, beta=0.9999)[0].class_weights, inverse / inverse.mean(), rtol=0.01, atol=0.0)
 
 
 @pytest.mark.parametrize("name", ["bce3s", "weight-balancing"])

@@ -10,8 +10,21 @@ from hypothesis import strategies as st
 from lossbook.papers import tuning
 from lossbook.papers.registry import PAPERS
 from lossbook.papers.tune import search_rows, tune
-from lossbook.papers.tuning import MOST_CELLS, RATES, SEEDS, Search, best_cell, chosen, climb, read_tuned, tuned, with_setting
+from lossbook.papers.tuning import (
+    MOST_CELLS,
+    RATES,
+    SEEDS,
+    Search,
+    best_cell,
+    chosen,
+    climb,
+    read_tuned,
+    tuned,
+    with_setting,
+)
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.tables import draw_classes
+from lossbook.runs.train import RunResult
 
 SMALL = RunSpec(dataset="digits", model="mlp", epochs=1, train_per_class=10, lr=0.1)
 TWO_PHASES = SMALL.replace(objective_args={"bias_mode": 1}, second_phase={"epochs": 1, "lr": 0.01})
@@ -61,6 +74,34 @@ def test_scores_come_from_held_out_training_images_and_seeds_of_their_own():
     assert not evidence & {*SEEDS}
 
 
+def test_a_search_can_draw_the_known_classes():
+    search = Search(SMALL.replace(classes=(0, 1, 2)), draws=(100, 101))
+    runs = search.runs((0,))
+    assert [run.seed for run in runs] == [100, 101]
+    assert [run.classes for run in runs] == [draw_classes(10, 3, seed) for seed in (100, 101)]
+    assert {run.validation_share for run in runs} == {0.2}
+
+
+def test_a_search_goes_on_for_further_metrics(tmp_path, monkeypatch):
+    """Accuracy is best at the start; one metric grows with the rate, and of another one less is better."""
+    rates = (0.001, 0.01, 0.1, 1.0)
+
+    def train(spec, *_):
+        at = rates.index(spec.lr)
+        metrics = {"A_SW": -abs(at - 1), "up": float(at), "down": float(at), "diverged": 0.0, "exploded": 0.0}
+        return RunResult(spec, metrics, {}, {}, 0.0, "cpu")
+
+    monkeypatch.setattr("lossbook.runs.train.train", train)
+    alone = Search(SMALL.replace(lr=0.01), {"lr": rates})
+    both = Search(SMALL.replace(lr=0.01), {"lr": rates}, others={"up": 1, "down": -1})
+    assert len(search_rows(alone, "quick", tmp_path / "alone")) == 3
+    rows = search_rows(both, "quick", tmp_path / "both")
+    assert len(rows) == 4
+    assert [json.loads(row["setting"]) for row in rows if row["chosen"]] == [{"lr": 0.01}]
+    others = [json.loads(row["others"]) for row in rows]
+    assert others == [{"up": float(at), "down": float(at)} for at in range(4)]
+
+
 def test_rows_are_written_whole_and_others_stay(tmp_path, monkeypatch):
     monkeypatch.setattr("lossbook.papers.tune.in_project", lambda path: tmp_path / path)
     monkeypatch.setattr(tuning, "in_project", lambda path: tmp_path / path)
@@ -83,6 +124,12 @@ def test_rows_are_written_whole_and_others_stay(tmp_path, monkeypatch):
 def test_a_search_that_always_fails_chooses_nothing(tmp_path):
     rows = search_rows(Search(SMALL.replace(lr=1e30), {"lr": (1e30,)}), "quick", tmp_path)
     assert [(row["failed"], row["chosen"], row["mean"]) for row in rows] == [(3, 0, "nan")]
+
+
+def test_a_run_without_the_score_has_failed(tmp_path):
+    """A reality check lacks all scores where the training of a fold diverged."""
+    (row,) = search_rows(Search(SMALL, {"lr": (0.1,)}, metric="validation_MAP@R"), "quick", tmp_path)
+    assert (row["failed"], row["chosen"]) == (3, 0)
 
 
 @pytest.mark.parametrize("paper", PAPERS.values(), ids=lambda paper: paper.name)

@@ -174,7 +174,7 @@ def class_balanced_weights(class_counts: Tensor, beta: float = 0.9999, normalise
     Args:
         class_counts: :math:`n_k \ge 1`, (K,).
         beta: within [0, 1); 0 gives equal weights.
-        normalise: scale them to a sum of K, as Cui et al. do and the paper does not.
+        normalise: scale them to a sum of K, as Cui et al. and the authors' code do and the paper's equations do not.
 
     Returns:
         (K,), float32.

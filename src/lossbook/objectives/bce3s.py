@@ -74,7 +74,9 @@ class TripartiteObjective(Objective[UnitHead]):
         resampling: ``"sample"`` as in Eq. 3, or ``"batch"`` as in the authors' code.
         hidden_size, projection_size: of the projector, a two-layer perceptron; ``hidden_size=0`` = ``in_features``.
         normalise: what the head puts on the unit sphere (Table 6).
-        beta: weight the joint term by effective numbers of samples (Eqs. 26, 35); None = no weights.
+        beta: weight the joint term by effective numbers of samples (Eqs. 26, 35), the weights scaled to a sum of
+            ``num_classes``; None = no weights.  The authors' code scales them so (``Class_Balanced_Loss_with_normalize_weight``),
+            though the equations do not: the paper's rate of the second stage, 1e-4, belongs to the scaled ones.
         max_norm: no classifier vector is longer than this after a step; None = no limit.
     """
 
@@ -137,7 +139,7 @@ class TripartiteObjective(Objective[UnitHead]):
             return None
         if class_counts is None:
             raise ValueError("beta re-weights by the classes' training images: pass class_counts")
-        return losses.class_balanced_weights(class_counts, beta)
+        return losses.class_balanced_weights(class_counts, beta, normalise=True)
 
     def after_step(self) -> None:
         super().after_step()
@@ -152,9 +154,10 @@ class TripartiteObjective(Objective[UnitHead]):
         """The joint and the contrastive term are interpolated between the two labels; the uniform term, which no image
         enters, counts once.  A mixed image is of no class, so the bank is left alone.
 
-        The authors' code averages the joint terms of a plain, a mixup and a cutmix view, which
-        ``RunSpec.views = ("plain", "mixup", "cutmix")`` does too, and sums two contrastive terms.  With views the
-        contrastive term here is a mean, so the weight of the authors' is twice ``lambda_ss``.
+        The authors' code trains on a plain, a mixup and a cutmix view, as ``RunSpec.views = ("plain", "mixup", "cutmix")``
+        does, and differs in three ways.  In BCE terms it has no negative part for either of the two classes, where the
+        interpolation leaves each the share of the other one.  Its mixed views meet all negatives, whatever ``r``.  Its
+        contrastive term is the sum of the two mixed views, without the plain one, where views are averaged here.
         """
         self._check_mixed(features, labels, partners, share)
         reduction: Reduction = "none" if isinstance(share, Tensor) else "mean"

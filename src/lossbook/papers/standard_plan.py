@@ -13,14 +13,22 @@ from lossbook.runs.spec import RunSpec
 # tables of the other chapters come here when they train this tier's network.  Transfer learning (`onecold`, Table 2) takes a
 # pretrained network and a GPU.
 ORDER = (
+    ("bce3s", "2"),
     ("uniform", "II"),
     ("onecold", "4"),
+    ("bce3s", "stage2"),
     ("onecold", "3"),
+    ("bce3s", "fig-5-r"),
     ("onecold", "1"),
     ("onecold", "gamma"),
     ("onecold", "gamma-tuned"),
+    ("bce3s", "views"),
+    ("bce3s", "6"),
     ("onecold", "5"),
     ("onecold", "course"),
+    ("bce3s", "fig-5-lambda-cc"),
+    ("bce3s", "fig-5-contrastive"),
+    ("bce3s", "3"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import math
@@ -46,28 +47,38 @@ def search_rows(search: Search, tier: str, runs_dir: Path) -> list[dict[str, Any
     from lossbook.runs.missing import train_into
     from lossbook.runs.records import Store
 
-    store, found = Store(runs_dir), {}
+    store, found, scores = Store(runs_dir), {}, {}
 
-    def score(cell: Cell) -> float:
+    def measured(cell: Cell) -> dict[str, float]:
+        """The means of all metrics at a place; NaN if a run failed."""
+        if cell in scores:
+            return scores[cell]
         runs = search.runs(cell)
         for spec in store.missing(runs):
             train_into(store, spec)
         metrics = [record["metrics"] for spec in runs if (record := store.load(spec)) is not None]
-        values = [m[search.metric] for m in metrics if not (m["diverged"] or m["exploded"])]
-        failed = len(metrics) - len(values)
-        mean = statistics.fmean(values) if values else math.nan
-        std = statistics.stdev(values) if len(values) > 1 else math.nan
-        found[cell] = {"mean": f"{mean:.6g}", "std": f"{std:.3g}", "failed": failed}
+        # A run that did not fail lacks the score where one of the further runs that its suite needs failed.
+        good = [m for m in metrics if not (m["diverged"] or m["exploded"]) and search.signs.keys() <= m.keys()]
+        failed = len(metrics) - len(good)
+        means = {name: statistics.fmean(m[name] for m in good) if good else math.nan for name in search.signs}
+        std = statistics.stdev(m[search.metric] for m in good) if len(good) > 1 else math.nan
+        others = json.dumps({name: round(means[name], 6) for name in search.others}) if good and search.others else ""
+        found[cell] = {"mean": f"{means[search.metric]:.6g}", "std": f"{std:.3g}", "failed": failed, "others": others}
         # Rounded, so that scores that differ by rounding only are equal.
-        return math.nan if failed else round(mean, 6)
+        scores[cell] = {name: math.nan if failed else round(sign * means[name], 6) for name, sign in search.signs.items()}
+        return scores[cell]
+
+    def score(metric: str, cell: Cell) -> float:
+        return measured(cell)[metric]
 
     sizes = [len(ladder) for ladder in search.ladders.values()]
-    scores = climb(sizes, search.start, score)
-    best = best_cell(scores)
+    for metric in search.signs:
+        climb(sizes, search.start, functools.partial(score, metric))
+    best = best_cell({cell: score[search.metric] for cell, score in scores.items()})
     return [
         {"tier": tier, "spec": search.family, "setting": json.dumps(search.setting(cell)), "metric": search.metric}
         | found[cell]
-        | {"chosen": int(cell == best and not math.isnan(scores[best]))}
+        | {"chosen": int(cell == best and not math.isnan(scores[best][search.metric]))}
         for cell in sorted(scores)
     ]
 

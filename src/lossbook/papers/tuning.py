@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lossbook.paths import in_project
 from lossbook.runs.spec import RunSpec
+from lossbook.runs.tables import drawn
 
 Setting = dict[str, float]
 Cell = tuple[int, ...]
@@ -27,7 +28,7 @@ RATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 SEEDS = (1000, 1001, 1002)
 VALIDATION_SHARE = 0.2
 MOST_CELLS = 24  # a search that wanders further has no best setting
-COLUMNS = ("tier", "spec", "setting", "metric", "mean", "std", "failed", "chosen")
+COLUMNS = ("tier", "spec", "setting", "metric", "mean", "std", "failed", "chosen", "others")
 _ARGUMENT, _SECOND = "arg_", "second_phase_"
 
 
@@ -40,13 +41,23 @@ class Search:
         ladders: name of a setting, as the results' columns have it (``lr``, ``arg_temperature``, ``second_phase_lr``) -> the
             values that are tried, in order.
         metric: what is best where it is largest.
-        suites: what is measured: the suite that gives the metric.
+        suites: what is measured: the suites that give the metrics.
+        draws: other seeds for the runs, each with its own draw of the known classes (:func:`lossbook.runs.tables.drawn`).
+        others: further metric -> +1 where more is better, -1 where less is.  The search goes on for each of them, and the file
+            keeps their means, but what is chosen for the tables is best by ``metric``.
     """
 
     spec: RunSpec
     ladders: dict[str, tuple[float, ...]] = field(default_factory=lambda: {"lr": RATES})
     metric: str = "A_SW"
     suites: tuple[str, ...] = ("uniformity",)
+    draws: tuple[int, ...] = ()
+    others: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def signs(self) -> dict[str, int]:
+        """Every metric -> +1 where more is better, -1 where less is."""
+        return {self.metric: 1} | self.others
 
     @property
     def family(self) -> str:
@@ -78,7 +89,7 @@ class Search:
     def runs(self, cell: Cell) -> list[RunSpec]:
         """The runs that score a place: three seeds on held-out training images."""
         spec = with_setting(self.spec, self.setting(cell)).replace(suites=self.suites, validation_share=VALIDATION_SHARE)
-        return [spec.replace(seed=seed) for seed in SEEDS]
+        return [drawn(spec, seed) for seed in self.draws] or [spec.replace(seed=seed) for seed in SEEDS]
 
 
 def _without(spec: RunSpec, name: str) -> RunSpec:

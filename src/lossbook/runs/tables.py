@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from lossbook.data.registry import DATASETS
 from lossbook.runs.spec import RunSpec
@@ -99,12 +100,17 @@ class Draws(Table):
 
     def runs(self, tier: str) -> list[RunSpec]:
         seeds = range(self.first, self.first + self.seeds.get(tier, 3))
-        counts = {name: dataset.num_classes for name, dataset in DATASETS.items()} | self.all_classes
-        return [
-            spec.replace(seed=seed, classes=draw_classes(counts[spec.dataset], len(spec.classes), seed))
-            for spec in self.specs.get(tier, ())
-            for seed in seeds
-        ]
+        return [drawn(spec, seed, self.all_classes) for spec in self.specs.get(tier, ()) for seed in seeds]
+
+
+def drawn(spec: RunSpec, seed: int, all_classes: Mapping[str, int] = MappingProxyType({})) -> RunSpec:
+    """The run of a seed that trains on the seed's random draw of the known classes: as many as the spec has.
+
+    Args:
+        all_classes: data set that the registry lacks -> its number of classes.
+    """
+    count = all_classes.get(spec.dataset) or DATASETS[spec.dataset].num_classes
+    return spec.replace(seed=seed, classes=draw_classes(count, len(spec.classes), seed))
 
 
 def draw_classes(classes: int, known: int, seed: int) -> tuple[int, ...]:

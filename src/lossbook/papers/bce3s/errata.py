@@ -254,6 +254,10 @@ def table2_marks() -> Rows:
             0.01,
         ),
         holds("14 rows, each with other losses", len(frame) == 14),
+        holds(
+            "read literally, the row with All 55.40 would be a mixture of forms that no other row has",
+            ("bce", "bce", "ce") not in frame.index,
+        ),
     ]
 
 
@@ -279,6 +283,47 @@ def fig8_caption() -> Rows:
     ]
 
 
+def appendix_g() -> Rows:
+    """On top of CE's joint term: the rows with BCE's other terms are near those with CE's, unlike those of BCE's joint term."""
+    frame = published(EVIDENCE, "2").query("metric == 'accuracy_all'").astype({"contrastive": object, "uniform": object})
+    frame[["contrastive", "uniform"]] = frame[["contrastive", "uniform"]].fillna("")
+    values = frame.set_index(["joint", "contrastive", "uniform"])["value"]
+
+    def family(joint: str, other: str) -> np.ndarray:
+        return values.loc[[(joint, other, ""), (joint, "", other), (joint, other, other)]].to_numpy()
+
+    pure, mixed, bce = family("ce", "ce"), family("ce", "bce"), family("bce", "bce")
+    return [
+        ("on CE's joint term, BCE's and CE's other terms are at most 0.56 points apart", np.abs(mixed - pure).max(), 0.565),
+        holds("BCE's joint term with BCE's other terms has more than a point more", bool((bce - pure).min() > 1)),
+    ]
+
+
+def eq35_scale() -> Rows:
+    counts = torch.tensor([int(500 * 100 ** (-k / 99)) for k in range(100)])
+    printed_weights, scaled = (losses.class_balanced_weights(counts, normalise=scale).double() for scale in (False, True))
+    means = [float((counts * weights).sum() / counts.sum()) for weights in (printed_weights, scaled)]
+    return [
+        ("CIFAR100-LT, IF 100: the printed weights have the mean 0.0093 over the samples", abs(means[0] - 0.0093), 5e-5),
+        ("scaled to a sum of 100 they have the mean 0.203", abs(means[1] - 0.203), 5e-4),
+        ("the ratio is 21.89", abs(means[1] / means[0] - 21.89), 5e-3),
+    ]
+
+
+def resnet32() -> Rows:
+    simplex = torch.eye(100, dtype=torch.float64) - 0.01
+    rank = int(torch.linalg.matrix_rank(simplex))
+    return [
+        ("a simplex of 100 vectors spans 99 dimensions", abs(rank - 99), 0.0),
+        holds("it fits into 512 dimensions, and not into 64", 64 < rank <= 512),
+    ]
+
+
+def fig10_text() -> Rows:
+    ten = published(EVIDENCE, "fig-10").query("metric == 'feature_separability_train'").set_index("method")["value"]
+    return [("50.099 is the value of CE3S in the figure", abs(ten["CE3S"] - 50.099), 0.0)]
+
+
 ERRATA = (
     Erratum("bce3s", "eq8", "Eq. 8", "formula", eq8),
     Erratum("bce3s", "eq12", "Eqs. 10 and 12", "formula", eq12),
@@ -296,4 +341,8 @@ ERRATA = (
     Erratum("bce3s", "table2-marks", "Table 2", "copy", table2_marks),
     Erratum("bce3s", "table1", "Table 1", "copy", table1),
     Erratum("bce3s", "fig8-caption", "Caption of Fig. 8", "misprint", fig8_caption),
+    Erratum("bce3s", "app-g", "Appendix G", "misprint", appendix_g),
+    Erratum("bce3s", "fig10-text", "Appendix I", "misprint", fig10_text),
+    Erratum("bce3s", "eq35-scale", "Eqs. 26 and 35", "reading", eq35_scale),
+    Erratum("bce3s", "resnet32", "Appendix E", "reading", resnet32),
 )

@@ -50,6 +50,45 @@ def _terms_color(terms: Terms) -> str:
     return FAMILY_COLORS[terms.joint, terms.contrastive or terms.uniform or terms.joint]
 
 
+def pipeline(images: Sequence[int]) -> None:
+    """Fig. 1, drawn anew: what the network makes of a batch, and between which two things each of the three terms acts.
+
+    ``images``: training images of every class, the most frequent first.
+    """
+    _, axis = plt.subplots(figsize=(7.2, 3.7))
+    axis.set(xlim=(0, 12), ylim=(0, 6.6))
+    axis.axis("off")
+    boxes = {
+        (3.4, 3.2): "network",
+        (5.6, 3.2): "feature $x$",
+        (5.6, 5.4): "projection $z$",
+        (10.6, 5.4): "memory $m_j$:\none $z$ per class",
+        (10.6, 3.2): "class vectors\n$w_1, \\dots, w_N$",
+    }
+    frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.4"}
+    for place, text in boxes.items():
+        axis.text(*place, text, ha="center", va="center", fontsize=9, bbox=frame)
+    tail = axis.inset_axes([0.0, 0.33, 0.19, 0.28])
+    tail.bar(range(len(images)), images, color="0.6", width=0.8)
+    tail.set(xticks=[], yticks=[], xlabel="classes")
+    tail.set_title("images of a long tail", fontsize=9)
+    tail.grid(visible=False)
+    plain = {"arrowstyle": "-|>", "color": "0.4"}
+    for end, start in (((2.7, 3.2), (2.3, 3.2)), ((4.7, 3.2), (4.1, 3.2)), ((5.6, 4.9), (5.6, 3.7))):
+        axis.annotate("", end, start, arrowprops=plain)
+    axis.annotate("", (10.6, 6.0), (5.6, 5.9), arrowprops=plain | {"linestyle": "--", "connectionstyle": "arc3,rad=-0.12"})
+    axis.text(8.1, 6.35, "the last one of its class", fontsize=8, color="0.4", ha="center")
+    terms = {  # ends of the arrow, its bend, place of the text, the text
+        PALETTE[1]: ((6.7, 5.3), (9.3, 5.3), 0.0, (8.0, 4.65), "contrastive (4)\nsample to sample"),
+        PALETTE[0]: ((6.6, 3.2), (9.3, 3.2), 0.0, (8.0, 2.55), "joint (3)\nsample to class"),
+        PALETTE[2]: ((10.1, 2.6), (11.1, 2.6), 1.6, (10.6, 0.9), "uniform (5)\nclass to class"),
+    }
+    for color, (start, end, bend, place, text) in terms.items():
+        arrow = {"arrowstyle": "<|-|>", "color": color, "linewidth": 2, "connectionstyle": f"arc3,rad={bend}"}
+        axis.annotate("", end, start, arrowprops=arrow)
+        axis.text(*place, text, color=color, fontsize=9, fontweight="bold", ha="center", va="center")
+
+
 def ablation(published: pd.DataFrame, results: pd.DataFrame) -> None:
     """Table 2: accuracy over all and over the few-shot classes, one row per combination, published above, ours below.
 

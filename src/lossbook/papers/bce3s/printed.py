@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from lossbook.papers.bce3s.checks import Comparisons
 from lossbook.papers.bce3s.read import EVIDENCE, with_terms
 from lossbook.papers.bce3s.tables import BCE, BCE3S, CE, Terms
 from lossbook.papers.claims import Printed
@@ -27,6 +28,15 @@ def of_terms(table: str, metric: str, one: Terms, other: Terms) -> Printed:
     """One row less another."""
     rows = _of_terms(table, metric)
     return _one(rows[one] - rows[other])
+
+
+def of_all_terms(comparisons: Comparisons) -> Printed:
+    """Several of these differences, of Table 2."""
+    gains = {}
+    for name, (metric, one, other) in comparisons.items():
+        rows = _of_terms("2", metric)
+        gains[name] = [rows[one] - rows[other]]
+    return printed_all(pd.DataFrame(gains))
 
 
 def three_terms_are_best() -> Printed:
@@ -54,12 +64,6 @@ def benchmark_best() -> Printed:
     return printed_all(gains.to_frame().T, note="against {}")
 
 
-def benchmark_few() -> Printed:
-    """Table 2: BCE3S with one stage."""
-    rows = _of_terms("2", "accuracy_few")
-    return _one(rows[BCE3S] - rows[CE])._replace(note="(one stage)")
-
-
 def second_stage_gain() -> Printed:
     """Table 3 against Table 2."""
     two = _by("3", "method", dataset="cifar100-lt", imbalance=100)["BCE3S"]
@@ -84,6 +88,17 @@ def classifier_only_is_best() -> Printed:
     return printed_all((rows["classifier"] - rows.drop("classifier")).to_frame().T, note="against normalising {}")
 
 
+def cost_on_many() -> Printed:
+    """What r = 0.4 in Table 2 costs against r = 1 in Table 6."""
+    return _one(_by("6", "normalise", "accuracy_many")["classifier"] - _of_terms("2", "accuracy_many")[BCE])
+
+
+def both_is_like_neither(bound: float) -> Printed:
+    """Table 6."""
+    rows = _by("6", "normalise")
+    return printed(np.array([abs(rows["both"] - rows["neither"])]), bound, above=False)
+
+
 def features_fail(bound: float) -> Printed:
     """Table 6."""
     rows = _by("6", "normalise")
@@ -99,3 +114,9 @@ def separability() -> Printed:
     """Fig. 10, ImageNet-LT: BCE3S against CE3S."""
     rows = _by("fig-10", "method", "feature_separability_train")
     return _one(rows["BCE3S"] - rows["CE3S"])
+
+
+def compactness_spread() -> Printed:
+    """Fig. 10, ImageNet-LT: CE3S against BCE3S."""
+    rows = published(EVIDENCE, "fig-10").query("metric == 'compactness_train'").set_index("method")["std"]
+    return _one(rows["CE3S"] - rows["BCE3S"])

@@ -7,13 +7,14 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from lossbook.papers.bce3s.tables import TABLES, Terms
+from lossbook.papers.bce3s.tables import SEARCHES, TABLES, Terms
 from lossbook.papers.paper import Evidence
 from lossbook.papers.results import printed
 
 EVIDENCE = Evidence(
     name="bce3s",
     tables=TABLES,
+    searches=SEARCHES,
     shares=("accuracy",),
     headings={
         "arg_joint": "joint",
