@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from lossbook.book.claim_pages import at_claims, page_title
 from lossbook.book.settings import settings_table
 from lossbook.book.show import Html, printed_text, table
 from lossbook.papers.board import entries_of
 from lossbook.papers.claims import Claim
 from lossbook.papers.paper import Evidence, Paper
-from lossbook.paths import project_root
 from lossbook.runs.tables import TIERS
 
 
@@ -56,7 +56,7 @@ def sentences(paper: Paper, chosen: Sequence[Sentence]) -> Html:
 
     def lines(sentence: Sentence, tier: str) -> str:
         decided = {label: (claims[id], words[id].get(tier, "")) for label, id in sentence.claims.items()}
-        return _lines({label: _mark(word, _target(paper, claim)) for label, (claim, word) in decided.items() if word})
+        return _lines({label: _mark(word, at_claims(paper.name, claim.page)) for label, (claim, word) in decided.items() if word})
 
     rows = []
     for sentence in chosen:
@@ -77,7 +77,7 @@ def claim_places(paper: Paper) -> Html:
         {
             "source": html.escape(claim.source),
             "claim": html.escape(claim.statement),
-            "decided on": f'<a href="{_target(paper, claim)}">{html.escape(_title(paper, claim))}</a>',
+            "decided on": f'<a href="{at_claims(paper.name, claim.page)}">{html.escape(page_title(paper.name, claim.page))}</a>',
         }
         for claim in paper.claims
     ]
@@ -116,18 +116,4 @@ def _mark(word: str, target: str, style: str = "") -> str:
 def _printed(paper: Paper, claim: Claim) -> str:
     """If a claim holds on the paper's own numbers; empty where they are not printed."""
     _, word = printed_text(claim)
-    return _mark(word, _target(paper, claim), "met" if word == "holds" else "missed") if word else ""
-
-
-def _source(paper: Paper, claim: Claim) -> str:
-    return (project_root() / "notebooks" / paper.name / f"{claim.page}.md").read_text(encoding="utf-8")
-
-
-def _target(paper: Paper, claim: Claim) -> str:
-    """The page that decides a claim, at its list of claims, seen from another page of the chapter."""
-    return f"{claim.page}.html" + ("#claims" if "\n## Claims\n" in _source(paper, claim) else "")
-
-
-def _title(paper: Paper, claim: Claim) -> str:
-    """The heading of the page that decides a claim."""
-    return next(line.removeprefix("# ") for line in _source(paper, claim).splitlines() if line.startswith("# "))
+    return _mark(word, at_claims(paper.name, claim.page), "met" if word == "holds" else "missed") if word else ""

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lossbook.book.claim_pages import at_claims
 from lossbook.book.show import spec_text
 from lossbook.papers.board import Entry, entries_of
 from lossbook.papers.registry import PAPERS, papers_at
 from lossbook.papers.results import Comparison, compare, load_pair
 from lossbook.papers.rules import ALPHA
 from lossbook.papers.statistics import holm
-from lossbook.paths import in_project, project_root
+from lossbook.paths import in_project
 from lossbook.runs.results import KEYS, PROVENANCE
 from lossbook.runs.spec import is_spec_column
 
@@ -67,8 +68,7 @@ def effect(board: Iterable[Entry], claim: str, tier: str, word: str) -> str:
 
 def href(entry: Entry) -> str:
     """The page that discusses a claim, at its list of claims, seen from a page in another folder of ``notebooks``."""
-    place = "#claims" if "\n## Claims\n" in _source(entry.paper, entry.claim.page) else ""
-    return f"../{entry.paper}/{entry.claim.page}.html{place}"
+    return f"../{entry.paper}/{at_claims(entry.paper, entry.claim.page)}"
 
 
 def counts(board: Iterable[Entry]) -> pd.DataFrame:
@@ -158,12 +158,3 @@ def run_table(rows: pd.DataFrame) -> pd.DataFrame:
     keyed = rows.assign(spec=text[vary].apply(name, axis=1))
     grouped = keyed.groupby("spec", sort=False)
     return grouped.agg(seeds=("seed", "nunique"), run_ids=("run_id", lambda ids: " ".join(dict.fromkeys(ids)))).reset_index()
-
-
-def _source(paper: str, page: str) -> str:
-    return (project_root() / "notebooks" / paper / f"{page}.md").read_text(encoding="utf-8")
-
-
-def page_title(paper: str, page: str) -> str:
-    """The heading of a notebook."""
-    return next(line.removeprefix("# ") for line in _source(paper, page).splitlines() if line.startswith("# "))

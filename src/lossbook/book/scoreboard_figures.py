@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lossbook.book.scoreboard import VERDICTS, counts, href, page_title, run_table
+from lossbook.book.claim_pages import page_title
+from lossbook.book.scoreboard import VERDICTS, counts, href, run_table
 from lossbook.book.show import Html, outside_table, printed_cell, table, verdict_text
 from lossbook.papers.board import Entry
 from lossbook.papers.registry import PAPERS, get_paper
