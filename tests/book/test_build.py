@@ -141,6 +141,14 @@ def test_edits_of_both_files_are_refused(synced):
     assert "Prose from the source." in synced.read_text()
 
 
+def test_sync_writes_the_text_as_jupytext_would(synced):
+    written = synced.read_text()
+    synced.write_text(written.replace(":tags: [parameters]", '---\ntags: ["parameters"]\n---').replace("Python 3", "Python 3.11"))
+    assert synced.read_text() != written
+    book.sync([synced])
+    assert synced.read_text() == written
+
+
 def test_cleared_outputs_come_back(synced):
     path = synced.with_suffix(".ipynb")
     notebook = nbformat.read(path, 4)
