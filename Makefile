@@ -9,18 +9,19 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 # Two targets would build, and fill one environment, at once.
 .NOTPARALLEL:
-.PHONY: book test types package-check pages-check slurm-check reliability benchmarks evidence notebooks lint clean help
+.PHONY: book test style types package-check pages-check slurm-check reliability benchmarks evidence notebooks pairs sizes lint clean help
 
 book: $(READY)  ## retrain a sample of the quick runs (ALL=1: all of the first seed), execute every notebook, build _build/html
 	@python -m lossbook.book build $(if $(ALL),-- --profile profiles/local --config sample=first)
 	@echo "The book is in _build/html/index.html"
 
-test: $(READY)  ## lint, types, unit and property tests, notebooks against their stored outputs, one run retrained
-	ruff check src tests benchmarks
-	ruff format --check src tests benchmarks
-	$(MAKE) types
+test: style types  ## lint, types, unit and property tests, notebooks against their stored outputs, one run retrained
 	pytest -n 2 --dist worksteal -m "not browser"
 	pytest -n 2 --dist loadfile --nbval --override-ini addopts= --override-ini testpaths= --override-ini filterwarnings= notebooks
+
+style: $(READY)  ## what ruff says of the code
+	ruff check src tests benchmarks
+	ruff format --check src tests benchmarks
 
 types: $(READY)  ## mypy and basedpyright over the public API
 	mypy
@@ -47,6 +48,12 @@ evidence: $(READY)  ## train what is missing of the tiers quick and frozen (PAPE
 
 notebooks: $(READY)  ## bring every .ipynb in step with its .md source
 	python -m lossbook.book sync
+
+pairs: $(READY)  ## is every .ipynb in step with its .md source?
+	pytest -q tests/book/test_notebooks.py
+
+sizes: $(READY)  ## is a committed file too large?
+	pytest -q tests/test_sizes.py
 
 lint: $(READY)  ## format and fix what ruff can
 	ruff format src tests benchmarks && ruff check --fix src tests benchmarks

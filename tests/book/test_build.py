@@ -141,6 +141,34 @@ def test_edits_of_both_files_are_refused(synced):
     assert "Prose from the source." in synced.read_text()
 
 
+def test_sync_writes_the_text_as_jupytext_would(synced):
+    written = synced.read_text()
+    synced.write_text(written.replace(":tags: [parameters]", '---\ntags: ["parameters"]\n---').replace("Python 3", "Python 3.11"))
+    assert synced.read_text() != written
+    book.sync([synced])
+    assert synced.read_text() == written
+
+
+def test_after_a_merge_the_notebook_of_either_side_takes_the_merged_text(synced):
+    ours = synced.read_text()
+    synced.write_text(ours.replace("Prose.", "Prose of theirs."))
+    book.sync([synced])  # the notebook is theirs
+    synced.write_text(ours.replace("Prose.", "Prose of both."))
+    book.sync([synced])
+    assert "Prose of both." in synced.read_text()
+    assert "Prose of both." in synced.with_suffix(".ipynb").read_text()
+
+
+def test_a_notebook_with_conflict_markers_is_named(synced):
+    notebook = synced.with_suffix(".ipynb")
+    notebook.write_text("<<<<<<< HEAD\n" + notebook.read_text())
+    with pytest.raises(RuntimeError, match=r"01-page\.ipynb is damaged .*delete it"):
+        book.sync([synced])
+    notebook.unlink()
+    book.sync([synced])
+    assert nbformat.read(notebook, 4).cells[-1].outputs[0].text == "6\n"
+
+
 def test_cleared_outputs_come_back(synced):
     path = synced.with_suffix(".ipynb")
     notebook = nbformat.read(path, 4)

@@ -24,7 +24,7 @@ import typer
 from lossbook.book.kernels import warm_kernels
 from lossbook.book.only_staged import MARK
 from lossbook.book.pages import RESULTS_DIR, RUN, page_state, pages, parameters
-from lossbook.book.pairs import outputs_of, take_over, text_of
+from lossbook.book.pairs import normal_form, outputs_of, take_over, text_of
 from lossbook.book.snakemake_output import show_progress
 from lossbook.papers.registry import get_paper, jobs
 
@@ -74,6 +74,7 @@ def merge(source: Path, executed: Path) -> nbformat.NotebookNode:
     if [c.source for c in cells] != [c.source for c in ran]:
         raise RuntimeError(f"{executed} was made from other code than {source} has now: execute the page again")
     notebook.metadata.update({key: value for key, value in done.metadata.items() if key == _STATE})
+    notebook.metadata.get("jupytext", {}).pop("text_representation", None)  # jupytext keeps it in the text alone
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # jupytext draws them at random
     for cell, executed_cell in zip(cells, ran, strict=True):
@@ -160,8 +161,8 @@ def sync(
     """Bring every .ipynb in step with its .md source: text always, outputs where anything changed that they depend on, or where
     they were cleared.
 
-    What was edited in the .ipynb alone is taken over into the .md.  Pages are executed against the committed reference results,
-    so that nbval compares like with like.
+    What was edited in the .ipynb alone is taken over into the .md, which is written as jupytext would.  Pages are executed
+    against the committed reference results, so that nbval compares like with like.
     """
     places, sources = places or [Path("notebooks")], [RUN, *pages()]
     for place in places:
@@ -173,6 +174,7 @@ def sync(
         left = committed.metadata.get(_STATE, {}) if committed else {}
         if committed and take_over(source, committed, left.get("text", "")):
             print(f"{target} was edited: {source} has its text now", flush=True)
+        _write_if_changed(source, normal_form(source).encode())
         state = page_state(source)
         if force or not committed or left.get("state") != state or left.get("outputs") != outputs_of(committed):
             print(f"execute {source}", flush=True)

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupytext.config import load_jupytext_config
+
+# JupyterLab writes the name that the kernel has on its machine.
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def text_of(notebook: nbformat.NotebookNode) -> str:
@@ -45,8 +49,22 @@ def take_over(source: Path, notebook: nbformat.NotebookNode, last: str) -> bool:
             "then delete the .ipynb and run `make notebooks`"
         )
     edited = nbformat.v4.new_notebook(cells=notebook.cells, metadata=present.metadata)
-    jupytext.write(edited, source, fmt="md:myst")
+    source.write_text(_written(edited, source), encoding="utf-8", newline="\n")
     return True
+
+
+def normal_form(source: Path) -> str:
+    """The text of a page as ``jupytext --sync`` would write it, with the configuration in ``pyproject.toml``.
+
+    A page in this form stays as it is when its pair is opened and saved.
+    """
+    return _written(jupytext.read(source), source)
+
+
+def _written(notebook: nbformat.NotebookNode, source: Path) -> str:
+    notebook.metadata["kernelspec"] = _KERNEL
+    kept = nbformat.reads(nbformat.writes(notebook), as_version=4)  # an .ipynb sorts the keys of its metadata
+    return jupytext.writes(kept, "md:myst", config=load_jupytext_config(source))
 
 
 def _digest(value: object) -> str:
