@@ -1,5 +1,5 @@
 /* Tables of the book: columns of numerals to the right, others to the left, a line between groups of columns,
- * the index's name beside the columns' names.
+ * the index's name beside the columns' names, no header cell without a word.
  * Without this script everything stands left. */
 (() => {
   "use strict";
@@ -19,8 +19,19 @@
     last.remove();
   }
 
+  /** pandas writes the empty corner as a header, which a screen reader would announce as one without a name. */
+  function emptyHeaders(table) {
+    for (const header of table.querySelectorAll("thead th")) {
+      if (header.textContent.trim()) continue;
+      const cell = document.createElement("td");
+      for (const { name, value } of header.attributes) cell.setAttribute(name, value);
+      header.replaceWith(cell);
+    }
+  }
+
   function arrange(table) {
     liftIndexName(table);
+    emptyHeaders(table);
     const head = [...(table.tHead?.rows ?? [])];
     const body = [...(table.tBodies[0]?.rows ?? [])];
     const words = new Set();

@@ -1,8 +1,10 @@
 """Every picture of a page has a text alternative that says what it shows, in words of its own.
 
-They are read from the sources: pictures from the outputs of a notebook, texts from the metadata of the cells of its .md.
+They are read from the sources: pictures from the outputs of a notebook, texts from the metadata of the cells of its .md; those of
+the interactive figures stand in their scripts.
 """
 
+import re
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from lossbook.book.pages import contents
 ROOT = Path(__file__).parents[2]
 # Chapters that are being rewritten: their figures get their texts with that.
 WAITING = ("notebooks/multicenter/", "notebooks/warped/", "notebooks/bench/")
+INTERACTIVE = ("uniform", "bce3s", "multicenter", "warped", "onecold")
 FEWEST_WORDS = 15
 
 
@@ -68,6 +71,15 @@ def test_no_two_pictures_of_a_page_say_the_same():
 def test_the_chapters_that_wait_have_pictures():
     for chapter in WAITING:
         assert any(pictures(page) for page in contents() if page.startswith(chapter)), f"{chapter} need not wait"
+
+
+@pytest.mark.parametrize("chapter", INTERACTIVE)
+def test_every_interactive_figure_says_what_it_draws(chapter):
+    script = (ROOT / "book" / "_static" / "interactive" / f"{chapter}.js").read_text(encoding="utf-8")
+    texts = re.findall(r'(?:alt: "(.*)",\n +)?controls: \[', script)
+    assert texts
+    for alt in texts:
+        assert not fault(alt, ""), alt
 
 
 CAPTION = "Accuracy of both losses over the scale of the logits, for three networks; the band is the range of the seeds of each."

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
+from test_figures import fault
 
 from lossbook.book.pages import contents
 
@@ -239,7 +240,9 @@ def test_every_slider_redraws_its_figure(visit):
     visit.show()
     for figure in visit.page.locator("figure.lossbook-interactive").all():
         assert figure.get_attribute("data-failed") is None, "a figure that could not be drawn"
-        assert figure.locator("figcaption").inner_text().strip(), "a figure without a caption"
+        caption = figure.locator("figcaption").inner_text()
+        assert caption.strip(), "a figure without a caption"
+        assert not fault(figure.get_by_role("img").first.get_attribute("aria-label"), caption), "it does not say what it draws"
         start = drawing(figure)
         for slider in figure.locator("input[type=range]").all():
             label = visit.page.locator(f"label[for='{slider.get_attribute('id')}']").inner_text()

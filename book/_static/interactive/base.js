@@ -4,6 +4,7 @@
  * lossbook.report.interactive; mount.js draws it.  A chapter's file beside this one (uniform.js, ...) adds its figures to
  * window.lossbook.figures.  A figure is
  *
+ *   alt       what is drawn, for readers who do not see it
  *   controls  [{key, label, min, max, step, value, log?, digits?}]   one slider each; log: the slider moves log10
  *   draw(values, theme, width) -> {data, layout, height, readout, attributes}
  *

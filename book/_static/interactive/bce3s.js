@@ -26,6 +26,7 @@
   }
 
   const pullingForces = {
+    alt: "Four curves of a force, on a logarithmic axis, over the angle of the class's own features to its vector: pull (solid) and repulsion (dashed) of BCE in blue and of CE in orange. Both pulls rise with the angle, both repulsions are level lines; four diamonds mark the chosen angle.",
     controls: [
       { key: "angle", label: "angle of the class's own features", min: 0, max: 180, step: 1, value: 60, digits: 0 },
       { key: "others", label: "angle of other features to their own vectors", min: 0, max: 180, step: 1, value: 60, digits: 0 },

@@ -86,11 +86,10 @@
     const start = Object.fromEntries(spec.controls.map((control) => [control.key, parameters[control.key] ?? control.value]));
     let values = { ...start };
     const prefix = `lossbook-control-${(mounted += 1)}`;
-    const plot = element("div", { class: "lossbook-plot", role: "img" });
+    const plot = element("div", { class: "lossbook-plot", role: "img", "aria-label": spec.alt });
     const readout = element("p", { class: "lossbook-readout", "aria-live": "polite" });
     const panel = element("div", { class: "lossbook-controls" });
     const caption = figure.querySelector("figcaption");
-    plot.setAttribute("aria-label", caption?.textContent ?? "");
     if (caption?.children.length === 0) caption.replaceChildren(...rich(caption.textContent));
 
     const sliders = spec.controls.map((control) => {

@@ -51,6 +51,7 @@
   }
 
   const twoModes = {
+    alt: "Two maps of the plane with the points of class A (discs) and class B (diamonds), coloured by the probability of A, and a star at each centre. Left, the border between the classes is a straight line; right, with bars for the sub-centres about the stars, it may bend, beside a dashed border for endlessly many sub-centres.",
     controls: [
       { key: "angle", label: "angle between the two modes of class A, degrees", min: 0, max: 300, step: 5, value: 200, digits: 0 },
       { key: "draw", label: "draw of the sub-centres, no.", min: 1, max: 20, step: 1, value: 1, digits: 0 },

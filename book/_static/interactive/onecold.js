@@ -20,6 +20,7 @@
   const EDGE = 5;
 
   const gradients = {
+    alt: "Three maps, CE, OCCE and their sum, over the two wrong logits: colour for the norm of the gradient, arrows for the force. The arrows of CE all point down or left; those of OCCE point towards the diagonal from both sides; the sum mixes the two. A diamond marks one point in each map.",
     controls: [
       { key: "z0", label: "the label's logit z_0", min: -5, max: 5, step: 0.1, value: 2.5, digits: 1 },
       { key: "z1", label: "logit z_1 of the marked point", min: -5, max: 5, step: 0.1, value: 2, digits: 1 },

@@ -16,6 +16,7 @@
   const bceAt = (bias, classes, lower, upper) => softplus(bias - upper) + (classes - 1) * softplus(lower - bias);
 
   const corollary1 = {
+    alt: "One curve of the loss, on a logarithmic axis, over the bias: it falls to a single minimum, marked with a diamond, and rises again. A shaded band reaches from A to B; the diamond is green while it lies within the band, and vermilion where condition (42) fails and it lies to the right of B.",
     controls: [
       { key: "num_classes", label: "number of classes N", min: 2, max: 100000, log: true, value: 10, digits: 0 },
       { key: "lower", label: "every negative metric, A", min: -20, max: 0, step: 0.1, value: -4, digits: 1 },
@@ -77,6 +78,7 @@
   }
 
   const gradientFields = {
+    alt: "Two maps, softmax and BCE, of the loss over the two negative logits, from pale for small to deep blue for large, with arrows of the pull and dashed lines, at the label's logit for softmax and at the bias for BCE. All arrows point down or left; those of BCE fade out below the dashed lines.",
     controls: [
       { key: "z0", label: "the label's logit z_0", min: -6, max: 6, step: 0.1, value: 2, digits: 1 },
       { key: "bias", label: "bias b, subtracted from all logits", min: -6, max: 6, step: 0.1, value: 0, digits: 1 },
@@ -192,6 +194,7 @@
   }
 
   const thresholds = {
+    alt: "Forty vertical bars in five groups of eight, one bar per sample, from its largest negative to its positive metric. A level line at the threshold t crosses some of them: those are blue, the ones that it misses orange, and crosses are samples that every threshold misses. A dotted line per group is the best threshold of that class.",
     controls: [
       { key: "threshold", label: "unified threshold t", min: -8, max: 8, step: 0.05, value: 0, digits: 2 },
       { key: "spread", label: "spread σ of the metrics", min: 0, max: 3, step: 0.05, value: 0.8, digits: 2 },
@@ -253,6 +256,7 @@
   };
 
   const lossShapes = {
+    alt: "Three curves of the loss, on a logarithmic axis, over the cosine of a sample with its own class: soft-nu, bce-nu with the chosen bias, and bce-nu with the best bias, dashed. All fall from left to right, and a disc marks the least value of each at cosine 1.",
     controls: [
       { key: "scale", label: "scale γ", min: 1, max: 256, log: true, value: 16, digits: 1 },
       { key: "num_classes", label: "number of classes N", min: 2, max: 100000, log: true, value: 1000, digits: 0 },

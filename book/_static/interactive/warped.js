@@ -48,6 +48,7 @@
   const REACH = 10;
 
   const warpLandscape = {
+    alt: "A map of the plane with contour lines: the logarithm of the loss of an embedding, with arrows along which it moves. A disc is the own proxy, with a dashed circle at the distance α about it, squares are the other proxies and a star is the lowest place.",
     controls: [
       { key: "classes", label: "proxies: two or four", min: 2, max: 4, step: 2, value: 2, digits: 0 },
       { key: "apart", label: "distance between proxies", min: 0.5, max: 8, step: 0.1, value: 3, digits: 1 },
