@@ -39,7 +39,7 @@ def warm_kernels(address: Path) -> Iterator[dict[str, str]]:
     """Environment variables for processes that shall start their kernels as forks of one process.
 
     Args:
-        address: path of the process's socket, relative to the folder that all of them work in (Linux allows 107 letters).
+        address: path of the process's socket, relative to the folder that all of them work in (Linux allows 106 letters).
     """
     # Forks are safe on Linux only; an old installation has no entry point.
     if sys.platform != "linux" or not entry_points(group="jupyter_client.kernel_provisioners", name=_NAME):
@@ -121,10 +121,11 @@ def _serve(address: str) -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         try:
-            listener.bind(address)
+            listener.bind(f"{address}~")
         except OSError as error:  # a file system without sockets, or a full one
             sys.exit(f"kernels start one by one: no socket can be made at {address} ({error.strerror})")
         listener.listen()
+        Path(f"{address}~").rename(address)  # where there is an address, somebody listens
         while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             for name in _IMPORTED:  # at the first request: a build that has nothing to do needs no kernel
                 importlib.import_module(name)
