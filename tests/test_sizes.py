@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LARGEST = 1_500_000  # bytes; a page with many figures is 1.2 million
+LARGEST = 2_000_000  # bytes; a page with many figures is 1.2 million, what there is on each pair of a hundred classes 1.8
 
 
 def test_no_committed_file_is_large():
