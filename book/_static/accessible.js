@@ -1,5 +1,5 @@
 /* What the theme and Sphinx do not say to a reader who listens: what the switches of the sidebar unfold, that the sidebar is a part of
- * the page of its own, and that the lines of a long signature are no list of definitions.
+ * the page of its own, and that the lines of a long signature are no list of definitions; the references get a role that is not deprecated.
  * Without this script all of it is there, unnamed. */
 document.addEventListener("DOMContentLoaded", () => {
   const sidebar = document.getElementById("pst-primary-sidebar");
@@ -9,6 +9,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const chapter = summary.parentElement.previousElementSibling.textContent.trim();
     summary.setAttribute("aria-label", `Pages after ${chapter}`);
   }
+  for (const source of document.querySelectorAll(".citation-list > [role=doc-biblioentry]")) source.setAttribute("role", "listitem");
   const block = (name, nodes) => {
     const made = document.createElement("div");
     made.className = name;
