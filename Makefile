@@ -9,11 +9,16 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 # Two targets would build, and fill one environment, at once.
 .NOTPARALLEL:
-.PHONY: book test style types package-check pages-check slurm-check reliability benchmarks evidence notebooks pairs sizes lint clean help
+.PHONY: book pdf test style types package-check pages-check slurm-check reliability benchmarks evidence notebooks pairs sizes lint clean help
 
 book: $(READY)  ## retrain a sample of the quick runs (ALL=1: all of the first seed), execute every notebook, build _build/html
 	@python -m lossbook.book build $(if $(ALL),-- --profile profiles/local --config sample=first)
 	@echo "The book is in _build/html/index.html"
+
+pdf: book  ## the whole book as one PDF, _build/beyond-softmax.pdf (needs chromium)
+	jupyter-book build _build/stage --path-output _build/single --builder singlehtml --all -q
+	python -m lossbook.book pdf _build/single/_build/singlehtml _build/beyond-softmax.pdf
+	@echo "The book is in _build/beyond-softmax.pdf"
 
 test: style types  ## lint, types, unit and property tests, notebooks against their stored outputs, one run retrained
 	pytest -n 2 --dist worksteal -m "not browser"
@@ -31,7 +36,7 @@ package-check: $(READY)  ## build sdist and wheel, and try them in a fresh envir
 	python tests/package_check.py
 
 pages-check: $(READY)  ## look at the built book in a headless browser (after `make book`)
-	pytest -m browser -rs tests/book/test_pages.py tests/book/test_pages_accessible.py
+	pytest -m browser -rs tests/book/test_pages.py tests/book/test_pages_accessible.py tests/book/test_pdf.py
 
 slurm-check: $(READY)  ## profiles/slurm on a real SLURM of one node (root, Debian's slurm-wlm and munge)
 	pytest -rs tests/slurm

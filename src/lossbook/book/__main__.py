@@ -1,4 +1,4 @@
-"""``python -m lossbook.book build | job | collect | page | stage | sync | evidence | clean``."""
+"""``python -m lossbook.book build | job | collect | page | stage | sync | evidence | pdf | clean``."""
 
 from lossbook.book.build import app
 

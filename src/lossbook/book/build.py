@@ -23,7 +23,7 @@ import typer
 
 from lossbook.book.kernels import warm_kernels
 from lossbook.book.only_staged import MARK
-from lossbook.book.pages import RESULTS_DIR, RUN, page_state, pages, parameters
+from lossbook.book.pages import RESULTS_DIR, RUN, contents, page_state, pages, parameters
 from lossbook.book.pairs import normal_form, outputs_of, take_over, text_of
 from lossbook.book.snakemake_output import show_progress
 from lossbook.papers.registry import get_paper, jobs
@@ -229,7 +229,15 @@ def build(arguments: Annotated[list[str] | None, typer.Argument(help="passed on 
 
 
 @app.command()
+def pdf(html: Path, output: Path) -> None:
+    """Print a book that Sphinx has written on a single page."""
+    from lossbook.book.pdf import print_book
+
+    print_book(html, contents()[0], output)
+
+
+@app.command()
 def clean() -> None:
     """Remove the built pages (the runs stay)."""
-    for name in ("html", "stage", "executed", ".doctrees"):
+    for name in ("html", "stage", "executed", ".doctrees", "single"):
         shutil.rmtree(Path("_build") / name, ignore_errors=True)
