@@ -121,20 +121,27 @@ def test_sentences_count_the_verdicts():
     frame = pd.DataFrame(
         [
             row | {"set": "a", "goal": "accuracy", "recommended": "BCE", "method": "BCE", "verdict": "held"},
-            row | {"set": "a", "goal": "calibration", "recommended": "BCE", "method": "BCE", "verdict": "not held"},
+            row
+            | {"set": "a", "goal": "calibration", "recommended": "BCE", "method": "BCE", "promised": 0.03, "verdict": "not held"},
             row | {"set": "b", "goal": "accuracy", "recommended": "CE", "method": "BCE", "verdict": "held"},
         ]
     )
-    first, second, third = outcomes.answer(frame)
-    assert first.startswith(
-        "For accuracy, a loss was recommended over cross entropy on 1 of 2 sets (on samples never seen: 1 held)"
-    )
-    assert "2 of 3 recommendations were another loss: 1 held, 1 not held" in second
-    assert "The other 1 were to keep cross entropy: 1 held" in third
+    assert outcomes.answer(frame) == [
+        "On 1 of 2 sets another loss than cross entropy was recommended at some goal. "
+        "Recommendations: 2; on samples never seen: 1 held, 1 not held.",
+        "For accuracy, one was on 1 of 2 sets: 1 held. Cross entropy was kept on 1: 1 held.",
+        "Over all goals, cross entropy was kept 1 times: 1 held.",
+        "Of the 2 promised gains, 1 were smaller on samples never seen.",
+    ]
     assert outcomes.by_goal(frame).to_dict("index")["b"] == {"accuracy": "cross entropy: held", "calibration error": "–"}
     assert outcomes.paragraph(frame[:1]) == (
         "3 classes, 1,200 features, 40 samples compared, 20 held back. "
-        "Accuracy: BCE promised 1.0 (0.5 to 2.0) points and gained 1.0 (0.1 to 2.0); held."
+        "For accuracy, BCE promised 1.0 (0.5 to 2.0) points and gained 1.0 (0.1 to 2.0): held."
+    )
+    assert outcomes.paragraph(frame[2:]).endswith("Cross entropy was kept, and no loss is shown to be better, for accuracy.")
+    missed = frame[2:].assign(verdict="not held")
+    assert outcomes.paragraph(missed).endswith(
+        "but BCE gained 1.0 (0.1 to 2.0) points: not held. The comparison had not ruled out as much; its upper limit was 2.0."
     )
 
 

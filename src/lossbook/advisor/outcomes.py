@@ -26,8 +26,10 @@ def interval(mean: float, low: float, high: float) -> str:
     Example:
         >>> interval(0.012, -0.003, 0.027)
         '1.2 (-0.3 to 2.7)'
+        >>> interval(-1e-9, -0.01, 0.01)
+        '0.0 (-1.0 to 1.0)'
     """
-    return f"{points(mean)} ({points(low)} to {points(high)})"
+    return f"{100 * mean:z.1f} ({100 * low:z.1f} to {100 * high:z.1f})"
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -68,41 +70,46 @@ def _counted(frame: pd.DataFrame) -> str:
 
 
 def answer(frame: pd.DataFrame) -> list[str]:
-    """Three sentences: accuracy, all goals, and recommendations to keep cross entropy."""
-    accuracy = frame[frame["goal"] == "accuracy"]
-    better = accuracy[accuracy["recommended"] != CONTROL]
+    """Sentences: where another loss was recommended, the same for accuracy, where none was, and whether gains shrank."""
     others, kept = frame[frame["recommended"] != CONTROL], frame[frame["recommended"] == CONTROL]
-    first = (
-        f"For accuracy, a loss was recommended over cross entropy on {len(better)} of {len(accuracy)} sets"
-        + (f" (on samples never seen: {_counted(better)})" if len(better) else "")
-        + f"; on the other {len(accuracy) - len(better)} it said to keep cross entropy "
-        f"({_counted(accuracy[accuracy['recommended'] == CONTROL])})."
-    )
+    accuracy = frame[frame["goal"] == "accuracy"]
+    better, same = accuracy[accuracy["recommended"] != CONTROL], accuracy[accuracy["recommended"] == CONTROL]
+    shrunk = int((others["found"] < others["promised"]).sum())
+    sets = f"{others['set'].nunique()} of {frame['set'].nunique()} sets"
     return [
-        first,
-        f"Over all goals, {len(others)} of {len(frame)} recommendations were another loss: {_counted(others)}.",
-        f"The other {len(kept)} were to keep cross entropy: {_counted(kept)}.",
+        f"On {sets} another loss than cross entropy was recommended at some goal. "
+        f"Recommendations: {len(others)}; on samples never seen: {_counted(others)}.",
+        f"For accuracy, one was on {len(better)} of {len(accuracy)} sets: {_counted(better)}. "
+        f"Cross entropy was kept on {len(same)}: {_counted(same)}.",
+        f"Over all goals, cross entropy was kept {len(kept)} times: {_counted(kept)}.",
+        f"Of the {len(others)} promised gains, {shrunk} were smaller on samples never seen.",
     ]
 
 
 def paragraph(frame: pd.DataFrame) -> str:
-    """The sizes of one set, and what was said and found on it, goal by goal."""
+    """The sizes of one set, and what was said and found on it."""
     rows = frame.to_dict("records")
     first = rows[0]
-    sizes = (
+    parts = [
         f"{first['classes']} classes, {first['features']:,} features, {first['compared']:,} samples compared, "
         f"{first['held_back']:,} held back."
-    )
-    return " ".join([sizes, *(_sentence(row) for row in rows)])
+    ]
+    quiet = [row for row in rows if row["recommended"] == CONTROL and row["verdict"] == HELD]
+    if quiet:
+        titles = ", ".join(GOALS[row["goal"]].title for row in quiet)
+        parts.append(f"Cross entropy was kept, and no loss is shown to be better, for {titles}.")
+    return " ".join([*parts, *(_sentence(row) for row in rows if row not in quiet)])
 
 
 def _sentence(row: dict[str, Any]) -> str:
+    """One goal at which a loss was recommended, or gained where none was."""
     title = GOALS[row["goal"]].title
     found = interval(row["found"], row["found_low"], row["found_high"])
-    start = f"{title[0].upper()}{title[1:]}"
     if row["recommended"] != CONTROL:
         promised = interval(row["promised"], row["promised_low"], row["promised_high"])
-        return f"{start}: {row['recommended']} promised {promised} points and gained {found}; {row['verdict']}."
-    if row["verdict"] == HELD:
-        return f"{start}: cross entropy was kept, and no loss is better; closest came {row['method']} with {found}."
-    return f"{start}: cross entropy was kept, but {row['method']} gained {found}; {row['verdict']}."
+        return f"For {title}, {row['recommended']} promised {promised} points and gained {found}: {row['verdict']}."
+    known = "had not ruled out" if row["found"] <= row["promised_high"] else "had ruled out"
+    return (
+        f"For {title}, cross entropy was kept, but {row['method']} gained {found} points: {row['verdict']}. "
+        f"The comparison {known} as much; its upper limit was {points(row['promised_high'])}."
+    )
