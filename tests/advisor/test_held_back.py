@@ -148,6 +148,9 @@ def test_sentences_count_the_verdicts():
 def test_the_committed_verdicts_are_those_of_the_rule():
     frame = outcomes.read_outcomes(COMMITTED)
     assert list(dict.fromkeys(frame["set"])) == list(six_sets.TRIALS)
+    for name, trial in six_sets.TRIALS.items():
+        goals = frame.loc[frame["set"] == name, "goal"].tolist()
+        assert trial.goals in (("",), tuple(goals))
     for row in frame.to_dict("records"):
         expected = verdict(*(row[name] for name in ("recommended", "promised_low", "found_low", "found_high")))
         assert row["verdict"] == expected
