@@ -129,8 +129,8 @@ def test_sentences_count_the_verdicts():
     assert outcomes.answer(frame) == [
         "On 1 of 2 sets another loss than cross entropy was recommended at some goal. "
         "Recommendations: 2; on samples never seen: 1 held, 1 not held.",
-        "For accuracy, one was on 1 of 2 sets: 1 held. Cross entropy was kept on 1: 1 held.",
-        "Over all goals, cross entropy was kept 1 times: 1 held.",
+        "For accuracy, one was recommended on 1 of 2 sets: 1 held. Cross entropy was kept on 1: 1 held.",
+        "Over all goals, cross entropy was kept in 1 of 3 cases: 1 held.",
         "Of the 2 promised gains, 1 were smaller on samples never seen.",
     ]
     assert outcomes.by_goal(frame).to_dict("index")["b"] == {"accuracy": "cross entropy: held", "calibration error": "–"}

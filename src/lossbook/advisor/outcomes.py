@@ -79,9 +79,9 @@ def answer(frame: pd.DataFrame) -> list[str]:
     return [
         f"On {sets} another loss than cross entropy was recommended at some goal. "
         f"Recommendations: {len(others)}; on samples never seen: {_counted(others)}.",
-        f"For accuracy, one was on {len(better)} of {len(accuracy)} sets: {_counted(better)}. "
+        f"For accuracy, one was recommended on {len(better)} of {len(accuracy)} sets: {_counted(better)}. "
         f"Cross entropy was kept on {len(same)}: {_counted(same)}.",
-        f"Over all goals, cross entropy was kept {len(kept)} times: {_counted(kept)}.",
+        f"Over all goals, cross entropy was kept in {len(kept)} of {len(frame)} cases: {_counted(kept)}.",
         f"Of the {len(others)} promised gains, {shrunk} were smaller on samples never seen.",
     ]
 
