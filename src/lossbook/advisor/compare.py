@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -108,6 +109,13 @@ class Comparison:
         return self.verdicts[self.first_goal].winner
 
 
+class Tested(NamedTuple):
+    """What a method scored on test samples: its values (n,), and its largest logits (n,)."""
+
+    values: np.ndarray
+    scores: np.ndarray
+
+
 def batch_size(samples: int) -> int:
     """About 20 steps per epoch, in batches of 16 to 256 samples.
 
@@ -144,9 +152,7 @@ def compare(samples: Samples, options: Options, folder: Path) -> Comparison:
     if options.goal and GOALS[options.goal].hides and not GOALS[options.goal].wanted(counts):
         raise ValueError(f"expected at least {LEAST_CLASSES} classes to hold some of them out, got {len(counts)}")
     folder.mkdir(parents=True, exist_ok=True)
-    features = folder / f"features-{samples.sha256[:16]}.npy"
-    if not features.is_file():
-        _save(features, samples.features)
+    features = saved_features(samples, folder)
     processes = options.processes or _processes(samples, options)
     found = Comparison(samples, options, made, {}, {}, {}, {}, {}, tuple(notes))
     for hides in (False, True):  # goals with classes held out have trainings of their own
@@ -163,29 +169,64 @@ def _judge_goals(found: Comparison, features: Path, goals: tuple[str, ...], hide
     runs = [(name, number) for name in options.methods for number in range(len(METHODS[name].settings))]
     pieces = [work(made.tuning, 0, part) for part in _parts(runs, samples)]
     measured = _collected(pieces, folder, processes, "tuning")
-    chosen: dict[str, dict[str, int]] = {}
     for place, goal in enumerate(goals):
         found.validation[goal] = {
             name: [float(measured[name, k][0][0][place].mean()) for k in range(len(METHODS[name].settings))]
             for name in options.methods
         }
         best = {name: _best(scores) for name, scores in found.validation[goal].items()}
-        chosen[goal] = {name: k for name, k in best.items() if k >= 0}
-        if CONTROL not in chosen[goal]:
+        found.tuned[goal] = {name: METHODS[name].settings[k] for name, k in best.items() if k >= 0}
+        if CONTROL not in found.tuned[goal]:
             raise ValueError("cross entropy diverged at every rate that was tried: are the features finite and sane?")
-        found.tuned[goal] = {name: METHODS[name].settings[k] for name, k in chosen[goal].items()}
 
-    finals = sorted({(name, number) for of_goal in chosen.values() for name, number in of_goal.items()})
-    pieces = [work(fold, 1 + k, part) for k, fold in enumerate(made.folds) for part in _parts(finals, samples)]
-    tested = _collected(pieces, folder, processes, "trainings")
+    tested = measure_tuned(samples, features, options, found.tuned, hides, made.folds, processes, folder)
     index = np.concatenate([fold.test for fold in made.folds])
     number = np.repeat(np.arange(len(made.folds)), [len(fold.test) for fold in made.folds])
-    for place, goal in enumerate(goals):
-        parts = {name: tested[name, k] for name, k in chosen[goal].items()}
-        values = np.stack([np.concatenate([values[place] for values, _ in of_name]) for of_name in parts.values()])
+    for goal in goals:
+        parts = tested[goal]
+        values = np.stack([of_name.values for of_name in parts.values()])
         found.verdicts[goal] = judge(list(parts), values, samples.groups[index], number)
         found.scores[goal] = dict(zip(parts, values.mean(1).tolist(), strict=True))
-        found.known[goal] = {name: np.concatenate([scores for _, scores in of_name]) for name, of_name in parts.items()}
+        found.known[goal] = {name: of_name.scores for name, of_name in parts.items()}
+
+
+def measure_tuned(
+    samples: Samples,
+    features: Path,
+    options: Options,
+    tuned: dict[str, dict[str, Setting]],
+    hides: bool,
+    folds: Sequence[Fold],
+    processes: int,
+    folder: Path,
+) -> dict[str, dict[str, Tested]]:
+    """Train the chosen settings for every fold, and measure them on its test samples.
+
+    Args:
+        samples, options: see :func:`compare`.
+        features: the file of the samples' features.
+        tuned: goal -> method -> setting; goals of the other kind (see ``hides``) are left alone.
+        hides: whether a part of the classes is held out of the trainings.
+        folds: what trains and what tests; the seed of the k-th training is k + 1.
+        processes: pieces of work at a time.
+        folder: keeps the results.
+
+    Returns:
+        goal -> method -> what it scored on the test samples of all folds, one fold after another.
+    """
+    mine = {goal: of_goal for goal, of_goal in tuned.items() if GOALS[goal].hides is hides}
+    finals = sorted({(name, METHODS[name].settings.index(one)) for of_goal in mine.values() for name, one in of_goal.items()})
+    work = partial(_work, samples, features, options, tuple(mine), hides)
+    pieces = [work(fold, 1 + k, part) for k, fold in enumerate(folds) for part in _parts(finals, samples)]
+    measured = _collected(pieces, folder, processes, "trainings")
+    found: dict[str, dict[str, Tested]] = {}
+    for place, (goal, of_goal) in enumerate(mine.items()):
+        found[goal] = {}
+        for name, setting in of_goal.items():
+            of_folds = measured[name, METHODS[name].settings.index(setting)]
+            values, scores = (np.concatenate(part) for part in zip(*((v[place], s) for v, s in of_folds), strict=True))
+            found[goal][name] = Tested(values, scores)
+    return found
 
 
 def _without_conflicts(samples: Samples, pairs: np.ndarray, notes: list[str]) -> Samples:
@@ -288,6 +329,14 @@ def _collected(
     return found
 
 
+def saved_features(samples: Samples, folder: Path) -> Path:
+    """The file of the samples' features in a folder, written if it is not there."""
+    path = folder / f"features-{samples.sha256[:16]}.npy"
+    if not path.is_file():
+        _save(path, samples.features)
+    return path
+
+
 def _save(path: Path, features: np.ndarray) -> None:
     """In float32, piece by piece, under its name only when it is whole."""
     temporary = path.with_suffix(".part.npy")
@@ -303,5 +352,6 @@ def training_on_all(comparison: Comparison, folder: Path) -> Work:
     samples, goal, method = comparison.samples, comparison.first_goal, comparison.winner
     every = np.flatnonzero(samples.part != "test")
     number = METHODS[method].settings.index(comparison.tuned[goal][method])
-    features = folder / f"features-{samples.sha256[:16]}.npy"
-    return _work(samples, features, comparison.options, (goal,), False, Fold(every, every), 0, [(method, number)])
+    return _work(
+        samples, saved_features(samples, folder), comparison.options, (goal,), False, Fold(every, every), 0, [(method, number)]
+    )

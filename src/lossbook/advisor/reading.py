@@ -95,6 +95,15 @@ def read(source: str, labels: str = "", backbone: Backbone | None = None, cache:
     return samples
 
 
+def samples_of(name: str, features: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None) -> Samples:
+    """Samples from arrays: features (n, d), labels (n,) of numbers or texts, groups (n,).
+
+    Raises:
+        ValueError: for data that cannot be compared on, saying what was expected.
+    """
+    return _checked(name, features, labels, None, groups, {}, (), None)
+
+
 def _columns(path: Path, labels: str) -> Mapping[str, Any]:
     try:
         if path.suffix == ".npy":
