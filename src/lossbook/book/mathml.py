@@ -49,7 +49,7 @@ class AddMathml(SphinxPostTransform):
         for node in list(self.document.findall(lambda node: isinstance(node, nodes.math | nodes.math_block))):
             block = isinstance(node, nodes.math_block)
             if text := mathml(node.astext(), block):
-                text = f'<div class="math">{text}</div>' if block else text
+                text = f'<div class="mathml">{text}</div>' if block else text
                 node.parent.insert(node.parent.index(node) + 1, nodes.raw("", f"<noscript>{text}</noscript>", format="html"))
 
 
