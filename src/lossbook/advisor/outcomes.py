@@ -33,7 +33,7 @@ def interval(mean: float, low: float, high: float) -> str:
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per set: sizes, the recommendation, what it promised, what was found on the held-back samples, the verdict."""
+    """One row per set: the recommendation, the verdict, what was promised, what was found on the held-back samples, sizes."""
     rows = []
     for row in frame.itertuples():
         kept = row.recommended == CONTROL
@@ -42,13 +42,13 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "set": row.set,
+                "recommended": "cross entropy" if kept else row.recommended,
+                "verdict": row.verdict,
+                "promised": f"none gains over {points(row.promised_high)}" if kept else promised,
+                "on held-back samples": f"{row.method} {found}" if kept else found,
                 "classes": row.classes,
                 "compared": row.compared,
                 "held back": row.held_back,
-                "recommended": "cross entropy" if kept else row.recommended,
-                "promised": f"none gains over {points(row.promised_high)}" if kept else promised,
-                "on held-back samples": f"{row.method} {found}" if kept else found,
-                "verdict": row.verdict,
             }
         )
     return pd.DataFrame(rows)
