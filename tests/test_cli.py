@@ -11,7 +11,7 @@ from lossbook import cli
 from lossbook.cli import app
 from lossbook.papers.registry import papers_at
 from lossbook.papers.standard_plan import ORDER
-from lossbook.papers.standard_tier import CIFAR100, core_minutes
+from lossbook.papers.standard_tier import LONG_TAIL, core_minutes
 
 
 def _run(*arguments: str) -> str:
@@ -95,7 +95,7 @@ def test_plan_adds_up_the_hours():
     assert [(row[0].strip(), row[1].strip()) for row in rows] == list(ORDER)
     hours = [float(row[5]) for row in rows]
     assert float(rows[-1][6]) == pytest.approx(sum(hours), abs=0.05 * len(rows))
-    assert hours[0] * 60 == pytest.approx(int(rows[0][3]) * core_minutes(CIFAR100), rel=0.02)
+    assert hours[0] * 60 == pytest.approx(int(rows[0][3]) * core_minutes(LONG_TAIL), rel=0.02)
 
 
 def test_doctor_says_versions_device_and_data():
