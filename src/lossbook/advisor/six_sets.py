@@ -21,6 +21,9 @@ import torch
 from lossbook.advisor.compare import Options
 from lossbook.advisor.held_back import split, try_out
 from lossbook.advisor.reading import Samples, samples_of
+from lossbook.data import cifar10, gtsrb
+from lossbook.data.dataset import data_dir
+from lossbook.data.load import load_test
 from lossbook.files import write_atomically
 from lossbook.optional import MissingPackage
 from lossbook.paths import in_project
@@ -34,9 +37,6 @@ _FOLDERS = {"scikit-image": "skimage", "scikit-learn": "sklearn"}
 
 def traffic_signs() -> Samples:
     """Photographs of German traffic signs, as features of EfficientNet-lite0."""
-    from lossbook.data import gtsrb
-    from lossbook.data.dataset import data_dir
-
     features, _ = gtsrb.CACHE.read("test")
     with np.load(data_dir() / "gtsrb32" / "gtsrb32.npz") as file:
         labels = file["label"]
@@ -45,9 +45,6 @@ def traffic_signs() -> Samples:
 
 def objects() -> Samples:
     """The test images of CIFAR-10, as features of EfficientNet-lite0."""
-    from lossbook.data import cifar10
-    from lossbook.data.load import load_test
-
     features, _ = cifar10.CACHE.read("test")
     return samples_of("objects", features, load_test("cifar10").labels.numpy())
 
