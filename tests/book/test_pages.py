@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -18,11 +17,12 @@ import pytest
 from test_figures import fault
 
 from lossbook.book.pages import contents
+from lossbook.book.pdf import find_browser
 
 ROOT = Path(__file__).parents[2]
 HTML = Path(os.environ.get("LOSSBOOK_HTML", ROOT / "_build" / "html")).resolve()
 SCREENSHOTS = HTML.parent / "screenshots"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = find_browser()
 
 
 def figure_pages() -> list[str]:

@@ -5,13 +5,12 @@ A small book is printed here; the whole one is looked at after `make pdf`.  Skip
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from lossbook.book.pages import contents
-from lossbook.book.pdf import BROWSERS, print_book
+from lossbook.book.pdf import find_browser, print_book
 
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 pytestmark = pytest.mark.browser
@@ -30,7 +29,7 @@ SMALL = """<!doctype html><title>A book</title><h1>Front</h1>
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    if not any(map(shutil.which, BROWSERS)):
+    if find_browser() is None:
         pytest.skip("no chromium on the PATH")
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     folder = tmp_path_factory.mktemp("single")

@@ -33,6 +33,11 @@ _FIGURES = """[...document.querySelectorAll("figure.lossbook-interactive")]
   .every(figure => figure.dataset.failed || figure.querySelector(".main-svg"))"""
 
 
+def find_browser() -> str | None:
+    """The path of a browser that runs headless, the first of :data:`BROWSERS` that is installed; None where there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 def print_book(html: Path, front: str, pdf: Path) -> None:
     """Print a single-page book on A4, with page numbers, bookmarks for its headings, and tags for screen readers.
 
@@ -46,13 +51,13 @@ def print_book(html: Path, front: str, pdf: Path) -> None:
     """
     from playwright.sync_api import sync_playwright
 
-    found = [path for path in map(shutil.which, BROWSERS) if path]
-    if not found:
+    program = find_browser()
+    if program is None:
         raise RuntimeError(f"a browser prints the PDF, and none is on the PATH; expected one of {', '.join(BROWSERS)}")
     page = html / "book.html"  # the builder writes all addresses as seen from its folder, wherever the first page lies
     shutil.copy(html / f"{front}.html", page)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox", "--disable-background-networking"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-background-networking"])
         # The figures take the width of the window: as wide as the paper between its margins.
         tab = browser.new_page(viewport={"width": round(680 / _SCALE), "height": 1000}, color_scheme="light")
         tab.set_default_timeout(1000 * _SECONDS)
