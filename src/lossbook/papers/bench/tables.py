@@ -136,10 +136,10 @@ def _tail_search(tier: str, method: Method) -> Search:
     return Search(_tail_spec(_BASES[tier][1], method), metric="accuracy_all", suites=("longtail",))
 
 
-# Tier -> name of the method -> its search.
+# Tier -> name of the method -> its search, on the bench and on the long tail.
 BENCH_SEARCHES = {tier: {name: _bench_search(tier, method) for name, method in _BOTH.items()} for tier in _BASES}
-_TAIL_SEARCHES = {tier: {name: _tail_search(tier, method) for name, method in (_BOTH | TAIL_ONLY).items()} for tier in _BASES}
-SEARCHES = {tier: (*BENCH_SEARCHES[tier].values(), *_TAIL_SEARCHES[tier].values()) for tier in _BASES}
+TAIL_SEARCHES = {tier: {name: _tail_search(tier, method) for name, method in (_BOTH | TAIL_ONLY).items()} for tier in _BASES}
+SEARCHES = {tier: (*BENCH_SEARCHES[tier].values(), *TAIL_SEARCHES[tier].values()) for tier in _BASES}
 
 
 def _tuned(searches: Mapping[str, Search]) -> tuple[RunSpec, ...]:
@@ -179,7 +179,7 @@ TABLES = (
     Table(
         "tail",
         "A long tail: every method and combination",
-        {tier: _tuned(searches) for tier, searches in _TAIL_SEARCHES.items()}
+        {tier: _tuned(searches) for tier, searches in TAIL_SEARCHES.items()}
         | {
             "standard": tuple(
                 _as_on_features(_tail_spec(_CIFAR100_TAIL, (METHODS | TAIL_ONLY)[name]), name) for name in _STANDARD_TAIL
