@@ -36,7 +36,7 @@ package-check: $(READY)  ## build sdist and wheel, and try them in a fresh envir
 	python tests/package_check.py
 
 pages-check: $(READY)  ## look at the built book in a headless browser (after `make book`)
-	pytest -m browser -rs tests/book/test_pages.py tests/book/test_pages_accessible.py tests/book/test_pdf.py
+	pytest -n 2 --dist worksteal -m browser -rs tests/book/test_pages.py tests/book/test_pages_accessible.py tests/book/test_pdf.py
 
 slurm-check: $(READY)  ## profiles/slurm on a real SLURM of one node (root, Debian's slurm-wlm and munge)
 	pytest -rs tests/slurm

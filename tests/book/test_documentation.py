@@ -52,10 +52,11 @@ def test_run_commands_name_parameters_and_make_an_objective(name, command):
         chosen = {words.pop(0): words.pop(0)} if option == "-p" else yaml.safe_load(words.pop(0))
         assert set(chosen) <= set(known), f"{name}: {command}"
         given |= chosen
-    if not given["specs"]:
+    specs = given["specs"] if isinstance(given["specs"], str) else yaml.safe_dump(given["specs"])
+    if not specs:
         create_objective(given["objective"], 8, 10, **given["objective_args"])
-    elif not given["specs"].startswith("$("):  # the output of another command
-        assert parse_specs(given["specs"])
+    elif not specs.startswith("$("):  # the output of another command
+        assert parse_specs(specs)
 
 
 def test_readme_says_both_commands_first():

@@ -16,7 +16,7 @@ from lossbook.book.pages import contents
 
 ROOT = Path(__file__).parents[2]
 # Chapters that are being rewritten: their figures get their texts with that.
-WAITING = ("notebooks/multicenter/", "notebooks/warped/", "notebooks/bench/")
+WAITING = ("notebooks/multicenter/", "notebooks/bench/")
 INTERACTIVE = ("uniform", "bce3s", "multicenter", "warped", "onecold")
 FEWEST_WORDS = 15
 

@@ -68,6 +68,7 @@ NUMBERED = {
         "Fig": ["1", "2", "3"],
     },
     "bce3s": {"Eq": [*map(str, range(1, 37))], "Table": [*map(str, range(1, 8))], "Fig": [*map(str, range(1, 11))]},
+    "warped": {"Eq": [*map(str, range(1, 17))], "Table": [*ROMAN[:8]], "Fig": [*map(str, range(1, 13))]},
 }
 
 

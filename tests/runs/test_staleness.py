@@ -152,7 +152,12 @@ def test_a_claims_bound(package):  # noqa: F811
     specs, _, collections, shown = changed(package, "papers/uniform/claims.py", "10.0, 3.0, 20.0", "10.0, 0.3, 20.0")
     assert not specs and not collections
     assert shown == mentions(
-        "uniform.claims", "uniform import PAPER", "uniform.PAPER", "papers.registry import", "book import scoreboard"
+        "uniform.claims",
+        "uniform import PAPER",
+        "uniform.PAPER",
+        "papers.registry import",
+        "import standard_plan",
+        "book import scoreboard",
     )
     assert "notebooks/uniform/06-scale.md" in shown
     assert not shown & {"notebooks/warped/04-retrieval.md", "notebooks/uniform/03-corollary-1.md"}

@@ -44,6 +44,11 @@ def changed(board: Iterable[Entry], before_file: str | Path) -> set[tuple[str, s
     return {key for key, word in keyed.items() if key in before.index and before[key] != word}
 
 
+def effect_before(before_file: str | Path, claim: str, tier: str) -> float:
+    """The size of a claim's effect in the first edition; for the arguments see :func:`changed` and :func:`effect`."""
+    return float(pd.read_csv(in_project(before_file)).set_index(["claim", "tier"]).loc[(claim, tier), "effect"])
+
+
 def effect(board: Iterable[Entry], claim: str, tier: str, word: str) -> str:
     """The size of a claim's effect with its interval, for a sentence that is written for this verdict: ``10.1 [9.6, 10.5]``.
 

@@ -5,8 +5,7 @@ import pytest
 
 from lossbook.papers.claims import Unit, Verdict
 from lossbook.papers.warped.claims import CLAIMS
-from lossbook.papers.warped.read import functions
-from lossbook.papers.warped.tables import ALPHAS, REPORTED
+from lossbook.papers.warped.searches import ALPHAS, DTP_ALPHAS, DTP_K1
 
 
 def verdict(name: str, frame) -> Verdict:
@@ -20,9 +19,27 @@ def test_a_clear_gain_is_found(made, name):
     assert found.effect == pytest.approx(10)
 
 
-def test_gains_are_read_from_the_reported_direction(made):
-    made.loc[made["classes"].isin([REPORTED]), "unknown_recall@1"] = 0.5
-    assert verdict("warped-beats-euclidean", made).effect == 0
+@pytest.mark.parametrize(
+    ("claim", "effect"),
+    [
+        ("warped-beats-euclidean-map", 5),
+        ("warped-two-phases-map", 5),
+        ("warped-mlp-map", 5),
+        ("warped-no-temperature-map", 5),
+        ("warped-beats-proxy-nca-map", 15.95),
+        ("warped-best-map", 15.95),
+    ],
+)
+def test_claims_on_all_neighbours_do_not_read_the_nearest_one(made, claim, effect):
+    made.loc[made["objective"] == "warped-softmax", "unknown_MAP@R"] -= 0.05
+    found = verdict(claim, made.assign(**{"unknown_recall@1": np.nan, "unknown_recall@1_cosine": np.nan}))
+    assert found.word == "reproduced"
+    assert found.effect == pytest.approx(effect)
+
+
+def test_clusters_are_compared_with_those_of_arcface(made):
+    made.loc[made["objective"] == "arcface", "unknown_AMI_cosine"] = 0.95
+    assert verdict("warped-clusters", made).word == "not reproduced"
 
 
 def test_a_drop_is_not_a_level(made):
@@ -30,10 +47,30 @@ def test_a_drop_is_not_a_level(made):
     assert verdict("warped-robust-nca", made).effect == pytest.approx(10)
 
 
+def test_every_metric_asks_for_all_four(made):
+    assert verdict("warped-every-metric", made).word == "reproduced"
+    method = (made["objective"] == "warped-softmax") & made["second_phase_epochs"].notna()
+    made.loc[method, "unknown_NMI"] -= 0.3
+    found = verdict("warped-every-metric", made)
+    assert (found.word, found.note, found.effect) == ("not reproduced", "NMI", pytest.approx(-20))
+
+
+def test_functions_end_farther_or_closer_than_eq_4(made):
+    """Made up: AvgDTP is 2 for functions without an α, 0.5 for α = 0 and 100 for α without an end."""
+    outward, inward = (made["table"] == "III") & made["arg_f1"].isin(["power-1.5", "square"]), made["arg_f1"] == "log1p"
+    made.loc[outward, "train_avg_dtp"], made.loc[inward, "train_avg_dtp"] = 3.0, 1.0
+    far, near = verdict("warped-outward-far", made), verdict("warped-inward-near", made)
+    assert (far.word, far.unit, far.effect) == ("reproduced", Unit.PERCENT, pytest.approx(50))
+    assert (near.word, near.note, near.effect) == ("reproduced", "for f(x) = log(1 + x)", pytest.approx(-50))
+    made.loc[(made["table"] == "III") & (made["arg_k2"] == 3.0), "train_avg_dtp"] = 2.2
+    found = verdict("warped-inward-near", made)
+    assert (found.word, found.note, found.effect) == ("not reproduced", "for k2 = 3", pytest.approx(10))
+
+
 def test_best_temperature_is_named(made):
     made.loc[(made["table"] == "temperature") & (made["arg_temperature"] == 4), "unknown_recall@1"] += 0.02
     found = verdict("warped-no-temperature", made)
-    assert (found.seeds, found.unit, found.note) == (5, Unit.POINTS, "against T = 4")
+    assert (found.seeds, found.unit, found.note) == (20, Unit.POINTS, "against T = 4")
     assert found.effect == pytest.approx(8)
 
 
@@ -64,15 +101,13 @@ def test_dtp_off_by_more_than_a_sixth_does_not_follow_alpha(made):
     assert verdict("warped-dtp-follows-alpha", made).word == "not reproduced"
 
 
-def test_the_warp_in_the_middle_is_compared_with_both_ends_of_the_distance(made):
-    rows = functions(made)
-    middle = made.index.isin(rows.index[rows["arg_alpha"] == 8.0])
-    made.loc[middle, "unknown_recall@1"] = 0.99
+def test_the_warp_in_the_middle_is_compared_with_both_ends_at_every_slope(made):
+    rows = made["table"] == "dtp"
+    made.loc[rows & (made["arg_alpha"] == 8.0), "unknown_recall@1"] = 0.99
+    assert verdict("warped-dtp-between", made).word == "reproduced"
+    made.loc[rows & (made["arg_alpha"] == DTP_ALPHAS[-1]) & (made["arg_k1"] == DTP_K1[-1]), "unknown_recall@1"] = 1.0
     found = verdict("warped-dtp-between", made)
-    assert found.word == "reproduced"
-    assert found.note.startswith("against the ")
-    made.loc[made.index.isin(rows.index[rows["dtp_rank"] == 11]), "unknown_recall@1"] = 1.0
-    assert verdict("warped-dtp-between", made).word == "not reproduced"
+    assert (found.word, found.note) == ("not reproduced", "against α = 32 (k1 = 0.9)")
 
 
 def test_each_of_two_half_warps_is_compared_with_eq_4(made):
@@ -99,9 +134,9 @@ def test_the_reality_check_asks_for_every_setting(made):
         ("warped-complete-aggregate", 5),
     ],
 )
-def test_the_reality_check_compares_split_by_split(made, claim, effect):
+def test_the_reality_check_compares_pair_by_pair(made, claim, effect):
     found = verdict(claim, made)
-    assert (found.word, found.seeds) == ("reproduced", 5)
+    assert (found.word, found.seeds) == ("reproduced", 45)
     assert found.effect == pytest.approx(effect)
 
 

@@ -13,8 +13,9 @@ import pandas as pd
 from lossbook.papers.claims import Unit, Verdict, by_seed, by_setting, means_by, rows_of
 from lossbook.papers.rules import decide, decide_all, decide_best
 from lossbook.papers.warped.read import Kind, corrupted, functions, reality_check, with_retrieval
-from lossbook.papers.warped.tables import ALPHAS, BASELINES, FORMULAS, K1, K2, TUNED
+from lossbook.papers.warped.searches import ALPHAS, BASELINES, DTP_ALPHAS, FORMULAS, K1, K2
 
+TABLE_1 = ("recall@1", "recall@2", "recall@4", "NMI")  # the metrics of CUB and Cars
 Check = Callable[[pd.DataFrame], Verdict]
 Method = tuple[str, bool]  # its objective, and whether it is trained in two phases
 
@@ -23,9 +24,7 @@ SOFTMAX_2, WARPED_2 = ((name, True) for name in ("euclidean-softmax", "warped-so
 
 
 def _table_1(results: pd.DataFrame, **columns: Any) -> pd.DataFrame:
-    """Runs of Table I, without the direction in which the warp's numbers were chosen."""
-    rows = rows_of(with_retrieval(results), "I", **columns)
-    return rows[~rows["classes"].isin([TUNED])]
+    return rows_of(with_retrieval(results), "I", **columns)
 
 
 def _of(results: pd.DataFrame, method: Method) -> pd.DataFrame:
@@ -43,23 +42,52 @@ def gain(method: Method, control: Method, metric: str = "recall@1") -> Check:
     return check
 
 
-def above_all_baselines(results: pd.DataFrame) -> Verdict:
-    others = by_setting(_table_1(results, objective=list(BASELINES)), "objective", "recall@1")
-    return decide_best(by_seed(_of(results, WARPED_2), "recall@1"), others)
+def every_metric(method: Method, control: Method) -> Check:
+    """Is one method above another by each of the paper's four metrics?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        own, other = (_of(results, one) for one in (method, control))
+        return decide_all(pd.DataFrame({metric: by_seed(own, metric) - by_seed(other, metric) for metric in TABLE_1}))
+
+    return check
 
 
-def not_a_temperature(results: pd.DataFrame) -> Verdict:
-    others = by_setting(rows_of(results, "temperature"), "arg_temperature", "unknown_recall@1")
-    return decide_best(by_seed(_of(results, WARPED), "recall@1"), others, note="against T = {:g}")
+def above_all_baselines(metric: str = "recall@1") -> Check:
+    """Is the warp in two phases above each of the eight other losses?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        others = by_setting(_table_1(results, objective=list(BASELINES)), "objective", metric)
+        return decide_best(by_seed(_of(results, WARPED_2), metric), others)
+
+    return check
+
+
+def not_a_temperature(metric: str = "recall@1") -> Check:
+    """Is the warp above Eq. 4 at each temperature?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        others = by_setting(rows_of(results, "temperature"), "arg_temperature", f"unknown_{metric}")
+        return decide_best(by_seed(_of(results, WARPED), metric), others, note="against T = {:g}")
+
+    return check
+
+
+def mlp_gain(metric: str = "recall@1") -> Check:
+    """Is the warp above Eq. 4 on the perceptron?"""
+
+    def check(results: pd.DataFrame) -> Verdict:
+        own, other = (
+            by_seed(rows_of(results, "mlp", **columns), f"unknown_{metric}")
+            for columns in ({"arg_alpha": 8.0}, {"objective": "euclidean-softmax"})
+        )
+        return decide(own - other)
+
+    return check
 
 
 def _recall(results: pd.DataFrame, table: str, **columns: Any) -> pd.Series:
     """Recall@1 per seed, the mean over the runs with these columns."""
     return by_seed(rows_of(results, table, **columns), "unknown_recall@1")
-
-
-def mlp_gain(results: pd.DataFrame) -> Verdict:
-    return decide(_recall(results, "mlp", arg_alpha=8.0) - _recall(results, "mlp", objective="euclidean-softmax"))
 
 
 def _identity(rows: pd.DataFrame) -> pd.Series:
@@ -72,14 +100,40 @@ def identity_best(results: pd.DataFrame) -> Verdict:
     return decide_best(_identity(rows), shared.rename(columns=FORMULAS), note="against f(x) = {}")
 
 
+def _slope_of(kind: Kind) -> tuple[str, str]:
+    """The column of the slope by which the half warps of a kind differ, and its name."""
+    return ("arg_k1", "k1") if kind is Kind.OUTWARD else ("arg_k2", "k2")
+
+
 def half_warps_fail(kind: Kind) -> Check:
     """Is each of the half warps below Eq. 4?"""
 
     def check(results: pd.DataFrame) -> Verdict:
         rows = functions(results)
-        column, name = ("arg_k1", "k1") if kind is Kind.OUTWARD else ("arg_k2", "k2")
+        column, name = _slope_of(kind)
         warps = by_setting(rows[rows["kind"] == kind], column, "recall@1")
         return decide_best(_identity(rows), warps, note=f"against {name} = {{:g}}")
+
+    return check
+
+
+def ends_away(kind: Kind, formulas: tuple[str, ...]) -> Check:
+    """Do the functions whose forces all point outward (inward) end farther from their proxies (closer to them) than Eq. 4?
+
+    Args:
+        kind: the kind of the half warps among them.
+        formulas: the functions of both distances among them.
+    """
+
+    def check(results: pd.DataFrame) -> Verdict:
+        rows = functions(results)
+        plain = by_seed(rows[rows["kind"] == Kind.EQ_4], "train_avg_dtp")
+        column, name = _slope_of(kind)
+        warps = by_setting(rows[rows["kind"] == kind], column, "train_avg_dtp").rename(columns=lambda k: f"{name} = {k:g}")
+        shared = by_setting(rows[rows["kind"] == Kind.SHARED], "arg_f1", "train_avg_dtp")
+        ends = warps.join(shared[list(formulas)].rename(columns=lambda f: f"f(x) = {FORMULAS[f]}"))
+        longer = 100 * (ends.div(plain, axis=0) - 1)
+        return decide_all(longer, above=kind is Kind.OUTWARD, unit=Unit.PERCENT, note="for {}")
 
     return check
 
@@ -91,12 +145,14 @@ def dtp_follows_alpha(results: pd.DataFrame) -> Verdict:
 
 
 def middle_dtp_best(results: pd.DataFrame) -> Verdict:
-    """The warp with α = 8, whose distance lies between, against the functions with the smallest and the largest one."""
-    rows = functions(results)
-    recalls = by_setting(rows, "dtp_rank", "recall@1")
-    own = rows.loc[rows["arg_alpha"] == 8.0, "dtp_rank"].iloc[0]
-    ends = {"smallest": recalls[0], "largest": recalls[recalls.columns.max()]}
-    return decide_best(recalls[own], ends, note="against the {} AvgDTP")
+    """The warp with α = 8, at each of three slopes, against those with a smaller and a larger α, and so AvgDTP."""
+    rows = rows_of(results, "dtp")
+    gains = {}
+    for k1, of_slope in rows.groupby("arg_k1"):
+        recalls = by_setting(of_slope, "arg_alpha", "unknown_recall@1")
+        low, middle, high = DTP_ALPHAS
+        gains |= {f"α = {end:g} (k1 = {k1:g})": recalls[middle] - recalls[end] for end in (low, high)}
+    return decide_all(pd.DataFrame(gains), note="against {}")
 
 
 def alpha_has_a_peak(results: pd.DataFrame) -> Verdict:

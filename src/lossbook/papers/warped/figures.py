@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from lossbook.papers.style import PALETTE
 from lossbook.papers.warped.read import FUNCTION, Kind
-from lossbook.papers.warped.tables import FORMULAS
+from lossbook.papers.warped.searches import FORMULAS
 
 WARP, EQ_4, OTHER = PALETTE[1], PALETTE[0], "0.35"
 # Colour and marker of a method, by the paper's name and by its objective; all others are grey.

@@ -6,6 +6,7 @@ Numbers and functions in, the current matplotlib figure out.  The true class's p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from lossbook.losses.warped import Warp, identity
+from lossbook.losses.warped import Warp, identity, warp_slope_integral
 from lossbook.papers.style import PALETTE
 
 OWN, OTHER, LOW = PALETTE[2], PALETTE[3], PALETTE[1]
@@ -235,3 +236,30 @@ def speeds(t: Tensor, curves: dict[str, Tensor], alpha: float) -> None:
     axis.annotate("α", (alpha, axis.get_ylim()[1]), (4, -12), textcoords="offset points")
     axis.set(xlabel="distance from the own proxy, outward", ylabel="outward speed (nats / distance)")
     figure.legend(loc="outside right center")
+
+
+def idea(proxies: Tensor, alpha: float, k1: float, k2: float) -> None:
+    """The paper's idea for two classes: the loss on the ray outward from the own proxy, and seen from above, for Eq. 4 and for
+    the warp with these arguments."""
+    figure, (ray, plain, warped) = plt.subplots(1, 3, figsize=(7.2, 2.9), gridspec_kw={"width_ratios": (1, 1.1, 1.1)})
+    warp = partial(warp_slope_integral, alpha=alpha, k1=k1, k2=k2)
+    t = torch.linspace(0, 2 * alpha, 201, dtype=proxies.dtype)
+    apart = float((proxies[1] - proxies[0]).norm())
+    for name, f1, style in (("Eq. 4", identity, "--"), ("warp", warp, "-")):
+        level = f1(t) - (apart + t)
+        ray.plot(t, level - level[0], linestyle=style, linewidth=2, color=LOW if name == "warp" else PALETTE[0], label=name)
+    ray.axvline(alpha, color="0.5", linewidth=1, linestyle=":")
+    ray.plot(alpha, (k1 - 1) * alpha, "*", color=LOW, markeredgecolor="white", markersize=14)
+    ray.set(title="straight outward", xlabel="distance from the own proxy", ylabel="exponent of the loss", xticks=(0, alpha))
+    ray.set_xticklabels(["0", "α"])
+    ray.set_yticks([])
+    ray.legend(loc="upper center")
+    for axis, title, f1, radius in ((plain, "Eq. 4", identity, None), (warped, "the warp", warp, alpha)):
+        contours(axis, proxies, f1, alpha=radius, half_width=2.2 * alpha)
+        axis.set(title=title, xticks=[], yticks=[])
+    handles = [
+        plt.Line2D([], [], marker="o", linestyle="", color=OWN, label="own proxy"),
+        plt.Line2D([], [], marker="s", linestyle="", color=OTHER, label="other proxy"),
+        plt.Line2D([], [], marker="*", linestyle="", markersize=11, color=LOW, label="lowest place"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lossbook.papers.claims import Printed
+from lossbook.papers.claims import Printed, Unit
 from lossbook.papers.results import published
 from lossbook.papers.rules import printed, printed_all
 from lossbook.papers.warped.read import EVIDENCE
@@ -13,6 +13,8 @@ from lossbook.papers.warped.read import EVIDENCE
 WARP, SOFTMAX, NCA, ARCFACE = "Warped-Softmax", "Softmax (Eq. 4)", "ProxyNCA++", "ArcFace"
 # Those of our baselines that Table I has with a ResNet-50, by the group of rows whose images were chosen in the same way.
 _BASELINES = {"Normalized Softmax": "no-validation", "Proxy-Anchor": "no-validation", NCA: "validation"}
+# The same eight in Tables VI to VIII, one or another on each data set.
+_COMPLETE = ("Contrastive", "Multi-Similarity", "SoftTriple", "Normalized Softmax", "CosFace", "ArcFace", "Proxy-Anchor", NCA)
 _SHARED, _OUTWARD, _INWARD = ("shared-1", "shared-2", "shared-3"), ("outward-1", "outward-2"), ("inward-1", "inward-2")
 
 
@@ -27,6 +29,13 @@ def _table_1(method: str, group: str = "") -> pd.Series:
 def beats_euclidean() -> Printed:
     """Table I."""
     return printed(_table_1(WARP, "no-validation") - _table_1(SOFTMAX))
+
+
+def every_metric() -> Printed:
+    """Table I, images of the small size: each of its metrics, on the data sets that have it."""
+    rows = published(EVIDENCE, "I").query("group == 'no-validation' and large_images == 'no'")
+    scores = rows[rows["method"].isin([WARP, SOFTMAX])].pivot(index=["dataset", "metric"], columns="method", values="value")
+    return printed_all((scores[WARP] - scores[SOFTMAX]).unstack("metric"))
 
 
 def beats_proxy_nca() -> Printed:
@@ -58,6 +67,22 @@ def inward_fails() -> Printed:
     return _function("softmax", _INWARD)
 
 
+def _away(rows: tuple[str, ...], above: bool) -> Printed:
+    """Table III: AvgDTP of some rows against that of Eq. 4, in per cent.  Of the half warps only: what a function of both
+    distances is, was inferred from its AvgDTP."""
+    distance = published(EVIDENCE, "III").query("metric == 'AvgDTP'").set_index("row")["value"]
+    longer = 100 * (distance[list(rows)] / distance["softmax"] - 1)
+    return printed_all(longer.to_frame().T, above=above, unit=Unit.PERCENT, note="for {}")
+
+
+def outward_far() -> Printed:
+    return _away(_OUTWARD, above=True)
+
+
+def inward_near() -> Printed:
+    return _away(_INWARD, above=False)
+
+
 def middle_dtp_best() -> Printed:
     """The warp with α near 8 against the rows with the smallest and the largest AvgDTP."""
     distance = published(EVIDENCE, "III").query("metric == 'AvgDTP'").set_index("row")["value"]
@@ -78,6 +103,12 @@ def _reality() -> pd.DataFrame:
     rows = rows[rows["metric"] == "MAP@R"]
     rows = rows.assign(setting=rows["setting"].str.partition("-")[0])
     return rows.pivot(index=["dataset", "method"], columns="setting", values="value")
+
+
+def above_all_baselines_map() -> Printed:
+    """Tables VI-VIII, one complete model."""
+    scores = _reality()["complete"].unstack("method")
+    return printed_all(scores[list(_COMPLETE)].rsub(scores[WARP], axis=0), note="against {}")
 
 
 def reality_nca() -> Printed:

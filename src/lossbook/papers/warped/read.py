@@ -8,7 +8,8 @@ import pandas as pd
 
 from lossbook.papers.claims import rows_of, values_of
 from lossbook.papers.paper import Evidence
-from lossbook.papers.warped.tables import EVERYWHERE, TABLES
+from lossbook.papers.warped.searches import EUCLIDEAN, EVERYWHERE, SEARCHES
+from lossbook.papers.warped.tables import TABLES
 
 RETRIEVAL = ("recall@1", "recall@2", "recall@4", "recall@8", "P@1", "R-precision", "MAP@R", "NMI", "AMI")
 AT_R = ("MAP@R", "R-precision", "P@1")
@@ -40,15 +41,14 @@ EVIDENCE = Evidence(
         "train_avg_dtp": "AvgDTP",
         "pair_accuracy": "accuracy",
     },
+    searches=SEARCHES,
 )
-
-_BY_EUCLIDEAN_DISTANCE = ("euclidean-softmax", "warped-softmax", "generalized-softmax")
 
 
 def with_retrieval(results: pd.DataFrame) -> pd.DataFrame:
     """Results with a column ``two_phases`` and, for every retrieval metric, a column without a prefix: that of the unknown
     classes by the distance that the loss works with, Euclidean for distances to proxies, cosine for all others."""
-    euclidean = results["objective"].isin(_BY_EUCLIDEAN_DISTANCE)
+    euclidean = results["objective"].isin(EUCLIDEAN)
     # The frozen tier has no clusters (NMI, AMI), the standard tier no retrieval at all.
     measured = [metric for metric in RETRIEVAL if f"unknown_{metric}" in results]
     own = {m: results[f"unknown_{m}"].where(euclidean, results[f"unknown_{m}_cosine"]) for m in measured}
@@ -97,13 +97,8 @@ def with_kind(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def functions(results: pd.DataFrame) -> pd.DataFrame:
-    """The runs of Table III with the ``kind`` of their function, and the place ``dtp_rank`` of its mean AvgDTP among those of
-    all functions: 0 is the smallest,
-    missing where none of its runs was measured."""
-    rows = with_kind(rows_of(with_retrieval(results), "III"))
-    function = rows.groupby(FUNCTION, dropna=False, sort=False).ngroup()
-    rank = rows.groupby(function)["train_avg_dtp"].mean().rank(method="first") - 1
-    return rows.assign(dtp_rank=function.map(rank))
+    """The runs of Table III with the ``kind`` of their function."""
+    return with_kind(rows_of(with_retrieval(results), "III"))
 
 
 # Settings of the suite ``reality_check`` -> their names in the paper.
