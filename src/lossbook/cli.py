@@ -1,4 +1,4 @@
-"""``lossbook``: compare, predict, list, features, run, tune, choose, spec, table, claims, status, plan, doctor."""
+"""``lossbook``: compare, predict, list, features, run, tune, spec, table, claims, status, plan, doctor."""
 
 from __future__ import annotations
 
@@ -159,22 +159,6 @@ def tune(
         raise ValueError(f"nothing of {paper} is tuned at the tier {tier}")
     run_searches(paper, searches, tier, _runs_dir(tier), processes)
     console.print(f"what was tried and chosen is in {tuned_file(paper)}")
-
-
-@app.command()
-def choose(
-    paper: str,
-    tier: Tier = "quick",
-    results_dir: Annotated[str, typer.Option(help="folder with the tuning's results; the reference is in `results`")] = (
-        "_build/results"
-    ),
-) -> None:
-    """Choose each method's setting by the results of the bench's tuning, and write data/bench/chosen.csv."""
-    from lossbook.papers.bench.choose import write_choice
-
-    if paper != "bench":
-        raise ValueError(f"only the bench chooses among settings: expected `lossbook choose bench`, got {paper!r}")
-    console.print(f"the chosen settings are in {write_choice(tier, results_dir)}")
 
 
 @app.command()

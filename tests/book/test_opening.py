@@ -68,6 +68,11 @@ NUMBERED = {
         "Fig": ["1", "2", "3"],
     },
     "bce3s": {"Eq": [*map(str, range(1, 37))], "Table": [*map(str, range(1, 8))], "Fig": [*map(str, range(1, 11))]},
+    "multicenter": {
+        "Eq": [*map(str, range(1, 12))],
+        "Table": [*map(str, range(1, 8))],
+        "Fig": ["1", "2", "3", "4"],
+    },
     "warped": {"Eq": [*map(str, range(1, 17))], "Table": [*ROMAN[:8]], "Fig": [*map(str, range(1, 13))]},
 }
 

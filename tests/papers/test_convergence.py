@@ -24,11 +24,11 @@ def test_what_twice_the_epochs_do(effect, low, high, change):
 
 def test_everything_of_a_run_is_twice_as_long():
     spec = RunSpec(epochs=10, lr_steps=(3, 6), warmup_epochs=0.5, second_phase={"epochs": 4, "lr": 0.1})
-    table = twice_as_long(Draws("t", "", {"quick": (spec,)}, seeds=EVIDENCE, small_tables=("classes",), first=100))
+    table = twice_as_long(Draws("t", "", {"quick": (spec,)}, seeds=EVIDENCE, small_tables=("classes",), all_classes={"x": 3}))
     (longer,) = table.specs["quick"]
     assert (longer.epochs, longer.lr_steps, longer.warmup_epochs) == (20, (6, 12), 1.0)
     assert longer.second_phase == {"epochs": 8, "lr": 0.1}
-    assert isinstance(table, Draws) and (table.first, table.seeds["quick"], table.small_tables) == (100, 5, ())
+    assert isinstance(table, Draws) and (table.all_classes, table.seeds["quick"], table.small_tables) == ({"x": 3}, 5, ())
 
 
 def test_only_what_claims_read_is_trained_longer():

@@ -49,9 +49,9 @@ def test_more_seeds_change_no_sample():
 
 def test_of_draws_it_is_the_first():
     specs = tuple(RunSpec(lr=0.01 * (k + 1), classes=tuple(range(6))) for k in range(8))
-    runs = Draws("x", "x", {"quick": specs}, first=100).sample("quick")
-    assert {run.seed for run in runs} == {100}
-    assert {run.classes for run in runs} == {draw_classes(10, 6, 100)}
+    runs = Draws("x", "x", {"quick": specs}).sample("quick")
+    assert {run.seed for run in runs} == {0}
+    assert {run.classes for run in runs} == {draw_classes(10, 6, 0)}
     assert len(runs) == 6
 
 

@@ -9,25 +9,34 @@ from lossbook.papers.registry import PAPERS
 from lossbook.papers.standard_tier import core_minutes, is_on_plan
 from lossbook.runs.spec import RunSpec
 
-# Paper and table, those first that decide most per hour: each paper's central table, then what its further claims need.  The
-# tables of the other chapters come here when they train this tier's network.  Transfer learning (`onecold`, Table 2) takes a
-# pretrained network and a GPU.
+# Paper and table, those first that decide most per hour: each paper's central table, then what the bench and the papers'
+# further claims need.  Transfer learning (`onecold`, Table 2) takes a pretrained network and a GPU.
 ORDER = (
     ("bce3s", "2"),
     ("uniform", "II"),
     ("onecold", "4"),
     ("warped", "I"),
     ("bce3s", "stage2"),
+    ("multicenter", "5"),
     ("onecold", "3"),
     ("bce3s", "fig-5-r"),
+    ("multicenter", "center-weight"),
     ("onecold", "1"),
+    ("bench", "tail"),
+    ("bench", "bench"),
     ("warped", "VI"),
     ("onecold", "gamma"),
     ("onecold", "gamma-tuned"),
+    ("multicenter", "2"),
+    ("multicenter", "1"),
+    ("multicenter", "7"),
+    ("multicenter", "4"),
     ("bce3s", "views"),
     ("bce3s", "6"),
     ("onecold", "5"),
     ("onecold", "course"),
+    ("multicenter", "fig-4"),
+    ("multicenter", "6"),
     ("bce3s", "fig-5-lambda-cc"),
     ("bce3s", "fig-5-contrastive"),
     ("bce3s", "3"),

@@ -91,15 +91,13 @@ class Draws(Table):
     A spec's ``classes`` say only how many are drawn, of all the classes of its data set.
 
     Attributes:
-        first: the first seed.
         all_classes: data set that the registry lacks -> its number of classes.
     """
 
-    first: int = 0
     all_classes: dict[str, int] = field(default_factory=dict)
 
     def runs(self, tier: str) -> list[RunSpec]:
-        seeds = range(self.first, self.first + self.seeds.get(tier, 3))
+        seeds = range(self.seeds.get(tier, 3))
         return [drawn(spec, seed, self.all_classes) for spec in self.specs.get(tier, ()) for seed in seeds]
 
 

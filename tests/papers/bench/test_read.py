@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from lossbook.papers.bench import read
 from lossbook.papers.bench.read import (
     EVIDENCE,
     GOALS,
     agreement,
     answers,
     change,
+    choices,
+    idle,
     means,
     paired,
     ranks,
     reported,
+    rivals,
     scores,
+    tuning,
     with_methods,
 )
-from lossbook.papers.bench.tables import COMBINATIONS, METHODS, TAIL_ONLY
+from lossbook.papers.bench.tables import BENCH_SEARCHES, COMBINATIONS, METHODS, TAIL_ONLY
 from lossbook.papers.results import load_results
 
 ALL = [*METHODS, *COMBINATIONS]
@@ -46,7 +53,7 @@ def test_every_run_has_the_name_of_its_method(results):
 def test_scores_are_complete_and_in_per_cent(results):
     for goal in GOALS:
         values = scores(results, goal)
-        assert values.shape == ((10, len(ALL)) if goal.table == "bench" else (5, len(ALL) + len(TAIL_ONLY)))
+        assert values.shape == (20, len(ALL) if goal.table == "bench" else len(ALL) + len(TAIL_ONLY))
         assert values.notna().all(axis=None)
         assert 1 < values.mean(axis=None) < 100
 
@@ -103,7 +110,60 @@ def test_a_tier_agrees_with_itself_and_not_with_its_reverse(results):
 
 
 def test_a_method_without_results_is_left_out(results):
-    """As before its setting is chosen, or before its runs are done."""
-    fewer = results[~((results["objective"] == "focal") & (results["table"] != "tuning"))]
+    """As before its runs are done."""
+    fewer = results[results["objective"] != "focal"]
     assert reported(fewer) == [name for name in ALL if name != "focal"]
     assert ranks(fewer).index.tolist() == reported(fewer)
+
+
+def _three_losses() -> pd.DataFrame:
+    """Three draws of the cross entropy, of it at a lower rate, of BCE and of a focal loss that does not train."""
+    rows = []
+    for objective, table, accuracy in (
+        ("soft-d", "bench", 90),
+        ("soft-d", "slow", 92),
+        ("bce-d", "bench", 91),
+        ("focal", "bench", 44),
+    ):
+        for seed, noise in enumerate((-1, 0, 1)):
+            row = {goal.metric: (accuracy + noise) / 100 for goal in GOALS}
+            row |= {"ece": 0.1, "ece_scaled": 0.02, "accuracy_neighbours": 0.89, "accuracy_all_adjusted": 0.95}
+            row |= {"accuracy_few_adjusted": 0.5, "table": table, "objective": objective, "seed": seed}
+            rows.append(row)
+            if table == "bench":
+                rows.append(row | {"table": "tail"})
+    return pd.DataFrame(rows).assign(**dict.fromkeys(("arg_joint", "arg_uniform", "nc2", "nc3", "nc4"), np.nan))
+
+
+def test_rivals_stand_beside_the_cross_entropy_of_their_seed():
+    found = rivals(_three_losses())
+    slow = found.loc[("accuracy", "a tenth of the rate")]
+    assert (slow["score"], slow["CE"], slow["mean"]) == pytest.approx((92, 90, 2))
+    assert (slow["beaten"], slow["of"]) == (2, 2)
+    scaled = found.loc[("calibration", "temperature scaling")]
+    assert (scaled["score"], scaled["mean"], scaled["beaten"]) == (pytest.approx(2), pytest.approx(-8), 2)
+    assert found.loc[("accuracy", "ten nearest neighbours"), "beaten"] == 1
+    assert found.loc[("long tail, all", "logit adjustment"), "mean"] == pytest.approx(5)
+    assert ("long tail, all", "a tenth of the rate") not in found.index
+
+
+def test_a_loss_below_half_of_the_cross_entropys_accuracy_is_idle():
+    assert idle(_three_losses(), "bench", ["BCE", "focal", "CE"]) == ["focal"]
+    assert idle(_three_losses(), "tail", ["BCE", "focal"]) == ["focal"]
+
+
+def test_choices_by_accuracy_and_by_goal_are_read_from_the_tuning(monkeypatch):
+    search = BENCH_SEARCHES["quick"]["CE"]
+
+    def row(lr, accuracy, failed="0", chosen="0", **others):
+        setting = json.dumps({"lr": lr})
+        means = {"mean": str(accuracy), "others": json.dumps(dict.fromkeys(search.others, 0.5) | others)}
+        return {"spec": search.family, "setting": setting, "failed": failed, "chosen": chosen} | means
+
+    tried = [row(0.01, 0.8, ece=0.02), row(0.1, 0.9, chosen="1", ece=0.1), row(1.0, 0.99, failed="1", ece=0.0)]
+    monkeypatch.setattr(read, "read_tuned", lambda paper: tried)
+    assert tuning("quick")["A_SW"].tolist() == [0.8, 0.9]
+    found = choices("quick").loc["CE"]
+    assert found["calibration", "by accuracy"] == pytest.approx(10)
+    assert found["calibration", "by the goal"] == pytest.approx(2)
+    assert found["accuracy", "by accuracy"] == found["accuracy", "by the goal"] == pytest.approx(90)

@@ -35,3 +35,31 @@ def test_a_mean_beyond_the_axis_is_written_at_its_end():
     texts = [[text.get_text() for text in axis.texts] for axis in plt.gcf().axes]
     plt.close()
     assert texts == [[], ["−43\n▾"]]
+
+
+def test_measures_stand_over_the_accuracy_of_the_same_length():
+    runs = pd.DataFrame(
+        [
+            {"classifier": Classifier.LINEAR, "epochs": epochs, "accuracy": accuracy + shift, "purity": purity}
+            for epochs, accuracy, purity in [(10, 0.8, 0.9), (40, 0.9, 0.7)]
+            for shift in (-0.01, 0.01)
+        ]
+    )
+    figures.measures_over_accuracy(runs, {"purity": ("purity (%)", 100)})
+    (axis,) = plt.gcf().axes
+    (line,) = axis.lines
+    plt.close()
+    assert line.get_xydata().tolist() == [pytest.approx([80, 90]), pytest.approx([90, 70])]
+    assert [(text.get_text(), text.xy) for text in axis.texts] == [
+        ("10", pytest.approx((80, 90))),
+        ("40", pytest.approx((90, 70))),
+    ]
+
+
+def test_pipelines_show_both_labels():
+    figures.pipelines()
+    texts = " ".join(text.get_text() for text in plt.gcf().axes[0].texts)
+    plt.close()
+    assert "label: 1 on $y$" in texts
+    assert r"$\frac{1}{2}$ on $W_y$" in texts
+    assert r"$\frac{1}{2K}$" in texts

@@ -36,7 +36,7 @@ def runs() -> pd.DataFrame:
 
 def test_classifiers_are_told_apart(runs):
     assert runs["classifier"].tolist() == [Classifier.LINEAR] * 3 + [Classifier.PRINTED] * 2 + [
-        Classifier.CODE,
+        Classifier.NARROW,
         Classifier.SOFTTRIPLE,
     ]
 
@@ -44,7 +44,7 @@ def test_classifiers_are_told_apart(runs):
 def test_gains_are_over_the_linear_classifier_of_the_same_seed_and_case(runs):
     found = gains(runs, ["case"])
     assert found["gain"].tolist() == pytest.approx([1.0, -1.0, 5.0, 5.0])
-    assert found["classifier"].tolist() == [Classifier.PRINTED] * 2 + [Classifier.CODE, Classifier.SOFTTRIPLE]
+    assert found["classifier"].tolist() == [Classifier.PRINTED] * 2 + [Classifier.NARROW, Classifier.SOFTTRIPLE]
 
 
 def test_two_linear_runs_of_one_seed_are_an_error(runs):

@@ -1,11 +1,22 @@
 """The runs of `multicenter`: printed settings, known sub-classes, and comparisons between equals."""
 
-import dataclasses
-
 import pytest
+import torch
 
+from lossbook.losses.multicenter import multicenter_cross_entropy
 from lossbook.papers.multicenter.read import EVIDENCE
-from lossbook.papers.multicenter.tables import APART, CNNS, SUPERCLASSES, TABLES, TOGETHER, TRANSFORMERS
+from lossbook.papers.multicenter.tables import (
+    APART,
+    CNNS,
+    NARROW,
+    SIZES,
+    SUPERCLASSES,
+    TABLES,
+    TOGETHER,
+    TRANSFORMERS,
+    WIDTHS,
+    search,
+)
 from lossbook.papers.results import published
 from lossbook.runs.tables import TIERS
 
@@ -50,11 +61,11 @@ def test_timm_has_every_model_of_the_paper():
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("table", [table.name for table in TABLES])
 def test_the_linear_classifier_trains_like_the_others(table, tier):
-    """Every multi-centre run has a linear run that differs in K, sigma_scale and what has no meaning without sub-centres."""
+    """Every multi-centre run has a linear run that differs in K, sigma_scale and the tuned rate."""
 
     def training(spec):
         kept = {k: v for k, v in spec.objective_args.items() if k not in ("num_subcenters", "sigma_scale")}
-        return dataclasses.replace(spec, objective_args=kept)
+        return spec.replace(objective_args=kept, lr=1.0)
 
     runs = EVIDENCE.table(table).runs(tier)
     linear = {training(spec) for spec in runs if spec.objective_args.get("num_subcenters") == 0}
@@ -62,3 +73,51 @@ def test_the_linear_classifier_trains_like_the_others(table, tier):
         sampled = [s for s in runs if s.objective.startswith("multicenter") and s.objective_args["num_subcenters"] > 0]
         assert sampled
         assert {training(spec) for spec in sampled} == linear
+
+
+@pytest.mark.parametrize("tier", ["quick", "frozen"])
+def test_every_run_is_searched_for_by_one_rule(tier):
+    searches = {one.family: one for one in EVIDENCE.searches[tier]}
+    for spec in EVIDENCE.runs(tier):
+        found = searches[search(spec).family]
+        assert (found.metric, set(found.ladders)) == ("accuracy", {"lr"})
+        found.start  # noqa: B018  (an error if it is on no ladder)
+        assert found.spec.weight_decay == 0.05
+
+
+def test_few_images_have_the_rate_and_the_updates_of_all():
+    for table, tier in (("2", "quick"), ("3", "quick"), ("3", "frozen")):
+        specs = EVIDENCE.table(table).specs[tier]
+        assert len(specs) == 9
+        for spec in specs:
+            images, largest = spec.train_per_class, SIZES[spec.dataset][-1]
+            (full,) = [one for one in specs if one.train_per_class == largest and one.objective_args == spec.objective_args]
+            assert spec.lr == full.lr
+            assert search(spec).family == search(full).family
+            assert spec.epochs * images == pytest.approx(full.epochs * largest, rel=0.01)
+
+
+def test_tables_that_claims_read_have_twenty_seeds():
+    for tier, without in (("quick", {"sigma-scale"}), ("frozen", {"3"})):
+        seeds = {table.name: table.seeds.get(tier, 3) for table in TABLES if table.runs(tier)}
+        assert {name for name, count in seeds.items() if count != 20} == without
+
+
+def test_widths_are_those_of_one_network():
+    runs = EVIDENCE.table("features").runs("quick")
+    assert {spec.embedding_size for spec in runs} == {*WIDTHS}
+    assert {(spec.model, spec.epochs, spec.groups) for spec in runs} == {("mlp", runs[0].epochs, APART)}
+
+
+@pytest.mark.parametrize("tier", ["quick", "frozen"])
+def test_the_label_of_the_authors_code(tier):
+    """0.5 on the class centre, 0.2 on each sub-centre, 0.1 over all."""
+    found = {str(spec.objective_args): spec.objective_args for spec in EVIDENCE.table("center-weight").specs[tier]}
+    (arguments,) = [args for args in found.values() if "label_smoothing" in args]
+    assert (arguments["num_subcenters"], arguments["sigma_scale"]) == (2, NARROW)
+    logits = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    label = torch.full((4, 3), 0.1 / 12, dtype=torch.float64)
+    label[1] += torch.tensor([0.5, 0.2, 0.2], dtype=torch.float64)
+    weights = {name: arguments[name] for name in ("center_weight", "label_smoothing")}
+    ours = multicenter_cross_entropy(logits, torch.tensor([1]), **weights)
+    assert float(ours) == pytest.approx(float(-(label * logits.flatten().log_softmax(0).view(4, 3)).sum()), abs=1e-12)

@@ -33,6 +33,7 @@ RUNS: dict[str, tuple[RunSpec, ...]] = {
     "ood_printed": (TINY,),
     "openset": (OPEN.replace(objective="ce+occe-dual"), OPEN),
     "plane": (TINY.replace(objective="euclidean-softmax", embedding_size=2),),
+    "posthoc": (TINY,),
     "reality_check": (OPEN.replace(embedding_size=8),),
     "rejection": (OPEN.replace(objective="bce-u"), OPEN),
     "rejection_others": (TINY.replace(objective="bce-u"),),

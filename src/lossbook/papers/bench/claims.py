@@ -5,18 +5,31 @@ The predictions were written down and committed before the first of their runs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 
-from lossbook.papers.bench.read import paired, with_methods
+from lossbook.papers.bench.read import idle, paired, with_methods
 from lossbook.papers.claims import Claim, Unit, Verdict, rows_of, values_of
 from lossbook.papers.rules import decide, decide_within
 from lossbook.runs.tables import TIERS
 
 
+def _trained(verdict: Verdict, results: pd.DataFrame, table: str, *methods: str) -> Verdict:
+    """The verdict; undecided where a side does not train, because the losses are not compared then."""
+    if not (names := idle(results, table, methods)):
+        return verdict
+    note = f"{verdict.note} (not half as accurate as CE: {', '.join(names)})".strip()
+    return replace(verdict, reproduced=None, low=-math.inf, high=math.inf, note=note)
+
+
 def _gain(table: str, metric: str, method: str, control: str) -> Callable[[pd.DataFrame], Verdict]:
-    return lambda results: decide(paired(results, table, metric, method, control))
+    def check(results: pd.DataFrame) -> Verdict:
+        return _trained(decide(paired(results, table, metric, method, control)), results, table, method, control)
+
+    return check
 
 
 def _fall(metric: str, method: str, control: str) -> Callable[[pd.DataFrame], Verdict]:
@@ -26,25 +39,29 @@ def _fall(metric: str, method: str, control: str) -> Callable[[pd.DataFrame], Ve
         rows = with_methods(rows_of(results, "bench"))
         mean = values_of(rows[rows["method"] == control], metric).mean()
         fall = -100 * paired(results, "bench", metric, method, control) / mean
-        return decide(fall, unit=Unit.PERCENT, note=f"lower than {control}")
+        return _trained(decide(fall, unit=Unit.PERCENT, note=f"lower than {control}"), results, "bench", method, control)
 
     return check
 
 
 def _less_compact(results: pd.DataFrame) -> Verdict:
     """The compactness is in per cent already."""
-    difference = -paired(results, "bench", "compactness_test", "multi-centre BCE", "BCE", factor=1.0)
-    return decide(difference, note="less compact")
+    sides = "multi-centre BCE", "BCE"
+    difference = -paired(results, "bench", "compactness_test", *sides, factor=1.0)
+    return _trained(decide(difference, note="less compact"), results, "bench", *sides)
 
 
 def _accuracy_stays(results: pd.DataFrame) -> Verdict:
-    return decide_within(paired(results, "bench", "A_SW", "CE+uniform", "CE, unit w"), bound=1.0, note="of change")
+    sides = "CE+uniform", "CE, unit w"
+    verdict = decide_within(paired(results, "bench", "A_SW", *sides), bound=1.0, note="of change")
+    return _trained(verdict, results, "bench", *sides)
 
 
 def _warp_moves_less(results: pd.DataFrame) -> Verdict:
-    softmax = paired(results, "bench", "avg_dtp", "warped", "Euclidean", 1.0)
-    binary = paired(results, "bench", "avg_dtp", "warped BCE", "Euclidean BCE", 1.0)
-    return decide(softmax - binary, unit=Unit.DISTANCE, note="(what the warp adds in softmax less in BCE)")
+    softmax, binary = ("warped", "Euclidean"), ("warped BCE", "Euclidean BCE")
+    more = paired(results, "bench", "avg_dtp", *softmax, 1.0) - paired(results, "bench", "avg_dtp", *binary, 1.0)
+    verdict = decide(more, unit=Unit.DISTANCE, note="(what the warp adds in softmax less in BCE)")
+    return _trained(verdict, results, "bench", *softmax, *binary)
 
 
 _RESULTS_PAGE, _COMBINED_PAGE, _PREDICTION = "02-results-by-goal", "03-combinations", "prediction"

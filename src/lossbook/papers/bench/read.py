@@ -6,6 +6,7 @@ are in per cent, differences in percentage points.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,8 +14,8 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from lossbook.papers.bench.tables import COMBINATIONS, METHODS, TABLES, TAIL_ONLY
-from lossbook.papers.claims import rows_of, values_of
+from lossbook.papers.bench.tables import BENCH_SEARCHES, COMBINATIONS, METHODS, SEARCHES, TABLES, TAIL_ONLY
+from lossbook.papers.claims import by_seed, rows_of, values_of
 from lossbook.papers.paper import Evidence
 from lossbook.papers.statistics import (
     critical_difference,
@@ -24,10 +25,12 @@ from lossbook.papers.statistics import (
     paired_tests,
     rank_correlation,
 )
+from lossbook.papers.tuning import read_tuned
 
 EVIDENCE = Evidence(
     name="bench",
     tables=TABLES,
+    searches=SEARCHES,
     shares=("A_SW", "A_CW", "A_Uni", "MAP@R", "recall@1", "oscr", "auroc", "ood", "ece", "accuracy", "error"),
     headings={
         "A_SW": "A<sub>SW</sub>",
@@ -44,11 +47,10 @@ EVIDENCE = Evidence(
 )
 
 # Method or combination -> where it comes from.
-SOURCES = {name: method.source for name, method in METHODS.items()} | dict.fromkeys(COMBINATIONS, "combination")
+SOURCES = {name: method.source for name, method in (METHODS | COMBINATIONS).items()}
 
 # The objective `bce3s` alone is that of a method and of two combinations.
-_NAMES = {one.objective: name for name, one in (COMBINATIONS | METHODS).items()}
-_NAMES |= {objective: name for name, objective in TAIL_ONLY.items()}
+_NAMES = {one.objective: name for name, one in (COMBINATIONS | METHODS | TAIL_ONLY).items()}
 _EUCLIDEAN = ("Euclidean", "warped", "Euclidean BCE", "warped BCE")
 
 
@@ -162,14 +164,74 @@ def paired(results: pd.DataFrame, table: str, metric: str, method: str, control:
     return (values[method] - values[control]).to_numpy()
 
 
-def tuning(results: pd.DataFrame) -> pd.DataFrame:
-    """The tuning runs: one row per setting, mean over the draws of the metric of every goal of the bench; NaN if a run failed."""
-    metrics = [goal.metric for goal in GOALS if goal.table == "bench"]
-    rows = with_methods(rows_of(results, "tuning"))
-    rows = rows.assign(**{metric: values_of(rows, metric) for metric in metrics})
-    own = [c for c in rows.columns if c.startswith("arg_") and rows.groupby("method")[c].nunique().max() > 1]
-    grouped = rows.groupby(["method", "lr", *own], sort=False, dropna=False)
-    return grouped[metrics].mean().where(grouped[metrics].count().eq(grouped.size(), axis=0))
+def tuning(tier: str) -> pd.DataFrame:
+    """What the search of the known classes tried at a tier: one row per ``method`` and ``setting``, the mean over the draws of
+    each metric that was looked at, on held-out training images, within [0, 1]; ``chosen`` says which setting is reported.
+    Settings with a run that failed are left out."""
+    rows = []
+    tried = read_tuned(EVIDENCE.name)
+    for name, search in BENCH_SEARCHES[tier].items():
+        for row in tried:
+            if row["spec"] == search.family and row["failed"] == "0":
+                means = {search.metric: float(row["mean"])} | json.loads(row["others"])
+                rows.append({"method": name, "setting": json.loads(row["setting"]), "chosen": row["chosen"] == "1"} | means)
+    return pd.DataFrame(rows)
+
+
+def choices(tier: str) -> pd.DataFrame:
+    """What is lost by choosing by accuracy: one row per method, per goal two columns, the score on held-out training images (%)
+    of the setting that is best ``by accuracy`` and of the one that is best by the ``goal`` itself.  Both scores are those that
+    the choice was made by, so the second is too good by the luck of the best of several."""
+    rows = tuning(tier).set_index("method")
+    by_accuracy = rows[rows["chosen"]]
+    columns = {}
+    for goal in GOALS:
+        if goal.table == "bench" and goal.metric in rows:
+            best = (goal.better * rows[goal.metric]).groupby(level="method", sort=False).max() * goal.better
+            columns[goal.name, "by accuracy"] = 100 * by_accuracy[goal.metric]
+            columns[goal.name, "by the goal"] = 100 * best
+    return pd.DataFrame(columns)
+
+
+# What stands beside a new loss without being one: name, goal, and the metric of the cross entropy's runs, or of table "slow".
+_POSTHOC = (
+    ("temperature scaling", "calibration", "ece_scaled"),
+    ("logit adjustment", "long tail, all", "accuracy_all_adjusted"),
+    ("logit adjustment", "long tail, few", "accuracy_few_adjusted"),
+    ("ten nearest neighbours", "accuracy", "accuracy_neighbours"),
+)
+
+
+def rivals(results: pd.DataFrame) -> pd.DataFrame:
+    """What the cross entropy reaches without a new loss: at a tenth of its rate, and by what is done after the training.
+
+    One row per goal and rival: its ``score`` and that of ``CE`` (%), mean, low and high of the paired difference, and how many
+    of the other methods (``of``) have a mean that is worse than the rival's (``beaten``)."""
+    found = []
+    for goal in GOALS:
+        values = scores(results, goal)
+        own = {rival: _of_ce(results, goal.table, metric) for rival, name, metric in _POSTHOC if name == goal.name}
+        if goal.table == "bench" and (results["table"] == "slow").any():
+            own = {"a tenth of the rate": _of_ce(results, "slow", goal.metric)} | own
+        others = goal.better * values.drop(columns="CE").mean()
+        for rival, column in own.items():
+            mean, low, high, _ = mean_interval((column - values["CE"]).to_numpy())
+            beaten = int((others < goal.better * column.mean()).sum())
+            row = {"goal": goal.name, "rival": rival, "score": column.mean(), "CE": values["CE"].mean()}
+            found.append(row | {"mean": mean, "low": low, "high": high, "beaten": beaten, "of": len(others)})
+    return pd.DataFrame(found).set_index(["goal", "rival"])
+
+
+def _of_ce(results: pd.DataFrame, table: str, metric: str) -> pd.Series:
+    """A metric of the runs of the cross entropy (%), one value per seed."""
+    rows = with_methods(rows_of(results, table))
+    return by_seed(rows[rows["method"] == "CE"], metric)
+
+
+def idle(results: pd.DataFrame, table: str, methods: Iterable[str]) -> list[str]:
+    """Which of some methods do not train: their mean accuracy is less than half of that of the cross entropy."""
+    accuracy = _by_method(results, table, {"bench": "A_SW", "tail": "accuracy_all"}[table]).mean()
+    return [name for name in methods if not accuracy[name] >= accuracy["CE"] / 2]
 
 
 def answers(results: pd.DataFrame, control: str = "CE") -> pd.DataFrame:

@@ -13,9 +13,9 @@ from functools import partial
 
 import pandas as pd
 
-from lossbook.papers.claims import NOT_FROZEN, Claim, Printed, Unit, Verdict, by_seed, rows_of
+from lossbook.papers.claims import NOT_FROZEN, Claim, Printed, Unit, Verdict, by_seed, by_setting, rows_of
 from lossbook.papers.multicenter import printed
-from lossbook.papers.multicenter.tables import CODE, MIXED, PRINTED, VARIANTS
+from lossbook.papers.multicenter.tables import MIXED, NARROW, PRINTED, SMOOTHING, VARIANTS
 from lossbook.papers.rules import decide, decide_all
 from lossbook.runs.tables import TIERS
 
@@ -48,11 +48,26 @@ def _more(metric: str, factor: float, unit: Unit) -> Callable[[pd.DataFrame], Ve
     return check
 
 
+def _every_network_gains(results: pd.DataFrame, scale: float) -> Verdict:
+    """The perceptron and the convolutional network, on the same classes."""
+    cnn, perceptron = (_of_scale(results, table, scale) for table in ("1-cnn", "1"))
+    rows = pd.concat([perceptron[perceptron["groups"].isin(cnn["groups"])], cnn])
+    sampled, linear = (by_setting(_sampled(rows, number), "model", "accuracy") for number in (2, 0))
+    return decide_all(sampled - linear)
+
+
 def _more_gain_with_more_features(results: pd.DataFrame, scale: float) -> Verdict:
-    """The gain with the convolutional network's 256 features less that with the perceptron's 64, same classes and seeds."""
-    wide, narrow = (_of_scale(results, table, scale) for table in ("1-cnn", "1"))
-    narrow = narrow[narrow["groups"].isin(wide["groups"]) & narrow["seed"].isin(wide["seed"])]
-    return decide(_gain(wide) - _gain(narrow))
+    """The gain with most features less that with fewest, of one network."""
+    rows = _of_scale(results, "features", scale)
+    most, fewest = (rows["embedding_size"] == width for width in (rows["embedding_size"].max(), rows["embedding_size"].min()))
+    return decide(_gain(rows[most]) - _gain(rows[fewest]))
+
+
+def _gain_with_the_authors_label(results: pd.DataFrame) -> Verdict:
+    """Narrow noise and the label of the code, against the linear classifier with as much label smoothing."""
+    code = rows_of(results, "center-weight", arg_label_smoothing=SMOOTHING)
+    linear = rows_of(results, "4", arg_label_smoothing=SMOOTHING, arg_num_subcenters=0)
+    return decide(by_seed(code, "accuracy") - by_seed(linear, "accuracy"))
 
 
 def _less_gain_on_small_data(results: pd.DataFrame, scale: float) -> Verdict:
@@ -104,6 +119,10 @@ def _kl_helps(results: pd.DataFrame, scale: float) -> Verdict:
     return decide(_kl_effect(_of_scale(results, "7", scale), "accuracy", 100.0))
 
 
+def _kl_brings(metric: str, factor: float, unit: Unit, results: pd.DataFrame, scale: float) -> Verdict:
+    return decide(_kl_effect(_of_scale(results, "7", scale), metric, factor), unit=unit)
+
+
 def _kl_widens(results: pd.DataFrame) -> Verdict:
     rows = rows_of(results, "7")
     rows = rows.assign(relative_sigma=rows["sigma"] / rows["arg_sigma_scale"])
@@ -119,11 +138,11 @@ def _for_each_scale(
     tiers: tuple[str, ...] = NOT_FROZEN,
     published: Callable[[], Printed] | None = None,
 ) -> tuple[Claim, Claim]:
-    """A claim about the method as printed and one about the authors' code, ``<name>-code``."""
-    as_printed, code = f"As printed (s = 1): {statement}", f"Authors' code (s = 0.1): {statement}"
+    """A claim about the method as printed and one with the narrow noise of the authors' code, ``<name>-s01``."""
+    as_printed, narrow = f"As printed (s = 1): {statement}", f"s = 0.1: {statement}"
     return (
         Claim(f"multicenter-{name}", source, as_printed, page, lambda results: check(results, PRINTED), tiers, published),
-        Claim(f"multicenter-{name}-code", source, code, page, lambda results: check(results, CODE), tiers, published),
+        Claim(f"multicenter-{name}-s01", source, narrow, page, lambda results: check(results, NARROW), tiers, published),
     )
 
 
@@ -132,23 +151,41 @@ CLAIMS = (
         "accuracy",
         "Table 1",
         "the multi-centre classifier is more accurate than the linear one.",
-        "04-sub-classes",
+        "06-accuracy",
         _more_accurate,
         tiers=TIERS,
         published=partial(printed.gain, "1"),
     ),
+    Claim(
+        "multicenter-code",
+        "Tables 1 and 4",
+        "Authors' code (s = 0.1, its label with smoothing): it is more accurate than the linear classifier with label smoothing.",
+        "06-accuracy",
+        _gain_with_the_authors_label,
+        tiers=TIERS,
+        printed=partial(printed.gain, "4", "mc+ls", "ls"),
+    ),
+    *_for_each_scale(
+        "networks",
+        "Sec. 5.1, Table 1",
+        "every network gains (here, a perceptron and a convolutional network).",
+        "06-accuracy",
+        _every_network_gains,
+        published=printed.every_network_gains,
+    ),
     *_for_each_scale(
         "features",
         "Sec. 5.1",
-        "the gain is larger with more feature dimensions (a convolutional network's 256 against a perceptron's 64).",
-        "04-sub-classes",
+        "the gain is larger with more feature dimensions (512 against 32, of one perceptron).",
+        "06-accuracy",
         _more_gain_with_more_features,
+        published=printed.convolutional_gain_more,
     ),
     Claim(
         "multicenter-diversity",
         "Sec. 1",
         "It brings more diverse features within a class: a larger mean cosine distance.",
-        "04-sub-classes",
+        "07-inside-a-class",
         _more("diversity", 1.0, Unit.COSINE),
         tiers=TIERS,
     ),
@@ -156,7 +193,7 @@ CLAIMS = (
         "multicenter-rank",
         "Sec. 1",
         "It brings more diverse features within a class: a larger effective rank.",
-        "04-sub-classes",
+        "07-inside-a-class",
         _more("effective_rank", 1.0, Unit.DIMENSIONS),
         tiers=TIERS,
     ),
@@ -164,7 +201,7 @@ CLAIMS = (
         "multicenter-purity",
         "Secs. 1 and 6",
         "It reduces over-clustering: sub-classes stay apart, so their clusters are purer.",
-        "04-sub-classes",
+        "07-inside-a-class",
         _more("purity", 100.0, Unit.POINTS),
         tiers=TIERS,
     ),
@@ -172,7 +209,7 @@ CLAIMS = (
         "small-data",
         "Sec. 5.2, Tables 2 and 3",
         "the gain over the linear classifier is smaller with few training images than with all.",
-        "05-small-data",
+        "08-small-data",
         _less_gain_on_small_data,
         published=printed.less_gain_on_small_data,
     ),
@@ -180,15 +217,16 @@ CLAIMS = (
         "label-smoothing",
         "Table 4",
         "with label smoothing, too, the multi-centre classifier is more accurate than the linear one.",
-        "06-combinations",
+        "09-combinations",
         _gain_with_smoothing,
+        tiers=TIERS,
         published=partial(printed.gain, "4", "mc+ls", "ls"),
     ),
     *_for_each_scale(
         "mixup",
         "Table 5",
         "with MixUp and CutMix, too, the multi-centre classifier is more accurate than the linear one.",
-        "06-combinations",
+        "09-combinations",
         _gain_with_mixing,
         published=partial(printed.gain, "5", "mc+mixup", "mixup"),
     ),
@@ -196,7 +234,7 @@ CLAIMS = (
         "variants",
         "Table 6",
         "it trains together with L-Softmax and ArcFace: each is less than 1 point below the softmax.",
-        "06-combinations",
+        "09-combinations",
         _variants_hold,
         published=partial(printed.variants_hold, HOLDS),
     ),
@@ -204,29 +242,55 @@ CLAIMS = (
         "small-k",
         "Fig. 4, Sec. 5.4",
         "a small number of sub-centres is enough: 16 gain less than 0.5 points over 2.",
-        "07-ablations",
+        "10-ablations",
         _small_number_is_enough,
     ),
     *_for_each_scale(
         "epochs",
         "Sec. 5.4",
         "few sub-centres need a long training: the gain over the linear classifier grows from 10 to 80 epochs.",
-        "07-ablations",
+        "10-ablations",
         _gain_grows_with_training,
     ),
     *_for_each_scale(
         "kl",
         "Table 7",
         "without the standard deviation loss it is less accurate.",
-        "07-ablations",
+        "11-without-kl",
         _kl_helps,
+        tiers=TIERS,
         published=partial(printed.gain, "7", "mc", "mc-without-kl"),
+    ),
+    *_for_each_scale(
+        "kl-diversity",
+        "Sec. 5.4",
+        "the standard deviation loss brings more diverse features within a class: a larger mean cosine distance.",
+        "11-without-kl",
+        partial(_kl_brings, "diversity", 1.0, Unit.COSINE),
+        tiers=TIERS,
+    ),
+    *_for_each_scale(
+        "kl-rank",
+        "Sec. 5.4",
+        "the standard deviation loss brings more diverse features within a class: a larger effective rank.",
+        "11-without-kl",
+        partial(_kl_brings, "effective_rank", 1.0, Unit.DIMENSIONS),
+        tiers=TIERS,
+    ),
+    *_for_each_scale(
+        "kl-purity",
+        "Sec. 5.4",
+        "the standard deviation loss reduces over-clustering: the clusters of a class are purer.",
+        "11-without-kl",
+        partial(_kl_brings, "purity", 100.0, Unit.POINTS),
+        tiers=TIERS,
     ),
     Claim(
         "multicenter-sigma",
         "Sec. 5.4",
         "The standard deviation loss makes it learn a larger σ.",
-        "07-ablations",
+        "11-without-kl",
         _kl_widens,
+        tiers=TIERS,
     ),
 )

@@ -34,6 +34,20 @@ def _table(number: str, metric: str) -> pd.DataFrame:
     return frame[frame["metric"] == metric].pivot(index="model", columns="method", values="value")
 
 
+def resnet_parameters(blocks: tuple[int, ...]) -> int:
+    """Parameters of a ResNet of bottleneck blocks (He et al., 2016), so many per stage, without its classifier."""
+    total, entering = 3 * 7 * 7 * 64 + 2 * 64, 64  # convolution, and a scale and a shift per channel
+    for stage, count in enumerate(blocks):
+        width = 64 * 2**stage
+        leaving = 4 * width
+        for block in range(count):
+            channels = entering if block == 0 else leaving
+            total += channels * width + 9 * width * width + width * leaving + 2 * (width + width + leaving)
+        total += entering * leaving + 2 * leaving  # the shortcut around the first block
+        entering = leaving
+    return total
+
+
 def _added(number: str, metric: str) -> pd.Series:
     frame = _table(number, metric)
     return (frame["mc"] - frame["linear"]).round(2)
@@ -112,6 +126,47 @@ def parameters() -> Rows:
     ]
 
 
+def sizes() -> Rows:
+    fifty, hundred = (resnet_parameters(blocks) / 1e6 for blocks in ((3, 4, 6, 3), (3, 4, 23, 3)))
+    classifier = (2048 + 1) * 1000 / 1e6
+    one = _table("1", "params")
+    return [
+        ("ResNet-50 without its classifier: 23.5 M (23 are printed)", abs(fifty - 23.5), 0.05),
+        ("... and with it: 25.6 M", abs(fifty + classifier - 25.6), 0.05),
+        ("ResNet-101 without its classifier: 42.5 M", abs(hundred - 42.5), 0.05),
+        ("... and with it: 44.5 M (45 are printed)", abs(hundred + classifier - 44.5), 0.05),
+        holds("ResNet-50 as printed is nearer to the first", abs(one.loc["resnet50", "linear"] - fifty) < 1),
+        holds(
+            "ResNet-101 as printed is nearer to the second",
+            abs(one.loc["resnet101", "linear"] - hundred - classifier) < 1,
+        ),
+        holds(
+            "25 M, printed with sub-centres, is ResNet-50 with a plain classifier, to the million below",
+            int(fifty + classifier) == one.loc["resnet50", "mc"],
+        ),
+    ]
+
+
+def dominates() -> Rows:
+    def label(number: int) -> tuple[float, float]:
+        """What the class centre and each sub-centre get by (8)."""
+        return 0.5, (1 - 0.5) / number
+
+    alone, others = zip(*(label(number) for number in range(1, 9)), strict=True)
+    return [
+        ("K = 1: the sub-centre gets as much as the class centre", abs(alone[0] - others[0]), 0.0),
+        holds(
+            "K ≥ 2: the class centre gets more than each sub-centre",
+            all(a > b for a, b in zip(alone[1:], others[1:], strict=True)),
+        ),
+        (
+            "for every K, all sub-centres together get as much as the class centre",
+            max(abs(a - k * b) for k, (a, b) in enumerate(zip(alone, others, strict=True), 1)),
+            1e-12,
+        ),
+    ]
+
+
 def operations() -> Rows:
     added = _added("1", "flops").drop("sgformer-b")
     needed = 2 * pd.Series(WIDTHS) * 1000 / 1e9  # K = 2 more centres per class
@@ -167,6 +222,17 @@ def small_gain() -> Rows:
     ]
 
 
+def large_data() -> Rows:
+    large, mini, cifar = (_table(number, "gain")["mc"] for number in ("1", "3", "2"))
+    more = mini[mini > large[mini.index]]
+    return [
+        holds("SGFormer-S alone gains more on Mini-ImageNet than on ImageNet: 0.5", more.to_dict() == {"sgformer-s": 0.5}),
+        ("... and 0.3 on ImageNet", abs(large["sgformer-s"] - 0.3), 0.0),
+        holds("the seven others gain less there", bool((mini < large[mini.index]).sum() == len(mini) - 1)),
+        holds("all eight gain less on CIFAR-100 than on ImageNet", bool((cifar < large[cifar.index]).all())),
+    ]
+
+
 ERRATA = (
     Erratum("multicenter", "eq5", "Eq. 5", "formula", eq5),
     Erratum("multicenter", "label-index", "Sec. 4.2", "misprint", label_index),
@@ -174,9 +240,12 @@ ERRATA = (
     Erratum("multicenter", "mixup", "Sec. 5.3", "misprint", mixup),
     Erratum("multicenter", "sgformer-flops", "Table 1", "misprint", sgformer_flops),
     Erratum("multicenter", "parameters", "Tables 1 to 3", "statement", parameters),
+    Erratum("multicenter", "sizes", "Tables 1 to 7", "misprint", sizes),
+    Erratum("multicenter", "dominates", "Sec. 4.2", "reading", dominates),
     Erratum("multicenter", "operations", "Table 1", "statement", operations),
     Erratum("multicenter", "features", "Sec. 5.1", "statement", features),
     Erratum("multicenter", "baselines", "Tables 1, 4 and 5", "reading", baselines),
     Erratum("multicenter", "further", "Sec. 5.3, Tables 4 and 5", "reading", further),
+    Erratum("multicenter", "large-data", "Sec. 5.2, Tables 1 and 3", "reading", large_data),
     Erratum("multicenter", "small-gain", "Sec. 5.2, Table 2", "reading", small_gain),
 )

@@ -15,20 +15,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lossbook.papers.multicenter.read import CONVOLUTIONAL, Classifier
-from lossbook.papers.multicenter.tables import CODE, PRINTED
+from lossbook.papers.multicenter.tables import NARROW, PRINTED
 from lossbook.papers.statistics import mean_interval
 from lossbook.papers.style import PALETTE
 
 LABELS = {
     Classifier.LINEAR: "linear",
     Classifier.PRINTED: f"MC, s = {PRINTED:g}",
-    Classifier.CODE: f"MC, s = {CODE:g}",
+    Classifier.NARROW: f"MC, s = {NARROW:g}",
     Classifier.VARIED: "MC",
     Classifier.SOFTTRIPLE: "SoftTriple",
     Classifier.SUBCENTER_ARCFACE: "sub-ArcFace",
 }
 COLORS = dict(zip(LABELS, PALETTE, strict=False))
-MARKERS = {Classifier.LINEAR: "o", Classifier.PRINTED: "^", Classifier.CODE: "s", Classifier.VARIED: "D"}
+MARKERS = {Classifier.LINEAR: "o", Classifier.PRINTED: "^", Classifier.NARROW: "s", Classifier.VARIED: "D"}
 _VARIANTS = {
     "": "",
     "smoothed": " + LS",
@@ -38,6 +38,47 @@ _VARIANTS = {
     "arcface": " + ArcFace",
     "without-kl": " without KL",
 }
+
+
+_BOX = {"boxstyle": "round,pad=0.45", "linewidth": 1.2}
+_ARROW = {"arrowstyle": "-|>", "color": "0.35", "linewidth": 1.2}
+
+
+def pipelines() -> None:
+    """The paper's Figs. 2 and 3, drawn anew: the training with a linear classifier (above) and with sub-centres (below)."""
+    _, axis = plt.subplots(figsize=(7.6, 3.4))
+    axis.set(xlim=(0, 10.6), ylim=(-0.4, 4.0))
+    axis.axis("off")
+    own, drawn, plain = COLORS[Classifier.LINEAR], COLORS[Classifier.NARROW], "0.45"
+
+    def box(x: float, y: float, text: str, color: str) -> None:
+        axis.text(x, y, text, ha="center", va="center", fontsize=9, bbox=_BOX | {"facecolor": "white", "edgecolor": color})
+
+    def arrow(start: tuple[float, float], end: tuple[float, float]) -> None:
+        axis.annotate("", end, start, arrowprops=_ARROW)
+
+    for y, title in ((3.1, "linear"), (1.5, "multi-centre")):
+        axis.text(0.05, y + 0.62, title, fontsize=10, fontweight="bold", color="0.2")
+        box(0.7, y, "images", plain)
+        box(2.3, y, "network", plain)
+        arrow((1.2, y), (1.7, y))
+        arrow((2.95, y), (4.0 if y > 2 else 3.75, y))
+        axis.text(3.3, y + 0.12, "$x$", ha="center", fontsize=10)
+    box(4.9, 3.1, "$W_1, \\dots, W_N$", own)
+    arrow((5.85, 3.1), (6.55, 3.1))
+    box(7.35, 3.1, "softmax\nover $N$", plain)
+    arrow((8.2, 3.1), (8.7, 3.1))
+    box(9.65, 3.1, "cross entropy\nlabel: 1 on $y$", plain)
+    box(4.9, 1.5, "$W_j,\\; W_j^{(1)}, \\dots, W_j^{(K)}$", drawn)
+    arrow((6.1, 1.5), (6.55, 1.5))
+    box(7.35, 1.5, "softmax over\n$N(K+1)$", plain)
+    arrow((8.2, 1.5), (8.7, 1.5))
+    box(9.65, 1.5, "cross entropy\n$\\frac{1}{2}$ on $W_y$, $\\frac{1}{2K}$\non each $W_y^{(k)}$", plain)
+    box(4.9, 0.1, "$W_j^{(k)} \\sim \\mathcal{N}(W_j, \\mathrm{diag}(\\sigma_j^2))$\nanew at each step", drawn)
+    arrow((4.9, 0.52), (4.9, 1.12))
+    box(8.0, 0.1, "KL term: holds $\\sigma_j$ near 1", drawn)
+    arrow((6.35, 0.1), (6.6, 0.1))
+    axis.text(0.05, 0.1, "at the test: drop the\nsub-centres, keep $W_j$", fontsize=9, va="center", color="0.2")
 
 
 def labelled(results: pd.DataFrame) -> pd.DataFrame:
@@ -139,6 +180,28 @@ def _case_marker(cases: list[str], case: str) -> str:
     return "osD"[cases.index(case)]
 
 
+def measures_over_accuracy(results: pd.DataFrame, metrics: dict[str, tuple[str, float]]) -> None:
+    """One panel per measure of the features, over the accuracy, so that classifiers can be compared where they are as accurate.
+
+    A mark is the mean of one classifier and length of training, with the number of epochs beside it; lines go on with time.
+
+    ``metrics``: column -> (label with its unit, factor).
+    """
+    figure, axes = plt.subplots(1, len(metrics), figsize=(7.2, 3.6), squeeze=False)
+    for axis, (metric, (label, factor)) in zip(axes[0], metrics.items(), strict=True):
+        for classifier, part in results.groupby("classifier", sort=False):
+            means = part.groupby("epochs")[["accuracy", metric]].mean()
+            x, y = 100 * means["accuracy"], factor * means[metric]
+            axis.plot(x, y, "-", color=COLORS[classifier], marker=MARKERS[classifier], markersize=5, label=LABELS[classifier])
+            for epochs in means.index:
+                place = {"xytext": (4, 3), "textcoords": "offset points", "fontsize": 7}
+                axis.annotate(f"{epochs:g}", (x[epochs], y[epochs]), color=COLORS[classifier], **place)
+        axis.set(xlabel="accuracy (%)", title=label)
+        axis.margins(0.12)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+
+
 def gain_over_size(published: pd.DataFrame, results: pd.DataFrame) -> None:
     """Gain over the training images per class: published means (left), ours with one panel per classifier and one line per
     data set.
@@ -187,7 +250,7 @@ def combinations(published: pd.DataFrame, results: pd.DataFrame) -> None:
             axis.annotate(f"{value:.1f}", (value, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
         axis.set(title=f"published: {model}, ImageNet-1K")
         axis.margins(x=0.2)
-    for axis, scale, classifier in zip(axes[1], (PRINTED, CODE), (Classifier.PRINTED, Classifier.CODE), strict=True):
+    for axis, scale, classifier in zip(axes[1], (PRINTED, NARROW), (Classifier.PRINTED, Classifier.NARROW), strict=True):
         part = results[(results["arg_sigma_scale"] == scale) | ~results["sampled"]]
         for (sampled, variant), rows in part.groupby(["sampled", "variant"]):
             color = COLORS[classifier if sampled else Classifier.LINEAR]
@@ -207,7 +270,7 @@ def sweeps(panels: dict[str, tuple[pd.DataFrame, str, float | None]], lowest: fl
     ``panels``: axis label -> (gains, column, the paper's value, if there is one).  A mean below ``lowest`` is beyond the axis
     and is written at its end.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.7), sharey=True)
+    figure, [axes] = plt.subplots(1, len(panels), figsize=(7.2, 3.7), sharey=True, squeeze=False)
     for axis, (label, (results, column, value)) in zip(axes, panels.items(), strict=True):
         ticks = sorted(results[column].unique())
         classifiers = list(dict.fromkeys(results["classifier"]))

@@ -6,13 +6,14 @@ from enum import StrEnum
 
 import pandas as pd
 
-from lossbook.papers.multicenter.tables import CODE, MIXED, PRINTED, TABLES
+from lossbook.papers.multicenter.tables import MIXED, NARROW, PRINTED, SEARCHES, TABLES
 from lossbook.papers.paper import Evidence
 from lossbook.papers.results import published
 
 EVIDENCE = Evidence(
     name="multicenter",
     tables=TABLES,
+    searches=SEARCHES,
     shares=("accuracy", "within_share", "purity"),
     headings={
         "arg_num_subcenters": "K",
@@ -26,6 +27,7 @@ EVIDENCE = Evidence(
         "feature_norm": "‖x‖",
         "center_norm": "‖W‖",
         "train_per_class": "images per class",
+        "embedding_size": "d",
     },
 )
 
@@ -38,7 +40,7 @@ class Classifier(StrEnum):
 
     LINEAR = "linear"
     PRINTED = "printed"  # sub-centres as the paper prints them, s = 1
-    CODE = "code"  # as in the authors' code, s = 0.1
+    NARROW = "narrow"  # with the noise of the authors' code, s = 0.1
     VARIED = "varied"  # with another s, or drawn over what varies
     SOFTTRIPLE = "softtriple"  # two learned sub-centres per class, like the next one
     SUBCENTER_ARCFACE = "subcenter-arcface"
@@ -49,7 +51,7 @@ def _classifier(objective: str, num_subcenters: float, sigma_scale: float) -> Cl
         return Classifier(objective)
     if num_subcenters == 0:
         return Classifier.LINEAR
-    return {PRINTED: Classifier.PRINTED, CODE: Classifier.CODE}.get(sigma_scale, Classifier.VARIED)
+    return {PRINTED: Classifier.PRINTED, NARROW: Classifier.NARROW}.get(sigma_scale, Classifier.VARIED)
 
 
 def with_classifier(results: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +115,7 @@ def combined_gains(rows: pd.DataFrame) -> pd.DataFrame:
     linear = mean(~rows["sampled"] & plain)
     other = mean(~rows["sampled"] & ~plain) - linear
     found = {}
-    for scale in (PRINTED, CODE):
+    for scale in (PRINTED, NARROW):
         of_scale = rows["sampled"] & (rows["arg_sigma_scale"] == scale)
         alone, both = mean(of_scale & plain) - linear, mean(of_scale & ~plain) - linear
         found[scale] = {"other": other, "alone": alone, "sum": other + alone, "both": both}
