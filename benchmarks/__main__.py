@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import fused, geometry, losses, ood, proxies, retrieval, training, uniform_accuracy
+from benchmarks import fused, geometry, losses, methods, ood, proxies, retrieval, training, uniform_accuracy
 from benchmarks.measure import features, processor
 from lossbook.files import write_atomically
 from lossbook.paths import in_project
@@ -25,6 +25,7 @@ SUITES = {
     "uniform_accuracy": uniform_accuracy.run,
     "training": training.run,
     "fused": fused.run,
+    "methods": methods.run,
     "proxies": proxies.run,
     "retrieval": retrieval.run,
     "ood": ood.run,

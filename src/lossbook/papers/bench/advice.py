@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
-from lossbook.papers.bench.read import GOALS, Goal, scores, with_methods
+from lossbook.papers.bench.read import GOALS, Goal, scores
 from lossbook.papers.bench.tables import BENCH_SEARCHES, TAIL_SEARCHES
-from lossbook.papers.claims import rows_of
 from lossbook.papers.rules import ALPHA, ONE_IN, lower_limits, upper_limits
 from lossbook.papers.tuning import tuned
+from lossbook.paths import in_project
 from lossbook.runs.spec import RunSpec
 
 
@@ -71,12 +72,15 @@ def smallest_seen(results: pd.DataFrame, goal: Goal) -> float:
     return float(((found["high"] - found["low"]) / 2).median())
 
 
-def cost(results: pd.DataFrame) -> pd.Series:
-    """Seconds of a training on the bench as a multiple of the cross entropy's: the median over the seeds, per method.  A seed's
-    runs were made at different times on a machine that also did other work."""
-    rows = with_methods(rows_of(results, "bench"))
-    seconds = rows.pivot(index="seed", columns="method", values="seconds")
-    return seconds.div(seconds["CE"], axis=0).median()
+def cost(file: str | Path) -> pd.DataFrame:
+    """What head and loss of each method take, forward and backward, as a multiple of the cross entropy's time: one row per
+    method, one column per number of classes.
+
+    Args:
+        file: the results of the benchmark ``methods``.
+    """
+    rows = pd.read_csv(in_project(file))
+    return rows.pivot(index="method", columns="classes", values="time_ratio").loc[rows["method"].unique()]
 
 
 def recipe(method: str, goal: Goal, tier: str) -> RunSpec:
