@@ -51,6 +51,13 @@ def _check_blocks(values: np.ndarray, may_lack: bool = False) -> np.ndarray:
     return values
 
 
+def _ranks(values: np.ndarray, higher_is_better: bool) -> np.ndarray:
+    """The rank of every method in every block, (blocks, methods)."""
+    values = _check_blocks(values, may_lack=True)
+    costs = -values if higher_is_better else values
+    return scipy.stats.rankdata(np.where(np.isnan(costs), np.inf, costs), axis=1)
+
+
 def mean_ranks(values: np.ndarray, higher_is_better: bool = True) -> np.ndarray:
     """Mean rank of every method over the blocks (seeds, data sets): 1 is best, equal values share their mean rank.
 
@@ -64,14 +71,13 @@ def mean_ranks(values: np.ndarray, higher_is_better: bool = True) -> np.ndarray:
         >>> mean_ranks(np.array([[0.9, 0.8, 0.7], [0.9, 0.6, 0.6]]))
         array([1.  , 2.25, 2.75])
     """
-    values = _check_blocks(values, may_lack=True)
-    costs = -values if higher_is_better else values
-    return scipy.stats.rankdata(np.where(np.isnan(costs), np.inf, costs), axis=1).mean(0)
+    return _ranks(values, higher_is_better).mean(0)
 
 
-def friedman(values: np.ndarray) -> Friedman:
-    """Friedman's test over (blocks, methods): a small p-value says that the methods do not all rank alike."""
-    found = scipy.stats.friedmanchisquare(*_check_blocks(values).T)
+def friedman(values: np.ndarray, higher_is_better: bool = True) -> Friedman:
+    """Friedman's test over (blocks, methods): a small p-value says that the methods do not all rank alike.  The arguments are
+    those of :func:`mean_ranks`."""
+    found = scipy.stats.friedmanchisquare(*_ranks(values, higher_is_better).T)
     return Friedman(float(found.statistic), float(found.pvalue))
 
 
