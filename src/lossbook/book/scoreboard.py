@@ -32,6 +32,11 @@ def entries(results_dir: str | Path = "results") -> list[Entry]:
     return [entry for paper in PAPERS.values() for entry in entries_of(paper, results_dir)]
 
 
+def _first_edition(before_file: str | Path) -> pd.DataFrame:
+    """The verdicts of the first edition, by claim and tier."""
+    return pd.read_csv(in_project(before_file)).set_index(["claim", "tier"])
+
+
 def changed(board: Iterable[Entry], before_file: str | Path) -> set[tuple[str, str]]:
     """Claim and tier of every verdict that is another than in the first edition.
 
@@ -39,14 +44,14 @@ def changed(board: Iterable[Entry], before_file: str | Path) -> set[tuple[str, s
         board: the entries.
         before_file: the verdicts of the first edition, ``data/verdicts/before.csv``.
     """
-    before = pd.read_csv(in_project(before_file)).set_index(["claim", "tier"])["verdict"]
+    before = _first_edition(before_file)["verdict"]
     keyed = {(entry.claim.id, entry.tier): entry.verdict.word for entry in board}
     return {key for key, word in keyed.items() if key in before.index and before[key] != word}
 
 
 def effect_before(before_file: str | Path, claim: str, tier: str) -> float:
     """The size of a claim's effect in the first edition; for the arguments see :func:`changed` and :func:`effect`."""
-    return float(pd.read_csv(in_project(before_file)).set_index(["claim", "tier"]).loc[(claim, tier), "effect"])
+    return float(_first_edition(before_file).loc[(claim, tier), "effect"])
 
 
 def effect(board: Iterable[Entry], claim: str, tier: str, word: str) -> str:
